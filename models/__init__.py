@@ -1,0 +1,74 @@
+"""Tables only: typed SQLAlchemy mappings of `docs/data.md`. No queries and no rules live here."""
+
+from models.base import Base
+from models.conversations import (
+    Conversation,
+    ConversationAssignment,
+    ConversationTag,
+    Tag,
+    ThreadKey,
+    ThreadSuggestion,
+)
+from models.events import Event, EventCursor, IdempotencyKey, LoopBudget
+from models.inboxes import Folder, Gap, Inbox, LedgerEntry, Quarantine
+from models.messages import (
+    Attachment,
+    AutoResponseClaim,
+    DeliveryEvent,
+    Message,
+    MessageRecipient,
+    MessageReference,
+    SearchDocument,
+    SendStep,
+    SuppressedAddress,
+    Upload,
+)
+from models.people import (
+    ApiKey,
+    Contact,
+    ContactIdentity,
+    InboxMember,
+    LoginAttempt,
+    Session,
+    Tenant,
+    User,
+    Workspace,
+)
+
+__all__ = [
+    "ApiKey",
+    "Attachment",
+    "AutoResponseClaim",
+    "Base",
+    "Contact",
+    "ContactIdentity",
+    "Conversation",
+    "ConversationAssignment",
+    "ConversationTag",
+    "DeliveryEvent",
+    "Event",
+    "EventCursor",
+    "Folder",
+    "Gap",
+    "IdempotencyKey",
+    "Inbox",
+    "InboxMember",
+    "LedgerEntry",
+    "LoginAttempt",
+    "LoopBudget",
+    "Message",
+    "MessageRecipient",
+    "MessageReference",
+    "Quarantine",
+    "SearchDocument",
+    "SendStep",
+    "Session",
+    "SuppressedAddress",
+    "Tag",
+    "Tenant",
+    "ThreadKey",
+    "ThreadSuggestion",
+    "Upload",
+    "User",
+    "Workspace",
+]

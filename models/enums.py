@@ -1,0 +1,222 @@
+"""Every status word of the schema, in one list. A column that holds one has a CHECK made from it."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    ADMIN = "admin"
+    AGENT = "agent"
+    VIEWER = "viewer"
+
+
+class Presence(StrEnum):
+    ONLINE = "online"
+    AWAY = "away"
+    OFFLINE = "offline"
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    SMS = "sms"
+    WHATSAPP = "whatsapp"
+    SLACK = "slack"
+    DISCORD = "discord"
+    TELEGRAM = "telegram"
+    TEAMS = "teams"
+    VOICE = "voice"
+
+
+class Provider(StrEnum):
+    IMAP = "imap"
+    GMAIL = "gmail"
+    GRAPH = "graph"
+    SES = "ses"
+
+
+class Health(StrEnum):
+    CONNECTING = "connecting"
+    OK = "ok"
+    DEGRADED = "degraded"
+    AUTH_FAILED = "auth_failed"
+    PAUSED = "paused"
+
+
+class FolderRole(StrEnum):
+    INBOX = "inbox"
+    SENT = "sent"
+    ARCHIVE = "archive"
+    JUNK = "junk"
+    TRASH = "trash"
+    DRAFTS = "drafts"
+    ALL = "all"
+    OTHER = "other"
+
+
+class FolderState(StrEnum):
+    """`parked`: gone or refusing; probed again later, its messages stay. `resetting`: UIDVALIDITY changed, re-matching."""
+
+    ACTIVE = "active"
+    PARKED = "parked"
+    RESETTING = "resetting"
+
+
+class BackfillState(StrEnum):
+    NONE = "none"
+    WAITING = "waiting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class LedgerState(StrEnum):
+    """Where one provider identity stands. Every identity ever seen has exactly one row and one state (integrity I-4)."""
+
+    SEEN = "seen"
+    STORED = "stored"
+    INGESTED = "ingested"
+    SKIPPED = "skipped"
+    QUARANTINED = "quarantined"
+    VANISHED = "vanished"
+
+
+class Classification(StrEnum):
+    MESSAGE = "message"
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    AUTO_REPLY = "auto_reply"
+    SPAM = "spam"
+
+
+class GapCause(StrEnum):
+    UIDVALIDITY = "uidvalidity"
+    MISSED = "missed"
+    REAUTH = "reauth"
+    LOST_STATE = "lost_state"
+    AUDIT = "audit"
+    HISTORY_404 = "history_404"
+    DELTA_410 = "delta_410"
+
+
+class ConversationStatus(StrEnum):
+    OPEN = "open"
+    PENDING = "pending"
+    SNOOZED = "snoozed"
+    CLOSED = "closed"
+    ARCHIVED = "archived"
+    SPAM = "spam"
+
+
+class Priority(StrEnum):
+    URGENT = "urgent"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class AssignedBy(StrEnum):
+    MANUAL = "manual"
+    AUTO = "auto"
+    ROUND_ROBIN = "round_robin"
+    LEAST_BUSY = "least_busy"
+    SKILLS = "skills"
+    PRIORITY = "priority"
+    RULE = "rule"
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class MessageKind(StrEnum):
+    MESSAGE = "message"
+    AUTO_RESPONSE = "auto_response"
+    NOTIFICATION = "notification"
+
+
+class SenderType(StrEnum):
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class ContentType(StrEnum):
+    TEXT = "text"
+    IMAGE = "image"
+    FILE = "file"
+    AUDIO = "audio"
+    VIDEO = "video"
+    CALL = "call"
+
+
+class SendStatus(StrEnum):
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class SendStage(StrEnum):
+    """How far a submission got. `dot` is committed before the final dot leaves (integrity S-2)."""
+
+    CONNECT = "connect"
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    BODY = "body"
+    DOT = "dot"
+
+
+class RecipientType(StrEnum):
+    TO = "to"
+    CC = "cc"
+    BCC = "bcc"
+
+
+class DeliveryStatus(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    FAILED = "failed"
+    DEFERRED = "deferred"
+    OPENED = "opened"
+    CLICKED = "clicked"
+
+
+class BounceClass(StrEnum):
+    HARD = "hard"
+    SOFT = "soft"
+    POLICY = "policy"
+
+
+class Disposition(StrEnum):
+    ATTACHMENT = "attachment"
+    INLINE = "inline"
+
+
+class ThreadKeyKind(StrEnum):
+    """`message_id`: an id a mail bears or has borne (aliases). `reference`: an id that a member refers to."""
+
+    MESSAGE_ID = "message_id"
+    REFERENCE = "reference"
+    PROVIDER_THREAD = "provider_thread"
+
+
+class SuppressionReason(StrEnum):
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    UNSUBSCRIBE = "unsubscribe"
+    MANUAL = "manual"
+
+
+class IdempotencyState(StrEnum):
+    STARTED = "started"
+    DONE = "done"

@@ -1,0 +1,206 @@
+"""Inboxes, their folders and the ledger: what is connected, how far it is read, and each mail's fate."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, CreatedAt, Id, TenantRow, one_of, own
+from models.enums import (
+    BackfillState,
+    Channel,
+    Classification,
+    FolderRole,
+    FolderState,
+    GapCause,
+    Health,
+    LedgerState,
+    Provider,
+)
+
+
+class Inbox(TenantRow, Base):
+    """One mailbox or channel account. `connected_at` null means: do not sync. `lease_epoch` fences every write of a
+    sync (integrity T-7): a step that lost its lease finds another epoch and writes nothing.
+    """
+
+    __tablename__ = "inboxes"
+    __table_args__ = (
+        own("workspaces", "workspace_id", ondelete="SET NULL"),
+        one_of("channel", Channel),
+        one_of("provider", Provider),
+        one_of("health", Health),
+        CheckConstraint("undo_send_seconds between 0 and 600", name="undo_send_seconds"),
+        CheckConstraint("backfill_days >= 0", name="backfill_days"),
+        CheckConstraint("max_syncs_per_hour between 1 and 3600", name="max_syncs_per_hour"),
+        Index(None, "connected_at", postgresql_where=text("deleted_at is null")),
+    )
+
+    id: Mapped[Id]
+    workspace_id: Mapped[uuid.UUID | None]
+    channel: Mapped[str] = mapped_column(server_default="email")
+    provider: Mapped[str] = mapped_column(server_default="imap")
+    name: Mapped[str]
+    email_address: Mapped[str]
+    display_name: Mapped[str] = mapped_column(server_default="")
+    settings: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    credentials_sealed: Mapped[bytes | None]
+    credentials_key_id: Mapped[str | None]
+    health: Mapped[str] = mapped_column(server_default="connecting")
+    connected_at: Mapped[dt.datetime | None]
+    paused_at: Mapped[dt.datetime | None]
+    last_sync_at: Mapped[dt.datetime | None]
+    last_error: Mapped[str | None]
+    last_error_at: Mapped[dt.datetime | None]
+    auth_failures: Mapped[int] = mapped_column(server_default="0")
+    lease_epoch: Mapped[int] = mapped_column(server_default="0")
+    auto_response_enabled: Mapped[bool] = mapped_column(server_default=text("false"))
+    auto_response_subject: Mapped[str] = mapped_column(server_default="")
+    auto_response_body: Mapped[str] = mapped_column(server_default="")
+    auto_response_html: Mapped[str | None]
+    signature_html: Mapped[str | None]
+    undo_send_seconds: Mapped[int] = mapped_column(server_default="5")
+    max_syncs_per_hour: Mapped[int] = mapped_column(server_default="60")
+    backfill_days: Mapped[int] = mapped_column(server_default="90")
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+    deleted_at: Mapped[dt.datetime | None]
+
+
+class Folder(TenantRow, Base):
+    """One folder. `last_uid` is the end of the contiguous stored range and never goes back within a UIDVALIDITY
+    (integrity I-3; a trigger refuses it). `first_uid` is where live sync began: what lies below is the backfill's.
+    """
+
+    __tablename__ = "folders"
+    __table_args__ = (
+        own("inboxes", "inbox_id"),
+        UniqueConstraint("tenant_id", "inbox_id", "path"),
+        one_of("role", FolderRole),
+        one_of("state", FolderState),
+        one_of("backfill_state", BackfillState),
+    )
+
+    id: Mapped[Id]
+    inbox_id: Mapped[uuid.UUID]
+    name: Mapped[str]
+    path: Mapped[str]
+    role: Mapped[str] = mapped_column(server_default="other")
+    synced: Mapped[bool] = mapped_column(server_default=text("false"))
+    uidvalidity: Mapped[int | None]
+    first_uid: Mapped[int] = mapped_column(server_default="0")
+    last_uid: Mapped[int] = mapped_column(server_default="0")
+    highest_modseq: Mapped[int | None]
+    flags_at: Mapped[dt.datetime | None]
+    backfill_state: Mapped[str] = mapped_column(server_default="none")
+    backfill_uid: Mapped[int | None]
+    backfill_total: Mapped[int] = mapped_column(server_default="0")
+    backfill_done: Mapped[int] = mapped_column(server_default="0")
+    backfill_started_at: Mapped[dt.datetime | None]
+    backfill_horizon: Mapped[dt.datetime | None]
+    resets: Mapped[int] = mapped_column(server_default="0")
+    state: Mapped[str] = mapped_column(server_default="active")
+    state_reason: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+
+class LedgerEntry(TenantRow, Base):
+    """One row for each provider identity ever seen; integrity I-2 and I-4. `raw_*` say where its bytes lie (many mails may
+    share one object). `attempts` is committed before each parse, so that a mail that kills the process is counted.
+    """
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        own("inboxes", "inbox_id"),
+        own("folders", "folder_id"),
+        UniqueConstraint("tenant_id", "inbox_id", "folder_id", "uidvalidity", "uid"),
+        UniqueConstraint("tenant_id", "inbox_id", "provider_message_id"),
+        CheckConstraint(
+            "(uid is not null and uidvalidity is not null) or provider_message_id is not null",
+            name="identity",
+        ),
+        CheckConstraint(
+            "state in ('seen', 'vanished', 'skipped', 'quarantined') or raw_key is not null",
+            name="stored_has_raw",
+        ),
+        one_of("state", LedgerState),
+        one_of("classification", Classification),
+        Index(
+            "ix_ledger_pending",
+            "tenant_id",
+            "inbox_id",
+            "id",
+            postgresql_where=text("state in ('seen', 'stored')"),
+        ),
+        Index(
+            "ix_ledger_message", "tenant_id", "message_id", postgresql_where=text("message_id is not null")
+        ),
+        Index("ix_ledger_raw_sha256", "tenant_id", "inbox_id", "raw_sha256"),
+    )
+
+    id: Mapped[Id]
+    inbox_id: Mapped[uuid.UUID]
+    folder_id: Mapped[uuid.UUID | None]
+    uidvalidity: Mapped[int | None]
+    uid: Mapped[int | None]
+    provider_message_id: Mapped[str | None]
+    raw_sha256: Mapped[str | None]
+    raw_key: Mapped[str | None]
+    raw_offset: Mapped[int] = mapped_column(server_default="0")
+    raw_length: Mapped[int] = mapped_column(server_default="0")
+    internal_date: Mapped[dt.datetime | None]
+    flags: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"))
+    historical: Mapped[bool] = mapped_column(server_default=text("false"))
+    state: Mapped[str] = mapped_column(server_default="seen")
+    reason: Mapped[str | None]
+    classification: Mapped[str | None]
+    classification_reason: Mapped[str | None]
+    threaded_by: Mapped[str | None]
+    reports: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    parser_version: Mapped[int | None]
+    message_id: Mapped[uuid.UUID | None]
+    fetch_run: Mapped[str | None]
+    ingest_run: Mapped[str | None]
+    ingested_at: Mapped[dt.datetime | None]
+    gone_at: Mapped[dt.datetime | None]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+
+class Quarantine(TenantRow, Base):
+    """A mail that could not be fetched or parsed, with its reason, until a person or a newer parser resolves it."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = (own("ledger", "ledger_id"), UniqueConstraint("tenant_id", "ledger_id"))
+
+    id: Mapped[Id]
+    ledger_id: Mapped[uuid.UUID]
+    reason: Mapped[str]
+    detail: Mapped[str] = mapped_column(server_default="")
+    stack_hash: Mapped[str | None]
+    first_at: Mapped[CreatedAt]
+    last_at: Mapped[CreatedAt]
+    resolved_at: Mapped[dt.datetime | None]
+    resolution: Mapped[str | None]
+
+
+class Gap(TenantRow, Base):
+    """A stretch in which mail may have been missed: why, when, and what refilling it found."""
+
+    __tablename__ = "gaps"
+    __table_args__ = (own("inboxes", "inbox_id"), own("folders", "folder_id"), one_of("cause", GapCause))
+
+    id: Mapped[Id]
+    inbox_id: Mapped[uuid.UUID]
+    folder_id: Mapped[uuid.UUID | None]
+    cause: Mapped[str]
+    opened_at: Mapped[CreatedAt]
+    closed_at: Mapped[dt.datetime | None]
+    listed: Mapped[int] = mapped_column(server_default="0")
+    missing: Mapped[int] = mapped_column(server_default="0")
+    refilled: Mapped[int] = mapped_column(server_default="0")

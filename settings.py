@@ -1,0 +1,137 @@
+"""Every setting of a Mailroom process, read once from the environment (prefix `MAILROOM_`).
+
+Only the composition roots read this module; everything else gets its values by constructor. Each setting is explained
+in `docs/settings.md`, which a test compares with this file.
+"""
+
+import base64
+import binascii
+import ipaddress
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+KEY_BYTES = 32
+
+
+class SettingsError(SystemExit):
+    """The environment is wrong. Printed as it is: names the variable, what is wrong and how to mend it."""
+
+
+class Settings(BaseSettings):
+    """Typed view of the environment. Unset secrets without a default are an error that names the variable."""
+
+    model_config = SettingsConfigDict(env_prefix="MAILROOM_", extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        description="postgresql+psycopg:// URL of the role that owns nothing (mailroom_app)"
+    )
+    database_admin_url: str | None = Field(None, description="URL of the owner, for migrations only")
+    database_pool_size: int = Field(10, ge=1, le=200, description="connections per process")
+
+    temporal_address: str = Field("127.0.0.1:7233", description="host:port of the Temporal frontend")
+    temporal_namespace: str = Field("default", description="Temporal namespace")
+    temporal_ui_url: str | None = Field(
+        None, description="address of the Temporal UI, for links; none hides them"
+    )
+
+    s3_endpoint: str | None = Field(None, description="S3 endpoint; none means AWS")
+    s3_public_endpoint: str | None = Field(None, description="endpoint that browsers reach, when it differs")
+    s3_region: str = Field("us-east-1", description="S3 region")
+    s3_bucket: str = Field("mail", description="private bucket for raw mail and attachments")
+    s3_access_key: str = Field(description="S3 access key")
+    s3_secret_key: SecretStr = Field(description="S3 secret key")
+
+    credential_keys: SecretStr = Field(
+        description="key ring for sealed credentials: id:base64 of 32 bytes, comma separated, first one seals"
+    )
+    session_secret: SecretStr = Field(description="signs inline picture links; at least 32 characters")
+    token_secret: SecretStr = Field(description="signs reply tokens and loop headers; at least 32 characters")
+
+    api_host: str = Field("127.0.0.1", description="address the API listens on")
+    api_port: int = Field(8025, ge=1, le=65535, description="port the API listens on")
+    public_url: str = Field(
+        "http://127.0.0.1:8025", description="address people open; decides cookie and Origin"
+    )
+
+    worker_metrics_port: int = Field(0, ge=0, le=65535, description="port of the worker's /metrics; 0 is off")
+    worker_parsers: int = Field(2, ge=1, le=64, description="limited child processes that parse mail")
+    worker_imap_threads: int = Field(64, ge=4, le=2000, description="threads for IMAP; one per idling inbox")
+
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma separated networks that inboxes may reach although they are private"
+    )
+    poll_seconds: int = Field(300, ge=5, le=86400, description="poll interval where IDLE is not offered")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
+    )
+    failpoint: str | None = Field(
+        None, description="for fault tests: the named step at which a process kills itself"
+    )
+
+    @field_validator("egress_allow", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    @field_validator("egress_allow")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network)
+        return value
+
+    @field_validator("session_secret", "token_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < KEY_BYTES:
+            raise ValueError("give at least 32 characters, for example from `openssl rand -base64 32`")
+        return value
+
+    @field_validator("credential_keys")
+    @classmethod
+    def _check_keys(cls, value: SecretStr) -> SecretStr:
+        parse_key_ring(value.get_secret_value())
+        return value
+
+    @property
+    def key_ring(self) -> dict[str, bytes]:
+        """Key id to 32 key bytes, in the order given; the first one seals."""
+        return parse_key_ring(self.credential_keys.get_secret_value())
+
+
+def parse_key_ring(text: str) -> dict[str, bytes]:
+    """Read `id:base64,id:base64`. Raises ValueError naming the entry by its position, never by its key bytes."""
+    ring: dict[str, bytes] = {}
+    for position, entry in enumerate(filter(None, (e.strip() for e in text.split(","))), start=1):
+        key_id, _, encoded = entry.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if not key_id or len(key) != KEY_BYTES:
+            raise ValueError(
+                f"entry {position} must be `id:base64 of 32 bytes`; make one with `openssl rand -base64 32`"
+            )
+        ring[key_id] = key
+    if not ring:
+        raise ValueError("at least one `id:base64 of 32 bytes` is needed")
+    return ring
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """Settings from the environment, or a SettingsError that lists every wrong variable with its remedy."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # values come from the environment
+    except ValidationError as error:
+        lines = ["Mailroom cannot start, its settings are not right:"]
+        for item in error.errors():
+            name = "MAILROOM_" + "_".join(str(p) for p in item["loc"]).upper()
+            field = Settings.model_fields.get(str(item["loc"][0])) if item["loc"] else None
+            meaning = f" ({field.description})" if field and field.description else ""
+            lines.append(f"  {name}: {item['msg']}{meaning}")
+        lines.append("See docs/settings.md for every setting.")
+        raise SettingsError("\n".join(lines)) from None
