@@ -101,6 +101,7 @@ class Folder(TenantRow, Base):
     backfill_done: Mapped[int] = mapped_column(server_default="0")
     backfill_started_at: Mapped[dt.datetime | None]
     backfill_horizon: Mapped[dt.datetime | None]
+    backfill_epoch: Mapped[int] = mapped_column(server_default="0")
     resets: Mapped[int] = mapped_column(server_default="0")
     state: Mapped[str] = mapped_column(server_default="active")
     state_reason: Mapped[str | None]

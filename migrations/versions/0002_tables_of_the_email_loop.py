@@ -498,6 +498,7 @@ def upgrade() -> None:
         sa.Column("backfill_done", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("backfill_started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("backfill_horizon", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("backfill_epoch", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("resets", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("state", sa.Text(), server_default="active", nullable=False),
         sa.Column("state_reason", sa.Text(), nullable=True),

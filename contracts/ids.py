@@ -1,0 +1,27 @@
+"""Deterministic workflow ids: starting twice is starting once. They hold opaque ids only, because ids are never encrypted."""
+
+SWEEP = "sweep"
+
+
+def inbox_sync(inbox_id: str) -> str:
+    return f"inbox-sync/{inbox_id}"
+
+
+def backfill(inbox_id: str, folder_id: str) -> str:
+    return f"backfill/{inbox_id}/{folder_id}"
+
+
+def connect_inbox(inbox_id: str) -> str:
+    return f"connect/{inbox_id}"
+
+
+def check_inbox(inbox_id: str) -> str:
+    return f"check/{inbox_id}"
+
+
+def send_message(message_id: str) -> str:
+    return f"send/{message_id}"
+
+
+def auto_response(conversation_id: str) -> str:
+    return f"auto-response/{conversation_id}"

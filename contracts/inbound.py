@@ -1,0 +1,140 @@
+"""The inbound flow: open the inbox, fetch raw mail, ingest it into conversations, watch for more, react.
+
+Every attempt of fetch and ingest takes a new lease epoch on the inbox, so an attempt that timed out but still runs finds
+another epoch and writes nothing (integrity T-7). Running a step twice repeats work and changes nothing.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from temporalio import activity
+
+from contracts.refs import ConversationRef, InboxRef
+
+
+class ResyncScope(StrEnum):
+    """`new`: look now. `folder`: list one folder whole and fetch what the ledger lacks. `all`: every synced folder so."""
+
+    NEW = "new"
+    FOLDER = "folder"
+    ALL = "all"
+
+
+class WakeReason(StrEnum):
+    """Why a watch ended. `unsupported`: the server has no IDLE, so the poll interval decides."""
+
+    NEW = "new"
+    TIMEOUT = "timeout"
+    CLOSED = "closed"
+    UNSUPPORTED = "unsupported"
+    NOT_CONNECTED = "not_connected"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxSyncInput:
+    """State that survives continue-as-new. `hour_started` is epoch seconds; `syncs` counts those begun in that hour."""
+
+    tenant_id: str
+    inbox_id: str
+    provider: str = "imap"
+    paused: bool = False
+    hour_started: int = 0
+    syncs: int = 0
+    turns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPlan:
+    connected: bool
+    paused: bool
+    provider: str
+    poll_seconds: int
+    max_syncs_per_hour: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOrder:
+    tenant_id: str
+    inbox_id: str
+    scope: ResyncScope = ResyncScope.NEW
+    folder_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchReport:
+    """Counts of one pass over all folders. `health` is the inbox's after it; `retry_seconds` asks for an earlier look."""
+
+    stored: int
+    vanished: int
+    quarantined: int
+    flags_changed: int
+    folders: int
+    health: str
+    failure: str | None = None
+    retry_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    ingested: int
+    skipped: int
+    quarantined: int
+    remaining: int
+    answerable: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOrder:
+    tenant_id: str
+    inbox_id: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchReport:
+    reason: WakeReason
+
+
+@dataclass(frozen=True, slots=True)
+class ReactReport:
+    """Conversations that await an automatic answer, at most ten; ask again while `more`."""
+
+    conversations: tuple[ConversationRef, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncOrder:
+    scope: ResyncScope
+    folder_id: str | None = None
+
+
+class InboundSteps:
+    """Signatures of the inbound activities; `activities/inbound_*.py` overrides each."""
+
+    @activity.defn(name="inbound.open")
+    async def open(self, ref: InboxRef) -> InboxPlan:
+        """Whether and how to sync this inbox now. Reads only."""
+        raise NotImplementedError
+
+    @activity.defn(name="inbound.fetch")
+    async def fetch(self, order: FetchOrder) -> FetchReport:
+        """Raw bytes of new mail to S3, then ledger rows and cursor in one transaction; flags and deletions mirrored."""
+        raise NotImplementedError
+
+    @activity.defn(name="inbound.ingest")
+    async def ingest(self, ref: InboxRef) -> IngestReport:
+        """Stored ledger rows of live mail to parsed, classified, threaded messages with their events."""
+        raise NotImplementedError
+
+    @activity.defn(name="inbound.watch")
+    async def watch(self, order: WatchOrder) -> WatchReport:
+        """IDLE on the inbox folder until something happens or the time is up. Writes nothing; heartbeats."""
+        raise NotImplementedError
+
+    @activity.defn(name="inbound.react")
+    async def react(self, ref: InboxRef) -> ReactReport:
+        """Which new conversations await an automatic answer. Reads only, so running it twice names them twice; the
+        claim row of the answer makes the second start harmless.
+        """
+        raise NotImplementedError

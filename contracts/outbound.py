@@ -1,0 +1,121 @@
+"""The outbound flow: wait out the undo window, freeze the bytes, submit them, settle what is unknown, file a copy.
+
+The message row is the lock (integrity T-6): with Temporal wiped, its status and stage still forbid a second submission.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from temporalio import activity
+
+from contracts.refs import MessageRef
+
+
+class SendState(StrEnum):
+    """What the row says before a step: `due`: go on. `waiting`: not yet. The others end the workflow."""
+
+    WAITING = "waiting"
+    DUE = "due"
+    CANCELLED = "cancelled"
+    DONE = "done"
+    UNKNOWN = "unknown"
+
+
+class DeliverOutcome(StrEnum):
+    """`deferred`: proof of non-acceptance, try later. `unknown`: may have been accepted, never submit again by ourselves.
+    `stale`: another attempt owns the row.
+    """
+
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+    STALE = "stale"
+
+
+class VerifyOutcome(StrEnum):
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    CANNOT_LOOK = "cannot_look"
+
+
+@dataclass(frozen=True, slots=True)
+class SendPlan:
+    """`wait_seconds` until the undo window or the scheduled time is over."""
+
+    state: SendState
+    wait_seconds: float = 0.0
+    kind: str = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeReport:
+    state: SendState
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverReport:
+    outcome: DeliverOutcome
+    attempt: int = 0
+    stage: str | None = None
+    code: int | None = None
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettleOrder:
+    """How an open end is closed: `sent` with proof, `unknown` for the agent to decide, `failed` after giving up."""
+
+    tenant_id: str
+    message_id: str
+    outcome: DeliverOutcome
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    outcome: VerifyOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    filed: bool
+    already: bool = False
+
+
+class OutboundSteps:
+    """Signatures of the outbound activities; `activities/outbound_*.py` overrides each."""
+
+    @activity.defn(name="outbound.plan")
+    async def plan(self, ref: MessageRef) -> SendPlan:
+        """What the row says now. Reads only."""
+        raise NotImplementedError
+
+    @activity.defn(name="outbound.compose")
+    async def compose(self, ref: MessageRef) -> ComposeReport:
+        """Bytes, Message-ID, Date and envelope to S3 and PostgreSQL. Twice: the frozen bytes stand, nothing is made anew."""
+        raise NotImplementedError
+
+    @activity.defn(name="outbound.deliver")
+    async def deliver(self, ref: MessageRef) -> DeliverReport:
+        """One submission of the frozen bytes. The stage `dot` is committed before the final dot leaves; a row found at
+        `dot` is unknown, never submitted again. Temporal never retries this step.
+        """
+        raise NotImplementedError
+
+    @activity.defn(name="outbound.verify")
+    async def verify(self, ref: MessageRef) -> VerifyReport:
+        """Look for the Message-ID in Sent. Found is proof; not found is none (integrity: Sending once)."""
+        raise NotImplementedError
+
+    @activity.defn(name="outbound.settle")
+    async def settle(self, order: SettleOrder) -> None:
+        """Write the outcome to the row with its event. A row that is already settled stays as it is."""
+        raise NotImplementedError
+
+    @activity.defn(name="outbound.file_copy")
+    async def file_copy(self, ref: MessageRef) -> CopyReport:
+        """One copy in Sent: searched for first, appended at most once. Failing to file never sends again (S-11)."""
+        raise NotImplementedError

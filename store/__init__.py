@@ -1,0 +1,1 @@
+"""Every SQL statement. A session comes in; ids and frozen values go out."""

@@ -1,0 +1,56 @@
+"""The one door to the database: a transaction that belongs to one tenant, or, for a few listed jobs, to the whole house.
+
+The tenant is set for the transaction only (`set_config(…, true)`): a session-level setting would leak through the pool
+to the next tenant (integrity X-43). Without a tenant no row is visible: it fails closed.
+"""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+SET_TENANT = text("select set_config('app.tenant', :tenant, true)")
+SET_SYSTEM = text("set local role mailroom_system")
+
+
+class Database:
+    """A pool of connections as the role that owns nothing. Closed by `close`."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, application: str = "mailroom") -> None:
+        self._engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            pool_timeout=10,
+            connect_args={
+                "application_name": application,
+                "connect_timeout": 5,
+                # A statement that runs longer than this is a defect; bulk work is cut into batches.
+                "options": "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000",
+            },
+        )
+
+    @asynccontextmanager
+    async def unit_of_work(self, tenant_id: uuid.UUID | str) -> AsyncIterator[AsyncConnection]:
+        """One transaction that sees and writes this tenant's rows only. Commits at the end, rolls back on an error."""
+        async with self._engine.begin() as connection:
+            await connection.execute(SET_TENANT, {"tenant": str(tenant_id)})
+            yield connection
+
+    @asynccontextmanager
+    async def system_unit_of_work(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction over all tenants. Only the jobs that `tests/house/test_tenancy.py` lists may call it."""
+        async with self._engine.begin() as connection:
+            await connection.execute(SET_SYSTEM)
+            yield connection
+
+    async def ping(self) -> None:
+        """One round trip. Raises what the driver raises when the server is away."""
+        async with self._engine.connect() as connection:
+            await connection.execute(text("select 1"))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
