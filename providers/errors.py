@@ -1,10 +1,10 @@
-# ruff: noqa: N818  # errors say what happened, in the words of the field
 """What can go wrong between us and a provider, as exceptions that are safe to log, store and show.
 
 Neither `reason` nor `sentence` ever holds an address, a secret or a server's own words. Whether to try again is
 said by `transient`; when and how often is left to the caller.
 """
 
+# ruff: noqa: N818  # errors say what happened, in the words of the field
 from typing import ClassVar
 
 

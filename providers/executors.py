@@ -31,6 +31,10 @@ class Lane:
     async def run(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *args, **kwargs))
 
+    def hand_over(self, work: Callable[[], None]) -> None:
+        """Have `work` done some time, for what nobody waits for and which deals with its own errors."""
+        self._pool.submit(work)
+
     def close(self) -> None:
         """Take no more work. Running work ends by itself; what still waits in line is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
