@@ -13,7 +13,7 @@ _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?!\d|\.\d)")
 # A reply code stands at the start of a line or after a mark that introduces the remote's words ("said: 550 …",
 # "smtp; 550-5.1.1 …", "<<< 550 …", "ResponseCode 421"), never in the middle of prose or an id.
 _REPLY = re.compile(
-    r"(?:^[ \t]*|[:;,][ \t]*|<<<[ \t]*|\b(?:code|said|error|returned|status|reason)\b[ \t:=]*)([245][0-5]\d)(?=[ \-:,<]|$)",
+    r"(?:^[ \t]*|[:;,][ \t]*|<<<[ \t]*|(?:code|\bsaid|\berror|\breturned|\bstatus|\breason)[ \t:=]+)([245][0-5]\d)(?=[ \-:,<]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
 
