@@ -1,0 +1,110 @@
+"""Walks HTML as a stream of tags and text without building a tree, so that no nesting and no length can hurt.
+
+Promises linear time and every character of text; it is for reading (text, quotes, references), never for deciding what
+is safe to show: that is `mail.sanitise`, which parses as browsers do.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from mail.display_text import scrubbed
+
+_OPENING = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,40})")
+# A `>` inside quotes does not end a tag. Possessive, so that an unclosed quote is found out once and not per character.
+_REST = re.compile(r"""(?:[^"'>]|"[^"]*+"|'[^']*+')*+>""")
+_RAW_ENDS = {
+    name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE)
+    for name in ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes")
+}
+_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]{1,60})\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'>]++)""")
+_ENTITY_TOO_LONG = re.compile(r"&#(?:[0-9]{9,}+|[xX][0-9a-fA-F]{9,}+);?")
+_CID = re.compile(r"""cid:([^"'\s<>()]{1,998})""", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Tag:
+    """A start or end tag. `name` is lower case, `inner` is what stands between the name and `>`."""
+
+    name: str
+    closing: bool
+    start: int
+    end: int
+    inner: str
+
+    def attribute(self, wanted: str) -> str:
+        """The value, unescaped, or ""."""
+        for match in _ATTRIBUTE.finditer(self.inner):
+            if match[1].lower() == wanted:
+                value = match[2]
+                return unescaped(value[1:-1] if value[0] in "\"'" else value)
+        return ""
+
+
+def unescaped(text: str) -> str:
+    """Character references resolved; numbers too long for any character become U+FFFD."""
+    if "&" not in text:
+        return text
+    return scrubbed(html.unescape(_ENTITY_TOO_LONG.sub("\ufffd", text)))
+
+
+def tags_and_text(source: str) -> Iterator[Tag | tuple[str, int]]:
+    """Tags and (text, offset) in order. Comments, declarations and the content of script, style, title … are left out.
+
+    Text is as written; `unescaped` resolves it.
+    """
+    position = 0
+    length = len(source)
+    while position < length:
+        at = source.find("<", position)
+        if at < 0:
+            yield source[position:], position
+            return
+        if at > position:
+            yield source[position:at], position
+        opening = _OPENING.match(source, at)
+        if opening is None:
+            after = _skipped(source, at)
+            if after == at:
+                yield "<", at
+                after = at + 1
+            position = after
+            continue
+        rest = _REST.match(source, opening.end())
+        if rest is None:
+            bare = source.find(">", opening.end())
+            if bare < 0:
+                return
+            end = bare + 1
+        else:
+            end = rest.end()
+        name = opening[2].lower()
+        yield Tag(name, opening[1] == "/", at, end, source[opening.end() : end - 1])
+        position = end
+        if not opening[1] and (closer := _RAW_ENDS.get(name)) is not None:
+            found = closer.search(source, end)
+            if found is None:
+                return
+            if name in {"textarea", "xmp"}:
+                yield source[end : found.start()], end
+            position = found.start()
+
+
+def _skipped(source: str, at: int) -> int:
+    """The offset after a comment or declaration at `at`, or `at` when a lone `<` stands there."""
+    if source.startswith("<!--", at):
+        end = source.find("-->", at + 4)
+        return len(source) if end < 0 else end + 3
+    if source.startswith(("<!", "<?", "</"), at):
+        end = source.find(">", at)
+        return len(source) if end < 0 else end + 1
+    return at
+
+
+def referenced_content_ids(source: str) -> set[str]:
+    """The Content-IDs that HTML refers to by `cid:` (RFC 2392), percent-decoded."""
+    if "cid:" not in source and "CID:" not in source and "Cid:" not in source:
+        return set()
+    return {unquote(unescaped(match[1])) for match in _CID.finditer(source)}

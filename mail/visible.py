@@ -1,0 +1,305 @@
+"""Tells what is new in a mail from the history it quotes, so that a conversation can be read without repetition.
+
+Promises that nothing is lost (every line is in the visible or in the quoted part), that a mail never becomes empty by
+folding, and linear time. A signature stays with the visible part and is pointed out: it was written with this mail.
+"""
+
+import re
+from dataclasses import dataclass
+
+from mail.html_scan import Tag, tags_and_text, unescaped
+from mail.quote_words import (
+    ATTRIBUTIONS,
+    DEVICE_SIGNATURES,
+    ENDINGS,
+    FORWARDS,
+    FROM_LABELS,
+    ORIGINALS,
+    OTHER_LABELS,
+)
+
+_MAX_ATTRIBUTION_LINES = 4
+_MAX_ATTRIBUTION_CHARS = 500
+_DASHES = re.compile(r"^[\s>*]*[-–—_=*]{2,}[ \t]*([^-–—_=*].{0,120}?)[ \t]*(?:[-–—_=*]{2,}[ \t]*)?$")
+_RULE = re.compile(r"^\s*[_\u2500-]{20,}\s*$")
+_LABEL = re.compile(r"^[\s>]*\*{0,2}([^\s:*：][^:*：]{0,24}?)\s{0,3}(?:\*{0,2}\s{0,3}[:：]|[:：]\*{0,2})")
+_TIME_OR_YEAR = re.compile(r"\d{1,2}[:.h時时시]\d{2}|(?:19|20)\d{2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
+_ADDRESS = re.compile(r"[^\s@<>\[]{1,64}@[^\s@<>]{1,250}\.[a-z]{2,24}", re.IGNORECASE)
+_SIGNATURE_WINDOW = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """`visible` and `quoted` together hold every line of the text. `signature` is the tail of `visible` that may be folded too."""
+
+    visible: str
+    quoted: str
+    signature: str = ""
+
+
+def split_visible(text: str) -> Visible:
+    """Split plain text with LF line ends. Answers written below or between quotes keep the quotes they answer."""
+    lines = text.split("\n")
+    kept = _kept(lines)
+    visible = "\n".join(line for line, keep in zip(lines, kept, strict=True) if keep)
+    if not visible.strip():
+        return _signed(text.strip("\n").rstrip(), "")
+    quoted = "\n".join(line for line, keep in zip(lines, kept, strict=True) if not keep)
+    return _signed(visible.strip("\n").rstrip(), quoted.strip("\n").rstrip())
+
+
+def _signed(visible: str, quoted: str) -> Visible:
+    lines = visible.split("\n")
+    first = max(1, len(lines) - _SIGNATURE_WINDOW)
+    for index in range(first, len(lines)):
+        line = lines[index].strip().lower()
+        if lines[index] in {"-- ", "--"} or (len(line) < 120 and line.startswith(DEVICE_SIGNATURES)):
+            return Visible(visible, quoted, "\n".join(lines[index:]))
+    return Visible(visible, quoted)
+
+
+def _kept(lines: list[str]) -> list[bool]:
+    """For each line whether it stays visible."""
+    kept = [True] * len(lines)
+    blocks: list[tuple[int, int]] = []  # [start, end) of `>` blocks with the attribution above them
+    end = len(lines)
+    index = 0
+    while index < len(lines):
+        line = lines[index]
+        if not line.strip():
+            index += 1
+        elif _is_quoted(line):
+            stop = _quote_end(lines, index)
+            blocks.append((index, stop))
+            index = stop
+        elif _is_forward(line):
+            break
+        elif _begins_history(lines, index):
+            end = index
+            break
+        elif (after := _attribution_end(lines, index)) > index:
+            follows = _next_text(lines, after)
+            if follows < len(lines) and _is_quoted(lines[follows]):
+                stop = _quote_end(lines, follows)
+                blocks.append((index, stop))
+                index = stop
+            elif follows < len(lines) and _certain(lines, index, after):
+                end = index
+                break
+            else:
+                index = after
+        else:
+            index += 1
+    for position in range(end, len(lines)):
+        kept[position] = False
+    for start, stop in _foldable(lines, blocks, end):
+        for position in range(start, stop):
+            kept[position] = False
+    return kept
+
+
+def _foldable(lines: list[str], blocks: list[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+    """The quote blocks to fold: those at the end, and one at the beginning that is answered below."""
+    signature = next((i for i in range(len(lines)) if lines[i] in {"-- ", "--"}), end)
+    inner = [
+        (start, stop)
+        for start, stop in blocks
+        if any(lines[i].strip() for i in range(stop, min(end, max(signature, stop))) if not _in_blocks(i, blocks))
+    ]
+    trailing = [block for block in blocks if block not in inner]
+    if len(inner) == 1:
+        start = inner[0][0]
+        above = any(lines[i].strip() for i in range(start))
+        attributed = not _is_quoted(lines[start])
+        if not above or attributed:
+            return [*inner, *trailing]
+    return trailing
+
+
+def _in_blocks(index: int, blocks: list[tuple[int, int]]) -> bool:
+    low, high = 0, len(blocks)
+    while low < high:
+        middle = (low + high) // 2
+        if blocks[middle][1] <= index:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(blocks) and blocks[low][0] <= index
+
+
+def _is_quoted(line: str) -> bool:
+    return line.lstrip(" \t\u00a0").startswith((">", "＞"))
+
+
+def _quote_end(lines: list[str], start: int) -> int:
+    """After the last quoted line of the block; blank lines inside belong to it."""
+    last = start
+    index = start
+    while index < len(lines) and (not lines[index].strip() or _is_quoted(lines[index])):
+        if lines[index].strip():
+            last = index
+        index += 1
+    return last + 1
+
+
+def _next_text(lines: list[str], start: int) -> int:
+    while start < len(lines) and not lines[start].strip():
+        start += 1
+    return start
+
+
+def _is_forward(line: str) -> bool:
+    low = line.strip(" \t>*-–—_=:").lower()
+    return len(low) < 120 and low.startswith(FORWARDS) and (line.lstrip()[:1] in "-–—_=" or line.rstrip().endswith(":"))
+
+
+def _begins_history(lines: list[str], index: int) -> bool:
+    """An «Original Message» rule, or the header block of Outlook with or without a line drawn above it."""
+    line = lines[index]
+    if len(line) > 200:
+        return False
+    dashed = _DASHES.match(line)
+    if dashed is not None and dashed[1].strip().lower().startswith(ORIGINALS):
+        return True
+    if _RULE.match(line):
+        below = _next_text(lines, index + 1)
+        return below < len(lines) and below - index <= 3 and _is_header_block(lines, below)
+    return _is_header_block(lines, index)
+
+
+def _is_header_block(lines: list[str], index: int) -> bool:
+    if _label(lines[index]) not in FROM_LABELS:
+        return False
+    others: set[str] = set()
+    seen = 0
+    for line in lines[index + 1 : index + 12]:
+        label = _label(line)
+        if label in OTHER_LABELS:
+            others.add(label)
+        elif not line.strip():
+            seen += 1
+            if seen > 5:  # some programs put a blank line after every header
+                break
+    return len(others) >= 2
+
+
+def _label(line: str) -> str:
+    match = _LABEL.match(line[:200])
+    return match[1].strip().lower() if match is not None else ""
+
+
+def _attribution_end(lines: list[str], index: int) -> int:
+    """The index after the attribution that begins here («On …, … wrote:», over up to four lines), or `index`."""
+    joined = ""
+    for offset in range(_MAX_ATTRIBUTION_LINES):
+        if index + offset >= len(lines):
+            break
+        line = lines[index + offset].strip()
+        if not line or _is_quoted(line):
+            break
+        if offset == 1 and not _may_begin_attribution(joined):
+            return index
+        joined = f"{joined} {line}" if joined else line
+        if len(joined) > _MAX_ATTRIBUTION_CHARS:
+            break
+        if line.endswith((":", "：")):
+            return index + offset + 1 if _is_attribution(joined) else index
+    return index
+
+
+def _may_begin_attribution(line: str) -> bool:
+    """Over several lines the first must carry the date, or the sentence above would be taken for a part of it."""
+    if _TIME_OR_YEAR.search(line) is not None:
+        return True
+    low = line.lower()
+    return any(c.isdigit() for c in line) and any(low.startswith(begins) for begins, _ in ATTRIBUTIONS)
+
+
+def _is_attribution(joined: str) -> bool:
+    """A line ending in a colon that names a moment or a mailbox, or uses a known verb: what quotes stand under."""
+    low = joined.rstrip(":： \u00a0").lower()
+    if low.endswith(ENDINGS) or any(low.endswith(verbs) for _, verbs in ATTRIBUTIONS):
+        return True
+    return _TIME_OR_YEAR.search(joined) is not None and ("@" in joined or any(c in joined for c in "<[("))
+
+
+def _certain(lines: list[str], start: int, end: int) -> bool:
+    """Without quote marks below, only the full form counts: known beginning, known verb, and a date or an address."""
+    low = " ".join(line.strip() for line in lines[start:end]).rstrip(":： \u00a0").lower()
+    if _TIME_OR_YEAR.search(low) is None and _ADDRESS.search(low) is None:
+        return False
+    if low.endswith(ENDINGS):
+        return True
+    return any(low.startswith(begins) and low.endswith(verbs) for begins, verbs in ATTRIBUTIONS)
+
+
+# — HTML —
+
+_QUOTE_CLASSES = re.compile(
+    r"(?:^|\s)(?:gmail_quote|gmail_quote_container|yahoo_quoted|moz-cite-prefix|protonmail_quote|tutanota_quote|zmail_extra|"
+    r"quoted-text|qt|front-blockquote|ms-outlook-mobile-reference-message)(?:\s|$)",
+    re.IGNORECASE,
+)
+_QUOTE_IDS = {"divrplyfwdmsg", "appendonsend", "mail-editor-reference-message-container", "olk_src_body_section", "reply-intro", "originalmessage"}  # fmt: skip
+# Outlook draws this line above the headers of what it quotes and marks it in no other way.
+_OUTLOOK_LINE = re.compile(
+    r"border:\s?none;\s?border-top:\s?solid\s#(?:e1e1e1|b5c4df)\s1\.0pt;\s?padding:\s?3\.0pt\s(?:0in|0cm|0)\s", re.IGNORECASE
+)
+_FORWARD_HINT = re.compile("|".join(re.escape(f) for f in FORWARDS), re.IGNORECASE)
+
+
+def split_visible_html(source: str) -> tuple[str, str]:
+    """(what is new, the quoted history) of an HTML body, cut in front of the first mark of a known mail program.
+
+    Neither part is sanitised and the first may leave elements open: give both to `mail.sanitise`. A forwarded mail, an
+    answer below or between quotes, and a mail that is nothing but a quote are left whole: the second part is "".
+    """
+    cut: Tag | None = None
+    open_ended = False
+    depth = 0
+    closed = False
+    written = False
+    quoted_text: list[str] = []
+    for token in tags_and_text(source):
+        if cut is None:
+            if not isinstance(token, Tag):
+                written = written or bool(unescaped(token[0]).strip())
+                continue
+            kind = "" if token.closing else _quote_mark(token)
+            if kind and written:
+                cut, open_ended, depth = token, kind == "open", 1
+        elif isinstance(token, Tag):
+            if not open_ended and not closed and token.name == cut.name:
+                depth += -1 if token.closing else 1
+                closed = depth == 0
+            elif closed and not token.closing and _quote_mark(token):
+                cut_again = _quote_mark(token)  # moz-cite-prefix, then the blockquote: one quote in two elements
+                closed, open_ended, depth = False, cut_again == "open", 1
+                cut = Tag(token.name, closing=False, start=cut.start, end=cut.end, inner=cut.inner)
+            elif closed and token.name == "img" and not token.closing:
+                return source, ""
+        else:
+            text = unescaped(token[0]).strip()
+            if closed and text:
+                return source, ""
+            if len(quoted_text) < 20 and text:
+                quoted_text.append(text)
+    if cut is None or _FORWARD_HINT.search(" ".join(quoted_text)[:400]):
+        return source, ""
+    return source[: cut.start], source[cut.start :]
+
+
+def _quote_mark(tag: Tag) -> str:
+    """"element" when a quote is this element, "open" when it is everything from here on, "" otherwise."""
+    if tag.name == "blockquote":
+        low = tag.inner.lower()
+        return "element" if "cite" in low or "quote" in low else ""
+    if tag.name not in {"div", "hr", "table", "p", "section", "span"} or "=" not in tag.inner:
+        return ""
+    if tag.attribute("id").lower().removeprefix("x_") in _QUOTE_IDS:
+        return "open"
+    if tag.name in {"div", "table", "section"} and _QUOTE_CLASSES.search(tag.attribute("class")[:300]):
+        return "element"
+    if tag.name == "div" and _OUTLOOK_LINE.search(tag.attribute("style")[:300]):
+        return "open"
+    return ""
