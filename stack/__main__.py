@@ -40,19 +40,23 @@ async def run(data: Path, *, demo_mail: bool, durable: bool) -> int:
                 return 0
             await starting
             stack.write_manifest({})
-            crash = asyncio.create_task(stack.wait_for_crash())
-            await asyncio.wait({crash, asked}, return_when=asyncio.FIRST_COMPLETED)
-            if crash.done():
-                sys.stderr.write(f"{crash.result()}\n")
-                return 1
-            crash.cancel()
-            return 0
+            await _until_asked_or_crash(stack, asked)
         except EXPECTED as error:
             sys.stderr.write(f"{error}\n")
             return 1
+        else:
+            return 0
         finally:
             asked.cancel()
             await stack.stop()
+
+
+async def _until_asked_or_crash(stack: EmbeddedStack, asked: "asyncio.Task[object]") -> None:
+    crash = asyncio.create_task(stack.wait_for_crash())
+    await asyncio.wait({crash, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if crash.done():
+        raise crash.result()
+    crash.cancel()
 
 
 if __name__ == "__main__":

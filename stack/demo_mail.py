@@ -22,7 +22,6 @@ from stack.probes import banner_ready
 from stack.process import Command, PartFailed, SupervisedProcess, plain_environment
 from stack.python_part import PROJECT
 from stack.secrets import StackSecrets
-from stack.temporal import find_program
 
 READY_WITHIN = 30.0
 HASH_ROUNDS = 2_000  # a loopback toy: a quick login matters more than a slow guess
@@ -82,10 +81,10 @@ class DemoMail:
             "demo-imap",
             Command(
                 argv=(
-                    find_program("pymap"), "--host", HOST, "--port", str(self.imap_port), "--no-tls",
-                    "maildir", str(layout.mail),
+                    sys.executable, "-m", "stack.demo_imap",
+                    "--host", HOST, "--port", str(self.imap_port), "--no-tls", "maildir", str(layout.mail),
                 ),
-                env=plain_environment(layout.mail),
+                env={**plain_environment(layout.mail), **python_path},
                 cwd=layout.mail,
                 stop=((signal.SIGTERM, 2.0),),
             ),

@@ -92,7 +92,7 @@ class Delivery:
     def authenticate(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object
     ) -> AuthResult:
-        """aiosmtpd's callback: PLAIN and LOGIN against the accounts' passwords, in constant time."""
+        """Answer aiosmtpd's question: PLAIN and LOGIN against the accounts' passwords, in constant time."""
         if not isinstance(data, LoginPassword):
             return AuthResult(success=False, handled=False)
         known = self._config.now().passwords.get(data.login.decode("utf-8", "replace").lower(), "")

@@ -19,7 +19,7 @@ from stack.ports import HOST, PortBook
 from stack.postgres import Postgres
 from stack.process import PartFailed
 from stack.seaweed import BUCKET, REGION, Seaweed
-from stack.secrets import StackSecrets, load_or_make
+from stack.secrets import load_or_make
 from stack.temporal import NAMESPACE, Temporal
 
 

@@ -4,14 +4,13 @@ import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 
-class DataDirectoryBusy(Exception):
+class DataDirectoryBusy(Exception):  # noqa: N818 - errors say what happened
     """Another running stack owns the data directory. The sentence names its process."""
 
 
-class DataDirectoryUnusable(Exception):
+class DataDirectoryUnusable(Exception):  # noqa: N818 - errors say what happened
     """The data directory cannot be made or written. The sentence says why and what to do."""
 
 
@@ -116,12 +115,3 @@ class DataLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def __enter__(self) -> "DataLock":
-        self.acquire()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()

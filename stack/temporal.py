@@ -19,9 +19,9 @@ from stack.ports import HOST, PortBook
 from stack.process import Command, PartFailed, SupervisedProcess, plain_environment
 
 NAMESPACE = "default"
-SEARCH_ATTRIBUTES: Mapping[str, IndexedValueType.ValueType] = {
-    name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for name in ("TenantId", "InboxId", "Provider", "Health")
-}
+SEARCH_ATTRIBUTES: Mapping[str, IndexedValueType.ValueType] = dict.fromkeys(
+    ("TenantId", "InboxId", "Provider", "Health"), IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+)
 # The default of 20 polls/s delays every step of a workflow: an activity's round trip takes 50 ms, with these 13 ms.
 DYNAMIC_CONFIG = {"history.transferProcessorMaxPollRPS": "2000", "history.timerProcessorMaxPollRPS": "2000"}
 READY_WITHIN = 60.0

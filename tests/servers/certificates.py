@@ -1,6 +1,6 @@
 """A private certificate authority and a server certificate for localhost, made fresh per session."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import ssl
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ def _name(common: str) -> x509.Name:
 
 def make_certificates(directory: Path) -> Certificates:
     """Write `ca.pem`, `server.pem`, `server.key` for `localhost` and 127.0.0.1, valid for a week."""
-    now = datetime.datetime.now(datetime.UTC)
-    begin, end = now - datetime.timedelta(hours=1), now + datetime.timedelta(days=7)
+    now = dt.datetime.now(dt.UTC)
+    begin, end = now - dt.timedelta(hours=1), now + dt.timedelta(days=7)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("Mailroom test authority")
     authority = (

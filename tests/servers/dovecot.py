@@ -171,6 +171,15 @@ class Dovecot:
             ),
             encoding="utf-8",
         )
+        self._spawn(config)
+        ready = banner_ready(HOST, self.port, b"* OK")
+        deadline = time.monotonic() + 20
+        while (reason := await ready()) is not None:
+            if self._child.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"Dovecot did not start: {reason}\n{self.log_tail()}")
+            await asyncio.sleep(0.05)
+
+    def _spawn(self, config: Path) -> None:
         program = shutil.which(PROGRAM, path=SEARCH)
         assert program is not None
         environment = {"PATH": SEARCH, "HOME": str(self._root)}
@@ -183,12 +192,6 @@ class Dovecot:
                 stderr=log,
                 start_new_session=True,
             )
-        ready = banner_ready(HOST, self.port, b"* OK")
-        deadline = time.monotonic() + 20
-        while (reason := await ready()) is not None:
-            if self._child.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"Dovecot did not start: {reason}\n{self.log_tail()}")
-            await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
         child = getattr(self, "_child", None)

@@ -123,7 +123,7 @@ class _Transaction:
     rcpt_seen: int = 0
 
 
-class _HangUp(Exception):
+class _HangUp(Exception):  # noqa: N818 - nothing went wrong
     """The script or the client ends the connection."""
 
 

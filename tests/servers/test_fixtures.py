@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 import boto3
 import botocore.client
@@ -49,7 +50,7 @@ async def test_time_skipping_server_answers(time_skipping_env: WorkflowEnvironme
     assert (await time_skipping_env.get_current_time() - before).days >= 1
 
 
-def _s3(server: S3Server, secret: str) -> "botocore.client.BaseClient":
+def _s3(server: S3Server, secret: str) -> Any:
     return boto3.client(
         "s3",
         endpoint_url=server.endpoint,
@@ -76,6 +77,13 @@ def test_demo_mailboxes_are_one_s_own(demo_mail: DemoMail, mail_account: Callabl
         client.select_folder("INBOX")
         (uid,) = client.search()
         assert client.fetch([uid], ["BODY.PEEK[]"])[uid][b"BODY[]"] == MAIL
+        appended = b"From: b@example.com\r\nSubject: \xff\r\n\r\nFrom here\r\nno end"
+        client.append("Sent", appended, [b"\\Seen"])
+        client.copy([uid], "Archive")
+        for folder, content in (("Sent", appended), ("Archive", MAIL)):
+            client.select_folder(folder)
+            (uid,) = client.search()
+            assert client.fetch([uid], ["BODY.PEEK[]"])[uid][b"BODY[]"] == content
 
 
 @pytest.mark.dovecot
