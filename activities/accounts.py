@@ -1,0 +1,101 @@
+"""From an inbox's row and its sealed credentials to the accounts that the providers sign in with.
+
+`settings` is `{"imap": {"host", "port", "security", "username", "auth"}, "smtp": {the same}, "verify_tls": bool}`; the
+sealed value is `{"imap": {"secret"}, "smtp": {"secret"}}`. A secret is opened here and travels only as `Secret`.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from activities._edges import failure
+from providers.imap.account import ImapAccount
+from providers.secret import Secret
+from providers.smtp.account import SmtpAccount
+from store.inbox_state import InboxState, read_inbox
+from store.sealing import CredentialsUnreadable, Sealer
+from store.unit_of_work import Database
+
+COLUMN = "credentials_sealed"
+SECURITIES = ("tls", "starttls", "plain")
+METHODS = ("password", "xoauth2")
+
+
+class Accounts:
+    """Opens accounts. `sealer` holds the key ring; nothing it opens is kept."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+
+    async def inbox(self, tenant_id: str, inbox_id: str) -> InboxState:
+        """The inbox's row. Raises the failure NotFound."""
+        async with self._database.unit_of_work(tenant_id) as connection:
+            row = await read_inbox(connection, uuid.UUID(tenant_id), uuid.UUID(inbox_id))
+        if row is None:
+            raise failure("NotFound")
+        return row
+
+    def imap(self, inbox: InboxState) -> ImapAccount:
+        """How to reach the mailbox. Raises CredentialsUnreadable, or the failure NotConnected without settings."""
+        place = _place(inbox, "imap")
+        return ImapAccount(
+            host=str(place["host"]),
+            port=int(place["port"]),
+            security=_security(place),
+            username=str(place.get("username") or inbox.email_address),
+            secret=self._secret(inbox, "imap"),
+            auth=_auth(place),
+            verify_tls=inbox.settings.get("verify_tls") is not False,
+        )
+
+    def smtp(self, inbox: InboxState) -> SmtpAccount:
+        """How to submit mail. Without a user name there is no sign-in (a relay that trusts our address)."""
+        place = _place(inbox, "smtp")
+        username = str(place.get("username") or "") or None
+        return SmtpAccount(
+            host=str(place["host"]),
+            port=int(place["port"]),
+            security=_security(place),
+            username=username,
+            secret=self._secret(inbox, "smtp") if username else None,
+            auth=_auth(place),
+            verify_tls=inbox.settings.get("verify_tls") is not False,
+        )
+
+    def _secret(self, inbox: InboxState, part: str) -> Secret:
+        if inbox.credentials_sealed is None or inbox.credentials_key_id is None:
+            raise failure("NotConnected")
+        opened = self._sealer.open(
+            inbox.credentials_sealed,
+            inbox.credentials_key_id,
+            tenant_id=str(inbox.tenant_id),
+            inbox_id=str(inbox.id),
+            column=COLUMN,
+        )
+        entry = opened.get(part)
+        secret = entry.get("secret") if isinstance(entry, dict) else None
+        if not isinstance(secret, str):
+            raise CredentialsUnreadable(f"the sealed value has no secret for {part}")
+        return Secret(secret)
+
+
+def _place(inbox: InboxState, part: str) -> Mapping[str, Any]:
+    place = inbox.settings.get(part)
+    if not isinstance(place, Mapping) or not place.get("host") or not place.get("port"):
+        raise failure("NotConnected")
+    return place
+
+
+def _security(place: Mapping[str, Any]) -> Literal["tls", "starttls", "plain"]:
+    value = place.get("security", "tls")
+    if value not in SECURITIES:
+        raise failure("NotConnected")
+    return cast(Literal["tls", "starttls", "plain"], value)
+
+
+def _auth(place: Mapping[str, Any]) -> Literal["password", "xoauth2"]:
+    value = place.get("auth") or "password"
+    if value not in METHODS:
+        raise failure("NotConnected")
+    return cast(Literal["password", "xoauth2"], value)

@@ -1,0 +1,200 @@
+"""An inbox as its steps see it: how to reach it, whether to sync it, its lease, and how it fares.
+
+Every sync takes a new lease epoch; every write transaction of the sync begins with `hold_lease`. A step that timed out
+but still runs finds another epoch there and writes nothing (integrity T-7).
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.enums import Health
+from store.event_log import NewEvent, append_events
+
+# integrity I-13: the same wrong password is not tried for ever; this many refusals in a row are evidence.
+REFUSALS_UNTIL_DISCONNECTED = 3
+
+READ = text(
+    """
+    select tenant_id, id, provider, email_address, settings, credentials_sealed, credentials_key_id, health,
+           connected_at, paused_at, last_sync_at, auth_failures, max_syncs_per_hour, backfill_days, created_at,
+           auto_response_enabled
+    from inboxes where tenant_id = :tenant and id = :id and deleted_at is null
+    """
+)
+TAKE = text(
+    """
+    update inboxes set lease_epoch = lease_epoch + 1
+    where tenant_id = :tenant and id = :id and deleted_at is null
+    returning lease_epoch
+    """
+)
+# `no key update` and not `share`: two holders of a share lock that both go on to update the row would deadlock.
+HOLD = text(
+    """
+    select id from inboxes
+    where tenant_id = :tenant and id = :id and lease_epoch = :epoch and deleted_at is null
+    for no key update
+    """
+)
+LOCK = text(
+    """
+    select health, connected_at, auth_failures, last_error from inboxes
+    where tenant_id = :tenant and id = :id and deleted_at is null for no key update
+    """
+)
+WELL = text(
+    """
+    update inboxes set health = 'ok', last_sync_at = now(), last_error = null, auth_failures = 0, updated_at = now()
+    where tenant_id = :tenant and id = :id
+    """
+)
+TOUCH = text("update inboxes set last_sync_at = now() where tenant_id = :tenant and id = :id")
+ILL = text(
+    """
+    update inboxes set health = :health, last_error = :error, last_error_at = now(), auth_failures = :refusals,
+      connected_at = case when :disconnect then null else connected_at end, updated_at = now()
+    where tenant_id = :tenant and id = :id
+    """
+)
+CONNECTED = text(
+    """
+    update inboxes set health = 'ok', connected_at = coalesce(connected_at, now()), last_error = null,
+      auth_failures = 0, updated_at = now()
+    where tenant_id = :tenant and id = :id and deleted_at is null
+    """
+)
+OWN_ADDRESSES = text(
+    "select email_address from inboxes where tenant_id = :tenant and channel = 'email' and deleted_at is null"
+)
+
+
+class LeaseLost(Exception):  # noqa: N818  # errors say what happened
+    """Another run has taken over this inbox or folder: nothing of this transaction may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxState:
+    """One inbox. `credentials_sealed` opens only with the key ring; nothing here may be logged."""
+
+    tenant_id: uuid.UUID
+    id: uuid.UUID
+    provider: str
+    email_address: str
+    settings: Mapping[str, Any]
+    credentials_sealed: bytes | None
+    credentials_key_id: str | None
+    health: str
+    connected_at: dt.datetime | None
+    paused_at: dt.datetime | None
+    last_sync_at: dt.datetime | None
+    auth_failures: int
+    max_syncs_per_hour: int
+    backfill_days: int
+    created_at: dt.datetime
+    auto_response_enabled: bool
+
+    def __repr__(self) -> str:
+        return f"InboxState({self.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write for an inbox until somebody takes the next epoch."""
+
+    tenant_id: uuid.UUID
+    inbox_id: uuid.UUID
+    epoch: int
+
+
+async def read_inbox(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID
+) -> InboxState | None:
+    """The inbox, or None when it is unknown, foreign or deleted."""
+    row = (await connection.execute(READ, {"tenant": tenant_id, "id": inbox_id})).mappings().first()
+    return None if row is None else InboxState(**row)
+
+
+async def own_addresses(connection: AsyncConnection, tenant_id: uuid.UUID) -> frozenset[str]:
+    """The addresses of all mail inboxes of the tenant: a mail from one of them never comes from a customer."""
+    rows = await connection.execute(OWN_ADDRESSES, {"tenant": tenant_id})
+    return frozenset(row.email_address for row in rows)
+
+
+async def take_lease(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> Lease | None:
+    """A new epoch, which ends every older holder's right to write. None when the inbox is gone.
+
+    Waits for a transaction of the older holder that is already under way; what that one commits stands.
+    """
+    epoch = (await connection.execute(TAKE, {"tenant": tenant_id, "id": inbox_id})).scalar_one_or_none()
+    return None if epoch is None else Lease(tenant_id, inbox_id, epoch)
+
+
+async def hold_lease(connection: AsyncConnection, lease: Lease) -> None:
+    """First statement of every write transaction of a sync: keeps the epoch until commit, or raises LeaseLost."""
+    bound = {"tenant": lease.tenant_id, "id": lease.inbox_id, "epoch": lease.epoch}
+    if (await connection.execute(HOLD, bound)).first() is None:
+        raise LeaseLost
+
+
+async def record_well(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> None:
+    """A sync went through: healthy, no error. Tells the event log only when that is news."""
+    key = {"tenant": tenant_id, "id": inbox_id}
+    row = (await connection.execute(LOCK, key)).first()
+    if row is None:
+        return
+    if row.health == Health.OK and row.last_error is None and row.auth_failures == 0:
+        await connection.execute(TOUCH, key)
+        return
+    await connection.execute(WELL, key)
+    if row.health != Health.OK:
+        await _tell(connection, tenant_id, inbox_id, Health.OK)
+
+
+async def record_ill(
+    connection: AsyncConnection,
+    tenant_id: uuid.UUID,
+    inbox_id: uuid.UUID,
+    *,
+    sentence: str,
+    refused: bool = False,
+    final: bool = False,
+) -> Health:
+    """A sync failed: `sentence` is ours, for people. `refused`: the server said no to the credentials; the third time
+    in a row the inbox is disconnected and waits for a person. `final` disconnects at once. Returns the new health.
+    """
+    key = {"tenant": tenant_id, "id": inbox_id}
+    row = (await connection.execute(LOCK, key)).first()
+    if row is None:
+        return Health.DEGRADED
+    refusals = row.auth_failures + 1 if refused else row.auth_failures
+    health = Health.AUTH_FAILED if refused or final else Health.DEGRADED
+    disconnect = final or refusals >= REFUSALS_UNTIL_DISCONNECTED
+    bound = {**key, "health": health.value, "error": sentence, "refusals": refusals, "disconnect": disconnect}
+    await connection.execute(ILL, bound)
+    if row.health != health or (disconnect and row.connected_at is not None):
+        await _tell(connection, tenant_id, inbox_id, health)
+    return health
+
+
+async def record_connected(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> None:
+    """From now on the inbox is synced. A second call keeps the first time."""
+    key = {"tenant": tenant_id, "id": inbox_id}
+    row = (await connection.execute(LOCK, key)).first()
+    if row is None:
+        return
+    await connection.execute(CONNECTED, key)
+    if row.health != Health.OK or row.connected_at is None:
+        await _tell(connection, tenant_id, inbox_id, Health.OK)
+
+
+async def _tell(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, health: Health
+) -> None:
+    event = NewEvent("inbox.health", tenant_id, inbox_id=inbox_id, payload={"health": health.value})
+    await append_events(connection, [event])
