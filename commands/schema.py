@@ -1,0 +1,73 @@
+"""What must stand before a process can work: tables, the Temporal namespace with its search attributes, the bucket.
+
+Every step may run twice, and at the same time in two places; the second finds the work done.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts.search_attributes import ALL as SEARCH_ATTRIBUTES
+
+PROJECT = Path(__file__).resolve().parent.parent
+HISTORY_KEPT = timedelta(days=30)
+
+
+def alembic_config(url: str | None = None) -> Config:
+    """Alembic's configuration; with `url` it needs no settings."""
+    config = Config(str(PROJECT / "alembic.ini"))
+    config.set_main_option("script_location", str(PROJECT / "migrations"))
+    if url is not None:
+        config.attributes["url"] = url
+    return config
+
+
+def upgrade(url: str | None = None) -> None:
+    """Bring the tables to this version."""
+    command.upgrade(alembic_config(url), "head")
+
+
+def check(url: str | None = None) -> None:
+    """Raise when the models and the migrations say different things."""
+    command.check(alembic_config(url))
+
+
+async def prepare_temporal(client: Client) -> None:
+    """Make the namespace and register the search attributes, where they are missing."""
+    try:
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        kept = Duration(seconds=int(HISTORY_KEPT.total_seconds()))
+        try:
+            await client.workflow_service.register_namespace(
+                RegisterNamespaceRequest(namespace=client.namespace, workflow_execution_retention_period=kept)
+            )
+        except RPCError as made:
+            if made.status is not RPCStatusCode.ALREADY_EXISTS:
+                raise
+    listed = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    missing = {
+        key.name: IndexedValueType.ValueType(IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
+        for key in SEARCH_ATTRIBUTES
+        if key.name not in listed.custom_attributes
+    }
+    if missing:
+        try:
+            await client.operator_service.add_search_attributes(
+                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.ALREADY_EXISTS:
+                raise
