@@ -1,0 +1,147 @@
+/**
+ * `<inbox-page>`: one inbox: health, numbers, folders, history, connection, ledger, and the levers pause, resume and resync.
+ */
+
+import { inboxes } from "/web/js/api.js";
+import { button, fill, h, icon } from "/web/js/dom.js";
+import { count, duration, exact, plain } from "/web/js/format.js";
+import { RoomElement, settle } from "/web/js/room-element.js";
+import { store } from "/web/js/store.js";
+import { stream } from "/web/js/stream.js";
+import { health, phrase } from "/web/js/words.js";
+import { ask } from "/web/js/elements/ask-dialog.js";
+import { healthBadge } from "/web/js/elements/inbox-list.js";
+import { timeAgo } from "/web/js/elements/time-ago.js";
+import { notify, notifyError } from "/web/js/elements/toast-stack.js";
+
+const LEDGER_WORDS = { seen: "seen", stored: "stored raw", ingested: "ingested", skipped: "skipped", quarantined: "in quarantine", vanished: "vanished before fetch" };
+
+export class InboxPage extends RoomElement {
+  inboxId = null;
+  #inbox = null;
+
+  build() {
+    this.head = h("header", { class: "page-head" });
+    this.state = document.createElement("load-state");
+    this.summary = h("section", { class: "panel summary", "aria-label": "Health" });
+    this.folders = h("section", { class: "panel", "aria-label": "Folders" });
+    const part = (tag) => {
+      const element = document.createElement(tag);
+      element.inboxId = this.inboxId;
+      return element;
+    };
+    this.backfill = part("inbox-backfill");
+    this.ledger = part("inbox-ledger");
+    this.answer = h("section", { class: "panel", "aria-label": "Automatic response" });
+    this.body = h("div", { class: "panels", hidden: true }, this.summary, h("section", { class: "panel", "aria-label": "History" }, this.backfill), this.folders,
+      store.mayManage ? h("section", { class: "panel", "aria-label": "Connection" }, part("inbox-checks")) : null, this.answer, h("section", { class: "panel wide", "aria-label": "Ledger" }, this.ledger));
+    this.append(this.head, this.state, this.body);
+    this.addEventListener("inbox-stale", () => this.#load());
+  }
+
+  attach() {
+    const fresh = settle(() => this.#load(), 250);
+    this.listen(stream, "change", ({ detail }) => detail.inbox_id === this.inboxId && fresh());
+    this.listen(stream, "reload", fresh);
+    if (!this.#inbox) this.state.loading(3, "card");
+    this.#load();
+  }
+
+  async #load() {
+    try {
+      this.#inbox = await inboxes.status(this.inboxId, { signal: this.life });
+      this.state.done();
+      this.body.hidden = false;
+      this.#show();
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (error.status === 404) this.state.empty("No such inbox", "It does not exist, or is not yours to see.", { action: h("a", { class: "button", href: "/inboxes" }, "All inboxes") });
+      else if (!this.#inbox) this.state.failed(error, () => this.#load());
+      // With numbers on screen the banner tells that the server is away; the next event reads again.
+    }
+  }
+
+  #show() {
+    const inbox = this.#inbox;
+    document.title = `${plain(inbox.name)} · Mailroom`;
+    fill(this.head, h("a", { class: "button quiet icon-only", href: "/inboxes", "aria-label": "All inboxes" }, icon("back")),
+      h("div", { class: "page-title" }, h("h1", {}, plain(inbox.name)), h("p", { class: "faint" }, plain(inbox.email_address))), healthBadge(inbox), h("div", { class: "actions" }, store.mayManage ? this.#levers(inbox) : null));
+    this.#showSummary(inbox);
+    this.#showFolders(inbox);
+    this.#showAnswer(inbox);
+    this.backfill.backfills = inbox.backfills ?? [];
+  }
+
+  #levers(inbox) {
+    const toggle = inbox.paused
+      ? button("Resume", { iconName: "play", kind: "primary", onclick: (event) => this.#act(event, () => inboxes.resume(this.inboxId), "Syncing resumes.") })
+      : button("Pause", { iconName: "pause", onclick: (event) => this.#act(event, () => inboxes.pause(this.inboxId), "Paused. No mail is fetched until you resume.") });
+    const menu = h("menu-button", { label: "Resync", icon: "refresh" });
+    menu.entries = [
+      { text: "Look for new mail now", iconName: "mail", run: () => this.#resync({ scope: "new" }) },
+      ...(inbox.folders ?? []).filter((folder) => folder.synced).map((folder) => ({ text: `Check all of ${plain(folder.name)}`, iconName: "list", run: () => this.#resync({ scope: "folder", folder_id: folder.id }) })),
+      { text: "Check every folder", iconName: "refresh", run: () => this.#resyncAll() },
+    ];
+    return [toggle, menu, h("a", { class: "button", href: `/inboxes/${encodeURIComponent(this.inboxId)}/edit` }, icon("pen"), h("span", {}, "Edit"))];
+  }
+
+  #showSummary(inbox) {
+    const { text } = health(inbox);
+    const temporal = inbox.links?.temporal;
+    const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
+    fill(this.summary,
+      h("p", { class: "lead" }, text),
+      inbox.last_error ? h("div", { class: `notice ${inbox.health === "ok" ? "" : "bad"}` }, icon("warning"), h("p", {}, plain(inbox.last_error), " ", h("span", { class: "faint" }, timeAgo(inbox.last_error_at, { long: true })))) : null,
+      h("dl", { class: "facts" },
+        fact("Last sync", timeAgo(inbox.last_sync_at, { long: true })),
+        fact("Behind", inbox.lag_seconds === null || inbox.lag_seconds === undefined ? "unknown" : duration(inbox.lag_seconds)),
+        fact("Connected since", inbox.connected_at ? h("span", { title: exact(inbox.connected_at) }, timeAgo(inbox.connected_at, { long: true })) : "not yet"),
+        fact("Undo window", duration(inbox.undo_send_seconds ?? 0))),
+      h("dl", { class: "facts numbers" }, Object.entries(LEDGER_WORDS).map(([key, word]) => h("div", { class: key === "quarantined" && inbox.ledger?.[key] ? "alarm" : null }, h("dd", {}, count(inbox.ledger?.[key])), h("dt", {}, word)))),
+      temporal ? h("p", {}, h("a", { href: temporal, target: "_blank", rel: "noopener noreferrer" }, "Workflow in Temporal ", icon("outside"))) : null);
+  }
+
+  #showFolders(inbox) {
+    const folders = inbox.folders ?? [];
+    fill(this.folders, h("div", { class: "panel-head" }, h("h2", {}, "Folders")),
+      folders.length
+        ? h("ul", { class: "folders" }, folders.map((folder) => h("li", {}, icon(folder.synced ? "check" : "cancel", folder.synced ? "Synced" : "Not synced"), h("strong", {}, plain(folder.name)),
+          folder.role ? h("span", { class: "badge" }, phrase(folder.role)) : null, h("span", { class: "faint" }, folder.synced ? `${count(folder.messages)} mails${folder.state && folder.state !== "ok" ? ` · ${phrase(folder.state)}` : ""}` : "not synced"))))
+        : h("p", { class: "faint" }, "The folders are listed once the mailbox is connected."));
+  }
+
+  #showAnswer(inbox) {
+    const answer = inbox.auto_response ?? {};
+    fill(this.answer, h("div", { class: "panel-head" }, h("h2", {}, "Automatic response"), h("span", { class: `badge ${answer.enabled ? "good" : ""}` }, answer.enabled ? "On" : "Off")),
+      answer.enabled ? [h("p", {}, h("strong", {}, plain(answer.subject))), h("div", { class: "plain-text quoted-text" }, plain(answer.body))] : h("p", { class: "faint" }, "New conversations are not answered automatically."));
+  }
+
+  async #resyncAll() {
+    const sure = await ask({ title: "Check every folder against the server?", paragraphs: ["Mailroom lists all mails on the server and fetches what is missing. Nothing is stored twice, and no automatic response is sent for old mail. On large mailboxes this takes a while."], confirm: "Check everything" });
+    if (sure) await this.#resync({ scope: "all" });
+  }
+
+  async #resync(scope) {
+    try {
+      await inboxes.resync(this.inboxId, scope);
+      notify("Resync started. New mail appears as it is found.");
+      this.#load();
+    } catch (error) {
+      notifyError(error, "Resync");
+    }
+  }
+
+  async #act(event, call, done) {
+    const pressed = event.currentTarget;
+    pressed.disabled = true;
+    try {
+      await call();
+      notify(done);
+    } catch (error) {
+      notifyError(error);
+    }
+    this.#load();
+  }
+}
+
+customElements.define("inbox-page", InboxPage);

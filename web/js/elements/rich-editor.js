@@ -1,0 +1,138 @@
+/**
+ * `<rich-editor>`: a writing area with bold, italic, lists, quotes and links. Pasted text comes in plain.
+ * What leaves it is only the small language of richtext.js.
+ */
+
+import { button, fill, h, safeUrl } from "/web/js/dom.js";
+import { fromDom, toDom, toHtml, toText } from "/web/js/richtext.js";
+import { RoomElement } from "/web/js/room-element.js";
+import { ask } from "/web/js/elements/ask-dialog.js";
+
+const TOOLS = [
+  ["bold", "bold", "Bold (Ctrl+B)"],
+  ["italic", "italic", "Italic (Ctrl+I)"],
+  ["insertUnorderedList", "list", "Bulleted list"],
+  ["insertOrderedList", "numbers", "Numbered list"],
+  ["formatBlock:blockquote", "quote", "Quote"],
+  ["link", "link", "Link (Ctrl+K)"],
+];
+
+export class RichEditor extends RoomElement {
+  build() {
+    this.area = h("div", {
+      class: "editor-area", contenteditable: "true", role: "textbox", "aria-multiline": "true", "aria-label": this.getAttribute("label") ?? "Reply",
+      "data-placeholder": this.getAttribute("placeholder") ?? "", spellcheck: "true", "data-own-arrows": true,
+    });
+    this.tools = h("div", { class: "editor-tools", role: "toolbar", "aria-label": "Formatting" }, TOOLS.map(([command, iconName, label]) =>
+      button("", { iconName, label, kind: "quiet small", onmousedown: (event) => event.preventDefault(), onclick: () => this.#format(command) })));
+    this.append(this.area, this.tools);
+    this.area.addEventListener("input", () => this.#changed());
+    this.area.addEventListener("paste", (event) => this.#paste(event));
+    this.area.addEventListener("keydown", (event) => this.#key(event));
+    // Dropped files belong to the reply box; dropped text comes in plain like pasted text.
+    this.area.addEventListener("drop", (event) => {
+      const text = event.dataTransfer.getData("text/plain");
+      if (event.dataTransfer.files.length || !text) return;
+      event.preventDefault();
+      this.#write(text);
+    });
+    document.execCommand("defaultParagraphSeparator", false, "p");
+    this.#blank();
+  }
+
+  get nodes() {
+    return fromDom(this.area);
+  }
+
+  set nodes(value) {
+    fill(this.area, toDom(value));
+    this.#blank();
+  }
+
+  get html() {
+    return toHtml(this.nodes);
+  }
+
+  get text() {
+    return toText(this.nodes);
+  }
+
+  get empty() {
+    return this.area.textContent.trim() === "";
+  }
+
+  focusEnd() {
+    this.area.focus();
+    const selection = getSelection();
+    selection.selectAllChildren(this.area);
+    selection.collapseToEnd();
+  }
+
+  #changed() {
+    this.#blank();
+    this.tell("draft-change");
+  }
+
+  #blank() {
+    this.area.classList.toggle("blank-area", this.area.textContent === "" && !this.area.querySelector("li, blockquote"));
+  }
+
+  #write(text) {
+    // insertText keeps the browser's own undo history, and never parses its argument as HTML.
+    document.execCommand("insertText", false, text.replaceAll("\r\n", "\n"));
+  }
+
+  #paste(event) {
+    const files = [...event.clipboardData.files];
+    event.preventDefault();
+    if (files.length) this.tell("files-given", files);
+    else this.#write(event.clipboardData.getData("text/plain"));
+  }
+
+  #key(event) {
+    if (!event.ctrlKey && !event.metaKey) return;
+    if (event.key === "Enter") {
+      event.preventDefault();
+      this.tell("send-wanted");
+    } else if (event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      this.#link();
+    }
+  }
+
+  #format(command) {
+    this.area.focus();
+    if (command === "link") {
+      this.#link();
+      return;
+    }
+    const [name, value] = command.split(":");
+    const inQuote = value && getSelection().anchorNode?.parentElement?.closest("blockquote");
+    document.execCommand(name, false, inQuote ? "p" : value);
+    this.#changed();
+  }
+
+  async #link() {
+    const selection = getSelection();
+    const range = selection.rangeCount && this.area.contains(selection.anchorNode) ? selection.getRangeAt(0).cloneRange() : null;
+    const answer = await ask({ title: "Add a link", confirm: "Add", input: { label: "Address", type: "url", placeholder: "https://example.com/page" } });
+    this.area.focus();
+    if (range) {
+      selection.removeAllRanges();
+      selection.addRange(range);
+    }
+    const address = answer && (/^[a-z][a-z0-9+.-]*:/i.test(answer) ? answer : `https://${answer}`);
+    if (!address || safeUrl(address) === null) return;
+    if (selection.isCollapsed) {
+      const link = h("a", { href: address }, address);
+      if (selection.rangeCount) selection.getRangeAt(0).insertNode(link);
+      else this.area.append(link);
+      selection.collapse(link, 1);
+    } else {
+      document.execCommand("createLink", false, address);
+    }
+    this.#changed();
+  }
+}
+
+customElements.define("rich-editor", RichEditor);

@@ -1,0 +1,54 @@
+/**
+ * The bare text of a mail's HTML and the height of its pictures, for guessing how tall its frame should be. Pure.
+ * One linear pass over a hostile string: nothing is parsed as a document, and no input makes it slow.
+ */
+
+const MOST_SOURCE = 500_000;
+const MOST_TEXT = 20_000;
+const MOST_TAG = 2_000;
+const PICTURE_PX = 160;
+const TALLEST_PICTURE_PX = 1_200;
+const SKIPPED = new Set(["head", "style", "script", "title"]);
+const ONE_BREAK = new Set(["br", "/div", "/li", "/tr", "/center", "/section", "/article", "/header", "/footer"]);
+const TWO_BREAKS = new Set(["/p", "/h1", "/h2", "/h3", "/h4", "/h5", "/h6", "/ul", "/ol", "/table", "/blockquote", "/pre"]);
+
+function pictureHeight(tag) {
+  const height = /\bheight["']?[=:]["']?(\d{1,5})/i.exec(tag.replaceAll(" ", ""))?.[1];
+  return Math.min(height === undefined ? PICTURE_PX : Number(height), TALLEST_PICTURE_PX);
+}
+
+/** `{text, pictures}`: text with line breaks where blocks end; pictures as a sum of pixels. */
+export function textOf(document) {
+  const source = document.slice(0, MOST_SOURCE);
+  const lower = source.toLowerCase();
+  const parts = [];
+  let length = 0;
+  let pictures = 0;
+  let at = 0;
+  while (at < source.length && length < MOST_TEXT) {
+    const open = source.indexOf("<", at);
+    const words = source.slice(at, open === -1 ? source.length : open).replace(/\s+/g, " ");
+    if (words && (words !== " " || !(parts.at(-1) ?? "\n").endsWith("\n"))) {
+      parts.push(words);
+      length += words.length;
+    }
+    if (open === -1) break;
+    const comment = source.startsWith("<!--", open);
+    const shut = source.indexOf(comment ? "-->" : ">", open);
+    if (shut === -1) break;
+    at = shut + (comment ? 3 : 1);
+    if (comment) continue;
+    const tag = lower.slice(open + 1, Math.min(shut, open + MOST_TAG));
+    const name = /^\/?[a-z0-9]*/.exec(tag)[0];
+    if (ONE_BREAK.has(name)) parts.push("\n");
+    else if (TWO_BREAKS.has(name)) parts.push("\n\n");
+    else if (name === "img") pictures += pictureHeight(tag);
+    else if (SKIPPED.has(name)) {
+      const end = lower.indexOf(`</${name}`, at);
+      if (end === -1) break;
+      at = end;
+    }
+  }
+  const text = parts.join("").slice(0, MOST_TEXT).replace(/&#?\w{1,8};/g, "x").replace(/\n{3,}/g, "\n\n");
+  return { text: text.trim(), pictures };
+}

@@ -1,0 +1,126 @@
+/**
+ * The only EventSource: one live connection that resumes where it stopped and says how it is doing.
+ * Promises each event once per cursor and a `reload` whenever a hole is possible. Leaves re-reading to the elements.
+ */
+
+import { ApiError, session } from "/web/js/api.js";
+
+export const EVENT_TYPES = [
+  "conversation.created", "conversation.updated", "conversation.merged",
+  "message.received", "message.updated", "message.queued", "message.sent", "message.failed", "message.unknown",
+  "message.cancelled", "message.bounced",
+  "inbox.health", "inbox.updated", "backfill.progress",
+  "quarantine.opened", "quarantine.resolved",
+];
+
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
+
+/** Dispatches `change` (detail: the event's data), `reload` (detail: why) and `state` (detail: stopped|connecting|open|lost). */
+class LiveStream extends EventTarget {
+  #source = null;
+  #cursor = null;
+  #wait = FIRST_WAIT_MS;
+  #timer = 0;
+  #running = false;
+  state = "stopped";
+
+  start() {
+    if (this.#running) return;
+    this.#running = true;
+    this.#cursor = null;
+    this.#connect();
+  }
+
+  stop() {
+    this.#running = false;
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
+    this.#cursor = null;
+    this.#become("stopped");
+  }
+
+  /** Tries now instead of waiting; for the browser's `online` event and the banner's button. */
+  retryNow() {
+    if (!this.#running || this.state === "open") return;
+    clearTimeout(this.#timer);
+    this.#wait = FIRST_WAIT_MS;
+    this.#connect();
+  }
+
+  #connect() {
+    this.#source?.close();
+    // The first time there is no cursor; later ones are given in the address because a new EventSource
+    // object has no Last-Event-ID of its own. Reconnects that the browser makes itself carry the header.
+    const query = this.#cursor ? `?after=${encodeURIComponent(this.#cursor)}` : "";
+    const resumed = Boolean(this.#cursor);
+    const source = new EventSource(`/v1/events/stream${query}`);
+    this.#source = source;
+    if (this.state === "stopped") this.#become("connecting");
+    source.addEventListener("open", () => {
+      this.#wait = FIRST_WAIT_MS;
+      this.#become("open");
+    });
+    source.addEventListener("ready", (event) => {
+      const first = this.#cursor === null;
+      this.#remember(event);
+      this.#become("open");
+      // Lists that were read before the snapshot cursor existed may lack what happened in between.
+      if (first && !resumed) this.#say("reload", "ready");
+    });
+    source.addEventListener("reset", (event) => {
+      this.#remember(event);
+      this.#say("reload", "reset");
+    });
+    for (const type of EVENT_TYPES) {
+      source.addEventListener(type, (event) => {
+        this.#remember(event);
+        const data = JSON.parse(event.data);
+        this.#say("change", { ...data, type: data.type ?? type });
+      });
+    }
+    source.addEventListener("error", () => {
+      if (source !== this.#source) return;
+      this.#become("lost");
+      // CONNECTING: the browser retries by itself. CLOSED: it gave up (an HTTP error), so we retry.
+      if (source.readyState === EventSource.CLOSED) this.#later();
+    });
+  }
+
+  #remember(event) {
+    if (event.lastEventId) this.#cursor = event.lastEventId;
+  }
+
+  #later() {
+    clearTimeout(this.#timer);
+    const wait = this.#wait * (0.75 + Math.random() / 2);
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
+    this.#timer = setTimeout(() => this.#tryAgain(), wait);
+  }
+
+  async #tryAgain() {
+    if (!this.#running) return;
+    try {
+      // An EventSource does not tell its status, so the session is asked: a 401 ends the stream, anything else waits.
+      await session.current({ quiet: false });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return;
+      this.#later();
+      return;
+    }
+    if (this.#running) this.#connect();
+  }
+
+  #become(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.#say("state", state);
+  }
+
+  #say(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+export const stream = new LiveStream();
