@@ -29,7 +29,7 @@ _LONGEST_LINK = 7 * 24 * 3600  # of signature version 4
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w.\"-]+)*\Z", re.ASCII)
 
 
-class BlobMissing(ProviderError):
+class BlobMissing(ProviderError):  # noqa: N818  # says what happened
     """There is no object under this key."""
 
     reason = "blob_missing"
@@ -229,24 +229,27 @@ class BlobStore:
 
 
 def _client(endpoint: str, access_key: str, secret: Secret, region: str, connections: int) -> "S3Client":
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret.reveal(),
-        region_name=region,
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path"},
-            retries={"mode": "standard", "total_max_attempts": 4},
-            connect_timeout=5,
-            read_timeout=60,
-            max_pool_connections=connections,
-            # The newer default adds CRC trailers that other S3 servers do not all understand.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
+    client: S3Client = (
+        boto3.session.Session().client(  # its own session: the default one is shared and not thread-safe
+            "s3",
+            endpoint_url=endpoint,
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret.reveal(),
+            region_name=region,
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+                retries={"mode": "standard", "total_max_attempts": 4},
+                connect_timeout=5,
+                read_timeout=60,
+                max_pool_connections=connections,
+                # The newer default adds CRC trailers that other S3 servers do not all understand.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
     )
+    return client
 
 
 def _refusal(error: ClientError) -> ProviderError:
