@@ -1,0 +1,63 @@
+"""How long customers waited: kept on the conversation when an agent's answer has been handed over.
+
+A customer waits from the first message after the last answer. Automatic answers and historical mail count for nothing.
+"""
+
+import datetime as dt
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.enums import SenderType
+from store.event_log import NewEvent, append_events
+from store.outbound_rows import LockedMessage
+
+# `waiting` is the customer's first unanswered message. One row is updated at most, and only when somebody waited.
+RECORD = text(
+    """
+    with answered as (
+      select max(received_at) as at from messages
+      where tenant_id = :tenant and conversation_id = :conversation and id <> :message and direction = 'outbound'
+        and kind = 'message' and coalesce(send_status, 'sent') = 'sent' and not historical
+    ), waiting as (
+      select min(m.received_at) as since from messages m, answered
+      where m.tenant_id = :tenant and m.conversation_id = :conversation and m.direction = 'inbound'
+        and m.is_auto is null and not m.historical and m.received_at <= :at
+        and (answered.at is null or m.received_at > answered.at)
+    )
+    update conversations c set
+      first_response_at = coalesce(c.first_response_at, :at),
+      first_response_seconds = case when c.first_response_at is null
+        then extract(epoch from cast(:at as timestamptz) - waiting.since)::bigint else c.first_response_seconds end,
+      avg_response_seconds = (coalesce(c.avg_response_seconds, 0) * c.responses
+        + extract(epoch from cast(:at as timestamptz) - waiting.since)::bigint) / (c.responses + 1),
+      responses = c.responses + 1
+    from waiting
+    where waiting.since is not null and c.tenant_id = :tenant and c.id = :conversation
+    returning c.version
+    """
+)
+
+
+async def record_response(connection: AsyncConnection, row: LockedMessage, at: dt.datetime) -> None:
+    """Count the answer in `row`, handed over at `at`. The caller calls it once, when the message becomes sent."""
+    if row.conversation_id is None or not row.by_person or row.sender_type != SenderType.AGENT:
+        return
+    changed = await connection.execute(
+        RECORD, {"tenant": row.tenant_id, "conversation": row.conversation_id, "message": row.id, "at": at}
+    )
+    version = changed.scalar_one_or_none()
+    if version is None:
+        return
+    await append_events(
+        connection,
+        [
+            NewEvent(
+                type="conversation.updated",
+                tenant_id=row.tenant_id,
+                inbox_id=row.inbox_id,
+                conversation_id=row.conversation_id,
+                payload={"version": int(version)},
+            )
+        ],
+    )
