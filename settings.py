@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def s3_address(self) -> str:
+        """The S3 endpoint, AWS's own of the region when none is set."""
+        return self.s3_endpoint or f"https://s3.{self.s3_region}.amazonaws.com"
+
+    @property
     def key_ring(self) -> dict[str, bytes]:
         """Key id to 32 key bytes, in the order given; the first one seals."""
         return parse_key_ring(self.credential_keys.get_secret_value())

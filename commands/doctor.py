@@ -1,0 +1,260 @@
+"""`mailroom doctor`: tries everything that Mailroom needs and says what is wrong and how to mend it. Changes nothing."""
+
+import asyncio
+import os
+import shutil
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from botocore.config import Config
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import create_engine, text
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client
+
+from commands.schema import alembic_config
+from contracts.search_attributes import ALL as SEARCH_ATTRIBUTES
+from settings import Settings, SettingsError, load_settings
+
+WITHIN = 5.0
+LEAST_FREE = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing tried. `remedy` is empty when it is well."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+async def examine(settings: Settings | None, why_no_settings: str, data: Path) -> list[Finding]:
+    """Everything that can be tried, at once; one failure never hides another."""
+    findings = [_python(), _disk(data), *_programs()]
+    if settings is None:
+        return [
+            *findings,
+            Finding(
+                "settings", ok=False, detail=why_no_settings, remedy="docs/settings.md explains every setting"
+            ),
+        ]
+    checks: list[tuple[str, Callable[[], Awaitable[list[Finding]]], str]] = [
+        (
+            "postgresql",
+            lambda: asyncio.to_thread(_postgresql, settings),
+            "start PostgreSQL, check MAILROOM_DATABASE_URL",
+        ),
+        (
+            "temporal",
+            lambda: _temporal(settings),
+            "start Temporal, check MAILROOM_TEMPORAL_ADDRESS and the namespace",
+        ),
+        (
+            "s3",
+            lambda: asyncio.to_thread(_s3, settings),
+            "start the S3 store, check MAILROOM_S3_ENDPOINT, the keys and the bucket",
+        ),
+        ("api", lambda: _api(settings), "start it with `mailroom api`, check MAILROOM_PUBLIC_URL"),
+    ]
+    results = await asyncio.gather(*(_tried(name, work, remedy) for name, work, remedy in checks))
+    return [
+        *findings,
+        Finding("settings", ok=True, detail="complete"),
+        *(f for group in results for f in group),
+    ]
+
+
+async def _tried(name: str, work: Callable[[], Awaitable[list[Finding]]], remedy: str) -> list[Finding]:
+    try:
+        return await asyncio.wait_for(work(), WITHIN * 2)
+    except Exception as error:  # whatever is wrong is the finding
+        words = (str(error) or type(error).__name__).splitlines()[0]
+        return [Finding(name, ok=False, detail=words[:200], remedy=remedy)]
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    ok = sys.version_info >= (3, 11)
+    return Finding("python", ok, version, "" if ok else "install Python 3.11 or newer")
+
+
+def _disk(data: Path) -> Finding:
+    place = next(p for p in (data, *data.absolute().parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    ok = free > LEAST_FREE
+    return Finding(
+        "disk",
+        ok,
+        f"{free / 1024**3:.1f} GB free",
+        "" if ok else "free at least 2 GB; raw mail and PostgreSQL grow here",
+    )
+
+
+def _programs() -> list[Finding]:
+    """The embedded servers: only `up` and `demo` need them."""
+    bin_dir = Path(sys.executable).parent
+    return [
+        Finding(
+            f"{what} ({name})",
+            found := (bin_dir / name).exists() or shutil.which(name) is not None,
+            "installed" if found else "not found",
+            "" if found else "run ./mailroom once: it installs what requirements.lock names",
+        )
+        for name, what in (("temporal", "embedded Temporal"), ("weed", "embedded S3"), ("pymap", "demo IMAP"))
+    ]
+
+
+def _postgresql(settings: Settings) -> list[Finding]:
+    engine = create_engine(settings.database_url, connect_args={"connect_timeout": int(WITHIN)})
+    try:
+        with engine.connect() as connection:
+            began = time.monotonic()
+            version = connection.execute(text("show server_version")).scalar_one()
+            took = (time.monotonic() - began) * 1000
+            role = connection.execute(
+                text("select rolname, rolsuper, rolbypassrls from pg_roles where rolname = current_user")
+            ).one()
+            stands = connection.execute(
+                text("select to_regclass('public.alembic_version') is not null")
+            ).scalar_one()
+        findings = [Finding("postgresql", ok=True, detail=f"{version}, {took:.1f} ms")]
+        safe = not role.rolsuper and not role.rolbypassrls
+        findings.append(
+            Finding(
+                "database role",
+                safe,
+                role.rolname,
+                "" if safe else "connect as mailroom_app: this role passes row-level security",
+            )
+        )
+        findings.append(
+            _schema(settings)
+            if stands
+            else Finding("schema", ok=False, detail="no tables", remedy="run `mailroom migrate`")
+        )
+        return findings
+    finally:
+        engine.dispose()
+
+
+def _schema(settings: Settings) -> Finding:
+    wanted = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    if settings.database_admin_url is None:
+        return Finding(
+            "schema", ok=True, detail=f"not compared: MAILROOM_DATABASE_ADMIN_URL is unset (wanted {wanted})"
+        )
+    engine = create_engine(settings.database_admin_url, connect_args={"connect_timeout": int(WITHIN)})
+    try:
+        with engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+    ok = current == wanted
+    return Finding(
+        "schema",
+        ok,
+        f"version {current}",
+        "" if ok else f"run `mailroom migrate`: version {wanted} is needed",
+    )
+
+
+async def _temporal(settings: Settings) -> list[Finding]:
+    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
+    answer = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    missing = [key.name for key in SEARCH_ATTRIBUTES if key.name not in answer.custom_attributes]
+    return [
+        Finding(
+            "temporal",
+            ok=True,
+            detail=f"{settings.temporal_address}, namespace {settings.temporal_namespace}",
+        ),
+        Finding(
+            "search attributes",
+            not missing,
+            "registered" if not missing else f"missing {', '.join(missing)}",
+            "" if not missing else "run `mailroom migrate`",
+        ),
+    ]
+
+
+def _s3(settings: Settings) -> list[Finding]:
+    timeouts = Config(
+        connect_timeout=WITHIN,
+        read_timeout=WITHIN,
+        retries={"max_attempts": 1},
+        s3={"addressing_style": "path"},
+    )
+    client: Any = boto3.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
+        config=timeouts,
+    )
+    client.head_bucket(Bucket=settings.s3_bucket)
+    findings = [Finding("s3", ok=True, detail=f"bucket {settings.s3_bucket}")]
+    if settings.s3_endpoint:
+        answer = httpx.get(
+            f"{settings.s3_endpoint}/{settings.s3_bucket}?list-type=2", timeout=WITHIN, trust_env=False
+        )
+        private = answer.status_code in {401, 403}
+        findings.append(
+            Finding(
+                "s3 is private",
+                private,
+                f"anonymous listing answers {answer.status_code}",
+                "" if private else "close the bucket: anybody can list it",
+            )
+        )
+    return findings
+
+
+async def _api(settings: Settings) -> list[Finding]:
+    async with httpx.AsyncClient(timeout=WITHIN, trust_env=False) as http:
+        answer = await http.get(f"{settings.public_url}/readyz")
+    parts = answer.json()["parts"]
+    down = [name for name, part in parts.items() if not part["ok"]]
+    return [
+        Finding(
+            "api",
+            not down,
+            settings.public_url if not down else f"cannot reach {', '.join(down)}",
+            "" if not down else "see the parts above",
+        )
+    ]
+
+
+def doctor(data: Path, environment: dict[str, str] | None = None) -> int:
+    """Print the findings. Exit code 0 when all is well."""
+    if environment:
+        os.environ.update(environment)
+    settings, why = None, ""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        why = str(error)
+    findings = asyncio.run(examine(settings, why, data))
+    console = Console()
+    table = Table.grid(padding=(0, 2))
+    for finding in findings:
+        table.add_row("[green]✓[/]" if finding.ok else "[red]✗[/]", finding.name, finding.detail)
+        if finding.remedy:
+            table.add_row("", "", f"[yellow]→ {finding.remedy}[/]")
+    console.print(table)
+    wrong = sum(not f.ok for f in findings)
+    console.print("[green]All is well.[/]" if not wrong else f"[red]{wrong} to mend.[/]")
+    return 1 if wrong else 0
