@@ -1,0 +1,62 @@
+"""What the endpoints are given: the doors to database, bucket and Temporal, the keys, and the numbers that bound them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from api.blobs import Blobs
+from api.live import Live
+from api.metrics import Metrics
+from api.passwords import Passwords
+from api.rate_limits import RateLimits
+from api.temporal_gateway import Gateway
+from store.sealing import Sealer
+from store.unit_of_work import Database
+
+
+@dataclass(frozen=True, slots=True)
+class ApiConfig:
+    """Values from the settings. `public_url` decides cookie and Origin; `s3_origin` is the one that browsers reach."""
+
+    public_url: str
+    session_secret: bytes
+    s3_origin: str | None = None
+    temporal_ui_url: str | None = None
+    temporal_namespace: str = "default"
+    web_directory: Path = Path("web")
+    request_seconds: float = 30.0
+    session_days: int = 14
+    recheck_seconds: float = 60.0
+    file_bytes: int = 25 * 1024 * 1024
+    files: int = 10
+    message_bytes: int = 25 * 1024 * 1024
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of `public_url`, as a browser writes it in `Origin`."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    @property
+    def secure(self) -> bool:
+        return self.public_url.lower().startswith("https://")
+
+    @property
+    def cookie_name(self) -> str:
+        """`__Host-` where TLS allows it (integrity X-33): no other host or path can then set it."""
+        return "__Host-mailroom" if self.secure else "mailroom"
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """Made once by `api/app.py`, or by a test."""
+
+    config: ApiConfig
+    database: Database
+    blobs: Blobs
+    gateway: Gateway
+    sealer: Sealer
+    passwords: Passwords
+    live: Live
+    limits: RateLimits
+    metrics: Metrics

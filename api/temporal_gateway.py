@@ -1,0 +1,246 @@
+"""The API's way to Temporal: starts and pokes workflows after their rows are committed, and never waits long for it.
+
+The row is the truth (integrity T-12): when Temporal is away, a call here says so once in the log and returns False; the
+row waits and the sweep starts its workflow. Ids are deterministic, so starting twice is starting once.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError, TemporalError, TimeoutError as StepTimeout
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts import ids, queues
+from contracts.connect import ConnectInput, ConnectReport
+from contracts.inbound import InboxSyncInput, ResyncOrder
+from contracts.refs import FolderRef, MessageRef
+from contracts.search_attributes import INBOX_ID, PROVIDER, TENANT_ID
+
+T = TypeVar("T")
+log = logging.getLogger("mailroom.api.temporal")
+
+RPC_SECONDS = 3.0
+CHECK_SECONDS = 30.0
+REST_SECONDS = 5.0  # after a failure, callers are told at once for this long instead of each waiting it out
+
+
+class TemporalAway(Exception):  # noqa: N818  # errors say what happened
+    """Temporal did not answer in time. Rows that stand are started by the sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """`report` is None when the check itself did not finish; `failure` then names why (`contracts.failures`)."""
+
+    report: ConnectReport | None
+    failure: str | None = None
+
+
+class Gateway(Protocol):
+    """Methods that answer bool say whether Temporal took it; False leaves it to the sweep."""
+
+    async def start_send(self, tenant_id: str, message_id: str) -> bool: ...
+
+    async def connect_inbox(self, tenant_id: str, inbox_id: str) -> bool: ...
+
+    async def check_inbox(self, tenant_id: str, inbox_id: str) -> CheckOutcome: ...
+
+    async def start_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool: ...
+
+    async def signal_sync(self, inbox_id: str, name: str) -> bool: ...
+
+    async def resync(self, tenant_id: str, inbox_id: str, provider: str, order: ResyncOrder) -> bool: ...
+
+    async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool: ...
+
+    async def ping(self) -> None: ...
+
+
+class TemporalGateway:
+    """The real one. Workflows are named by type, so nothing of theirs is imported."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._away = False
+        self._rest_until = 0.0
+
+    async def start_send(self, tenant_id: str, message_id: str) -> bool:
+        return await self._start(
+            "SendMessage",
+            MessageRef(tenant_id, message_id),
+            workflow_id=ids.send_message(message_id),
+            attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
+            summary="Send one message",
+        )
+
+    async def connect_inbox(self, tenant_id: str, inbox_id: str) -> bool:
+        return await self._start(
+            "ConnectInbox",
+            ConnectInput(tenant_id, inbox_id),
+            workflow_id=ids.connect_inbox(inbox_id),
+            attributes=_of_inbox(tenant_id, inbox_id),
+            summary="Connect an inbox",
+        )
+
+    async def check_inbox(self, tenant_id: str, inbox_id: str) -> CheckOutcome:
+        """Log in to the servers of the inbox, for at most 30 s. Two callers share one check. Raises TemporalAway."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                handle = await self._reached(
+                    self._client.start_workflow(
+                        "ConnectInbox",
+                        ConnectInput(tenant_id, inbox_id, check_only=True),
+                        id=ids.check_inbox(inbox_id),
+                        task_queue=queues.FLOW,
+                        result_type=ConnectReport,
+                        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                        execution_timeout=timedelta(seconds=CHECK_SECONDS),
+                        search_attributes=TypedSearchAttributes(_of_inbox(tenant_id, inbox_id)),
+                        static_summary="Check an inbox's servers",
+                        rpc_timeout=timedelta(seconds=RPC_SECONDS),
+                    )
+                )
+                return CheckOutcome(await handle.result())
+        except TimeoutError:
+            return CheckOutcome(None, "Unreachable")
+        except WorkflowFailureError as error:
+            return CheckOutcome(None, _failure_name(error))
+
+    async def start_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool:
+        return await self._start(
+            "InboxSync",
+            InboxSyncInput(tenant_id, inbox_id, provider),
+            workflow_id=ids.inbox_sync(inbox_id),
+            attributes=[*_of_inbox(tenant_id, inbox_id), SearchAttributePair(PROVIDER, provider)],
+            summary="Keep an inbox in step",
+        )
+
+    async def signal_sync(self, inbox_id: str, name: str) -> bool:
+        """`poke`, `pause` or `resume`. No such run: nothing to tell, since a new one reads the row first."""
+        handle = self._client.get_workflow_handle(ids.inbox_sync(inbox_id))
+        try:
+            await self._reached(handle.signal(name, rpc_timeout=timedelta(seconds=RPC_SECONDS)))
+        except TemporalAway:
+            return False
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+        return True
+
+    async def resync(self, tenant_id: str, inbox_id: str, provider: str, order: ResyncOrder) -> bool:
+        """Start the sync where it does not run, then hand it the order. Raises TemporalAway: an order has no row."""
+        if not await self.start_sync(tenant_id, inbox_id, provider):
+            raise TemporalAway
+        handle = self._client.get_workflow_handle(ids.inbox_sync(inbox_id))
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self._reached(handle.execute_update("resync", order), seconds=CHECK_SECONDS)
+        except TimeoutError:
+            raise TemporalAway from None
+        return True
+
+    async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool:
+        return await self._start(
+            "Backfill",
+            FolderRef(tenant_id, inbox_id, folder_id),
+            workflow_id=ids.backfill(inbox_id, folder_id),
+            attributes=_of_inbox(tenant_id, inbox_id),
+            summary="Fetch the history of one folder",
+        )
+
+    async def ping(self) -> None:
+        """One round trip. Raises TemporalAway."""
+        await self._reached(
+            self._client.workflow_service.get_system_info(
+                GetSystemInfoRequest(), timeout=timedelta(seconds=2), retry=False
+            ),
+            rested=False,
+        )
+
+    async def _start(
+        self,
+        workflow_type: str,
+        argument: Any,
+        *,
+        workflow_id: str,
+        attributes: list[SearchAttributePair[Any]],
+        summary: str,
+    ) -> bool:
+        try:
+            await self._reached(
+                self._client.start_workflow(
+                    workflow_type,
+                    argument,
+                    id=workflow_id,
+                    task_queue=queues.FLOW,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    search_attributes=TypedSearchAttributes(attributes),
+                    static_summary=summary,
+                    rpc_timeout=timedelta(seconds=RPC_SECONDS),
+                )
+            )
+        except TemporalAway:
+            return False
+        return True
+
+    async def _reached(self, call: Awaitable[T], *, seconds: float = RPC_SECONDS, rested: bool = True) -> T:
+        """The call's result, or TemporalAway when the server is not there."""
+        if rested and time.monotonic() < self._rest_until:
+            _drop(call)
+            raise TemporalAway
+        try:
+            async with asyncio.timeout(seconds):
+                result = await call
+        except TimeoutError:
+            self._note_away()
+            raise TemporalAway from None
+        except RPCError as error:
+            if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+                self._note_away()
+                raise TemporalAway from None
+            raise
+        except RuntimeError:
+            # Seen in practice: a client that connects lazily reports a refused connection as a bare RuntimeError.
+            self._note_away()
+            raise TemporalAway from None
+        if self._away:
+            self._away, self._rest_until = False, 0.0
+            log.info("Temporal answers again")
+        return result
+
+    def _note_away(self) -> None:
+        self._rest_until = time.monotonic() + REST_SECONDS
+        if not self._away:
+            self._away = True
+            log.warning("Temporal does not answer; rows wait and the sweep starts their workflows")
+
+
+def _of_inbox(tenant_id: str, inbox_id: str) -> list[SearchAttributePair[Any]]:
+    return [SearchAttributePair(TENANT_ID, tenant_id), SearchAttributePair(INBOX_ID, inbox_id)]
+
+
+def _failure_name(error: WorkflowFailureError) -> str:
+    cause: BaseException | None = error.cause
+    while isinstance(cause, TemporalError):
+        if isinstance(cause, ApplicationError) and cause.type:
+            return cause.type
+        if isinstance(cause, StepTimeout):
+            return "Unreachable"
+        cause = cause.__cause__
+    return "ProtocolBroken"
+
+
+def _drop(call: Awaitable[Any]) -> None:
+    close = getattr(call, "close", None)
+    if close is not None:
+        close()
+
+

@@ -1,0 +1,298 @@
+"""One conversation: its head, the people in it, weak matches, and the changes that agents make to it.
+
+Every change bumps the version (a trigger does), writes its event in the same transaction, and repeats harmlessly.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
+
+from models import (
+    Conversation,
+    ConversationAssignment,
+    Inbox,
+    Message,
+    MessageRecipient,
+    ThreadSuggestion,
+)
+from store.conversation_list import ConversationRow, conversation_columns, tags_of
+from store.event_log import NewEvent, append_events
+from store.people import exists_person
+from store.visibility import Viewer, may_see
+
+MOST_PEOPLE = 50
+PEOPLE_FROM = 200  # messages that are read to find who takes part
+
+
+class StaleVersion(Exception):  # noqa: N818  # errors say what happened
+    """The conversation has changed since the caller looked; `current` is its version now."""
+
+    def __init__(self, current: int) -> None:
+        super().__init__("the conversation has changed")
+        self.current = current
+
+
+class NoSuchPerson(Exception):  # noqa: N818
+    """The person to assign to is not of this team."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonInMail:
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    conversation_id: uuid.UUID
+    number: int
+    subject: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendingAddress:
+    """From which address and under which name a reply leaves."""
+
+    address: str
+    name: str
+
+
+async def get_conversation(
+    connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID
+) -> ConversationRow | None:
+    """The conversation as the viewer may see it, or None. A merged one names its survivor in `merged_into`."""
+    row = (
+        await connection.execute(
+            conversation_columns().where(
+                Conversation.tenant_id == viewer.tenant_id,
+                Conversation.id == conversation_id,
+                Conversation.deleted_at.is_(None),
+                may_see(viewer, Conversation.inbox_id),
+            )
+        )
+    ).first()
+    if row is None:
+        return None
+    tags = await tags_of(connection, viewer.tenant_id, [row.id])
+    return ConversationRow(**row._mapping, tags=tags.get(row.id, ()))
+
+
+async def people_of(
+    connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID
+) -> list[PersonInMail]:
+    """Who wrote or was addressed in the newest messages, each mailbox once, the newest name first."""
+    newest = (
+        select(Message.tenant_id, Message.id, Message.from_address, Message.from_name, Message.sent_at)
+        .where(Message.tenant_id == viewer.tenant_id, Message.conversation_id == conversation_id)
+        .order_by(Message.sent_at.desc(), Message.id.desc())
+        .limit(PEOPLE_FROM)
+        .subquery()
+    )
+    authors = select(newest.c.from_address.label("address"), newest.c.from_name.label("name"), newest.c.sent_at)
+    addressed = (
+        select(MessageRecipient.address, MessageRecipient.name, newest.c.sent_at)
+        .join(newest, and_(newest.c.tenant_id == MessageRecipient.tenant_id, newest.c.id == MessageRecipient.message_id))
+        .where(MessageRecipient.recipient_type != "bcc")
+    )
+    rows = (await connection.execute(authors.union_all(addressed))).all()
+    found: dict[str, PersonInMail] = {}
+    for row in sorted(rows, key=lambda r: r.sent_at, reverse=True):
+        key = row.address.casefold()
+        known = found.get(key)
+        if row.address and (known is None or (not known.name and row.name)):
+            found[key] = PersonInMail(row.name, row.address)
+    return list(found.values())[:MOST_PEOPLE]
+
+
+async def suggestions_of(
+    connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID
+) -> list[Suggestion]:
+    """Conversations that this one may belong to, and why; only such as the viewer may see."""
+    other = aliased(Conversation)
+    rows = await connection.execute(
+        select(other.id, other.number, other.subject, ThreadSuggestion.why)
+        .join(other, and_(other.tenant_id == ThreadSuggestion.tenant_id, other.id == ThreadSuggestion.other_id))
+        .where(
+            ThreadSuggestion.tenant_id == viewer.tenant_id,
+            ThreadSuggestion.conversation_id == conversation_id,
+            other.deleted_at.is_(None),
+            other.merged_into.is_(None),
+            may_see(viewer, other.inbox_id),
+        )
+        .order_by(ThreadSuggestion.created_at)
+        .limit(10)
+    )
+    return [Suggestion(r.id, r.number, r.subject, r.why) for r in rows]
+
+
+async def sending_address(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID
+) -> SendingAddress:
+    row = (
+        await connection.execute(
+            select(Inbox.email_address, Inbox.display_name, Inbox.name).where(
+                Inbox.tenant_id == tenant_id, Inbox.id == inbox_id
+            )
+        )
+    ).one()
+    return SendingAddress(row.email_address, row.display_name or row.name)
+
+
+async def change_conversation(
+    connection: AsyncConnection,
+    viewer: Viewer,
+    conversation_id: uuid.UUID,
+    changes: Mapping[str, Any],
+    *,
+    version: int | None = None,
+) -> bool:
+    """Set `status`, `assigned_to`, `category`, `priority` or `subject`; False when there is no such conversation.
+
+    Raises StaleVersion when `version` is given and not current, NoSuchPerson for a foreign assignee. Values that stand
+    already change nothing and tell nobody.
+    """
+    row = (
+        await connection.execute(
+            select(
+                Conversation.version,
+                Conversation.status,
+                Conversation.assigned_to,
+                Conversation.category,
+                Conversation.priority,
+                Conversation.subject,
+                Conversation.inbox_id,
+            )
+            .where(
+                Conversation.tenant_id == viewer.tenant_id,
+                Conversation.id == conversation_id,
+                Conversation.deleted_at.is_(None),
+                may_see(viewer, Conversation.inbox_id),
+            )
+            .with_for_update(of=Conversation, key_share=True)
+        )
+    ).first()
+    if row is None:
+        return False
+    if version is not None and version != row.version:
+        raise StaleVersion(row.version)
+    new = {name: value for name, value in changes.items() if getattr(row, name) != value}
+    if not new:
+        return True
+    assignee = new.get("assigned_to")
+    if assignee is not None and not await exists_person(connection, viewer.tenant_id, assignee):
+        raise NoSuchPerson
+    values: dict[str, Any] = dict(new)
+    if "status" in new:
+        ended = new["status"] in ("closed", "archived")
+        values["closed_at"] = func.coalesce(Conversation.closed_at, func.now()) if ended else None
+        values["snoozed_until"] = None
+    if "assigned_to" in new:
+        values["assigned_at"] = func.now() if assignee else None
+        values["assigned_by"] = "manual" if assignee else None
+        await _record_assignment(connection, viewer, conversation_id, assignee)
+    current = (
+        await connection.execute(
+            update(Conversation)
+            .where(Conversation.tenant_id == viewer.tenant_id, Conversation.id == conversation_id)
+            .values(**values)
+            .returning(Conversation.version)
+        )
+    ).scalar_one()
+    payload: dict[str, Any] = {"version": current, "changed": sorted(new)}
+    payload |= {n: str(v) if v is not None else None for n, v in new.items() if n in ("status", "assigned_to", "priority")}
+    await _tell(connection, viewer, conversation_id, row.inbox_id, payload)
+    return True
+
+
+async def mark_read(connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID) -> bool:
+    """All inbound messages are read; False when there is no such conversation. Twice is once, with one event."""
+    row = (
+        await connection.execute(
+            select(Conversation.inbox_id, Conversation.unread_count)
+            .where(
+                Conversation.tenant_id == viewer.tenant_id,
+                Conversation.id == conversation_id,
+                Conversation.deleted_at.is_(None),
+                may_see(viewer, Conversation.inbox_id),
+            )
+            .with_for_update(of=Conversation, key_share=True)
+        )
+    ).first()
+    if row is None:
+        return False
+    marked = await connection.execute(
+        update(Message)
+        .where(
+            Message.tenant_id == viewer.tenant_id,
+            Message.conversation_id == conversation_id,
+            Message.direction == "inbound",
+            Message.is_read.is_(False),
+        )
+        .values(is_read=True, read_at=func.now())
+    )
+    if marked.rowcount == 0 and row.unread_count == 0:
+        return True
+    current = (
+        await connection.execute(
+            update(Conversation)
+            .where(Conversation.tenant_id == viewer.tenant_id, Conversation.id == conversation_id)
+            .values(unread_count=0)
+            .returning(Conversation.version)
+        )
+    ).scalar_one()
+    await _tell(
+        connection, viewer, conversation_id, row.inbox_id, {"version": current, "changed": ["unread_count"], "unread_count": 0}
+    )
+    return True
+
+
+async def _record_assignment(
+    connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID, assignee: uuid.UUID | None
+) -> None:
+    await connection.execute(
+        update(ConversationAssignment)
+        .where(
+            ConversationAssignment.tenant_id == viewer.tenant_id,
+            ConversationAssignment.conversation_id == conversation_id,
+            ConversationAssignment.unassigned_at.is_(None),
+        )
+        .values(unassigned_at=func.now())
+    )
+    if assignee is not None:
+        await connection.execute(
+            insert(ConversationAssignment).values(
+                tenant_id=viewer.tenant_id,
+                conversation_id=conversation_id,
+                agent_id=assignee,
+                assigned_by_id=viewer.user_id,
+                method="manual",
+            )
+        )
+
+
+async def _tell(
+    connection: AsyncConnection,
+    viewer: Viewer,
+    conversation_id: uuid.UUID,
+    inbox_id: uuid.UUID,
+    payload: Mapping[str, Any],
+) -> None:
+    await append_events(
+        connection,
+        [
+            NewEvent(
+                type="conversation.updated",
+                tenant_id=viewer.tenant_id,
+                inbox_id=inbox_id,
+                conversation_id=conversation_id,
+                actor=viewer.actor,
+                payload=payload,
+            )
+        ],
+    )

@@ -1,0 +1,50 @@
+"""Who may see which inbox, as one SQL condition that every reading query carries.
+
+Owners, admins and API keys see all inboxes of their tenant. Agents and viewers see an inbox when they are members of it,
+or when it has no members at all: an inbox without a list is open to the team.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from models import Inbox, InboxMember
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """On whose behalf a query runs. `user_id` is None for an API key, which then sees all."""
+
+    tenant_id: uuid.UUID
+    user_id: uuid.UUID | None
+    sees_all: bool
+
+    @property
+    def actor(self) -> str:
+        """As events name who did it."""
+        return f"user:{self.user_id}" if self.user_id else "api"
+
+
+def may_see(viewer: Viewer, inbox_id: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """True for rows whose inbox the viewer may see."""
+    if viewer.sees_all:
+        return true()
+    mine, anyone = aliased(InboxMember), aliased(InboxMember)
+    return or_(
+        exists().where(
+            mine.tenant_id == viewer.tenant_id, mine.inbox_id == inbox_id, mine.user_id == viewer.user_id
+        ),
+        ~exists().where(anyone.tenant_id == viewer.tenant_id, anyone.inbox_id == inbox_id),
+    )
+
+
+async def visible_inboxes(connection: AsyncConnection, viewer: Viewer) -> frozenset[uuid.UUID]:
+    """Ids of the inboxes the viewer may see now, removed ones too, since their events may still arrive."""
+    rows = await connection.execute(
+        select(Inbox.id).where(Inbox.tenant_id == viewer.tenant_id, may_see(viewer, Inbox.id))
+    )
+    return frozenset(rows.scalars())
