@@ -11,12 +11,13 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.enums import SendStatus
+from models.enums import SendStage, SendStatus
 from store.outbound_rows import LockedMessage, lock_message, move, tell
 from store.response_times import record_response
 from store.send_steps import append_step
 
 WAITING = frozenset({SendStatus.QUEUED, SendStatus.SCHEDULED})
+ROUNDS_BY_POLICY = 2
 
 NEW_ROUND = text(
     """
@@ -147,6 +148,23 @@ async def resolve_message(
         await begin_round(connection, row, now)
         await move(connection, row, SendStatus.QUEUED, actor=actor, keep_stage=False)
     await _step(connection, row, f"resolved_{outcome}", actor)
+    return True
+
+
+async def send_again_by_policy(
+    connection: AsyncConnection, *, tenant_id: uuid.UUID, message_id: uuid.UUID, now: dt.datetime
+) -> bool:
+    """What an inbox with `send_policy: at_least_once` does instead of asking (S-5): one more round for an agent's reply
+    at `dot`. False for automatic mails, for anything not in doubt, and after `ROUNDS_BY_POLICY`: a server that takes
+    mail and never says so would otherwise be fed for ever.
+    """
+    row = await lock_message(connection, tenant_id, message_id)
+    in_doubt = row is not None and row.send_status == SendStatus.SENDING and row.send_stage == SendStage.DOT
+    if row is None or not in_doubt or not row.by_person or row.send_round >= ROUNDS_BY_POLICY:
+        return False
+    await begin_round(connection, row, now)
+    await move(connection, row, SendStatus.QUEUED, keep_stage=False, event="message.updated")
+    await _step(connection, row, "sent_again_by_policy", "system")
     return True
 
 

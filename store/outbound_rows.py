@@ -123,10 +123,12 @@ async def move(
     error: str | None = None,
     keep_stage: bool = True,
     payload: Mapping[str, Any] | None = None,
+    event: str | None = None,
 ) -> None:
     """Set the status of a locked message, its conversation's counters and the event that tells it.
 
     `error` is a sentence for people and replaces the old one. `keep_stage=False` clears the stage: a new try begins.
+    `event` names another event than the status's own. Automatic mails fail quietly: nobody is asked to act (S-5).
     """
     await connection.execute(
         SET_STATUS,
@@ -136,8 +138,9 @@ async def move(
     version = await _count(connection, row, to)
     if version is not None:
         bound["version"] = version
-    loud = row.by_person or to in {SendStatus.SENT, SendStatus.QUEUED}
-    await tell(connection, row, EVENT_OF[to] if loud else "message.updated", actor=actor, payload=bound)
+    quiet = not row.by_person and to in {SendStatus.FAILED, SendStatus.UNKNOWN}
+    told = event or ("message.updated" if quiet else EVENT_OF[to])
+    await tell(connection, row, told, actor=actor, payload=bound)
     if version is not None:
         await tell(connection, row, "conversation.updated", actor=actor, payload={"version": version})
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.enums import SenderType
 from store.event_log import NewEvent, append_events
 from store.outbound_rows import LockedMessage
+from store.send_steps import append_step
 
 # `waiting` is the customer's first unanswered message. One row is updated at most, and only when somebody waited.
 RECORD = text(
@@ -34,13 +35,15 @@ RECORD = text(
       responses = c.responses + 1
     from waiting
     where waiting.since is not null and c.tenant_id = :tenant and c.id = :conversation
+      and not exists (select from send_steps s
+        where s.tenant_id = :tenant and s.message_id = :message and s.step = 'answered')
     returning c.version
     """
 )
 
 
 async def record_response(connection: AsyncConnection, row: LockedMessage, at: dt.datetime) -> None:
-    """Count the answer in `row`, handed over at `at`. The caller calls it once, when the message becomes sent."""
+    """Count the answer in `row`, handed over at `at`, once: a message served in parts, or sent again, counts once."""
     if row.conversation_id is None or not row.by_person or row.sender_type != SenderType.AGENT:
         return
     changed = await connection.execute(
@@ -49,6 +52,9 @@ async def record_response(connection: AsyncConnection, row: LockedMessage, at: d
     version = changed.scalar_one_or_none()
     if version is None:
         return
+    await append_step(
+        connection, tenant_id=row.tenant_id, message_id=row.id, step="answered", attempt=row.send_attempts
+    )
     await append_events(
         connection,
         [
