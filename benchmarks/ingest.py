@@ -1,0 +1,335 @@
+"""Generate a mailbox, serve it by Dovecot (or pymap), run the real pipeline over it, and print what it took.
+
+    python -m benchmarks.ingest --mails 2000 [--server dovecot|pymap] [--json result.json]
+
+Measured: mails/s from connecting to the last one searchable, CPU and peak memory of the worker with its children, and the time from a new mail in
+the mailbox to its event on the stream. Everything runs on this machine, so compare figures of one run only.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from httpx_sse import aconnect_sse
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from benchmarks.mailbox import mails
+from stack.maildir import deliver, make_maildir
+from stack.ports import HOST
+from tests.servers.dovecot import Dovecot, dovecot_missing
+
+PROJECT = Path(__file__).resolve().parents[1]
+NEW_MAILS = 30
+GIVE_UP = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    mails: int
+    server: str
+    bytes_mean: int
+    seconds: float
+    mails_per_second: float
+    messages_stored: int
+    duplicates: int
+    conversations: int
+    quarantined: int
+    searchable_after_seconds: float
+    worker_cpu_ms_per_mail: float
+    worker_peak_mb: float
+    new_mail_p50_ms: float
+    new_mail_p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    host: str
+    port: int
+    user: str
+    password: str
+    maildir: Path
+    owner: Any  # the server, which knows how to deliver as the mailbox's user
+
+    def deliver(self, raw: bytes) -> None:
+        if isinstance(self.owner, Dovecot):
+            self.owner.deliver(self.owner.accounts[self.user], raw)
+        else:
+            deliver(self.maildir, raw)
+
+
+@asynccontextmanager
+async def served_by_dovecot(port: int, tls_port: int) -> AsyncIterator[Mailbox]:
+    missing = dovecot_missing()
+    if missing:
+        raise SystemExit(f"--server dovecot: {missing}; or use --server pymap")
+    server = Dovecot(port, tls_port)
+    await server.start()
+    account = server.add_account("support@bench.example.com")
+    try:
+        yield Mailbox(HOST, port, account.user, account.password, account.maildir, server)
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def mailroom(data: Path, *, demo_mail: bool) -> AsyncIterator[dict[str, Any]]:
+    """A running `mailroom up` (or `demo`, for its pymap) over `data`; gives its stack.json."""
+    environment = {**os.environ, "MAILROOM_EGRESS_ALLOW": f"{HOST}/32", "MAILROOM_LOG_LEVEL": "WARNING"}
+    command = [sys.executable, "-m", "cli", "demo" if demo_mail else "up", "--data", str(data), "--json"]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=PROJECT, env=environment, stdout=asyncio.subprocess.DEVNULL
+    )
+    manifest = data / "stack.json"
+    try:
+        while not manifest.exists():
+            if process.returncode is not None:
+                raise SystemExit("mailroom did not start; its reason stands above")
+            await asyncio.sleep(0.1)
+        yield json.loads(manifest.read_text())
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+        await process.wait()
+
+
+class Watcher:
+    """CPU and memory of the worker and its children, sampled five times a second."""
+
+    def __init__(self, stack_pid: int) -> None:
+        supervisor = psutil.Process(stack_pid)
+        found = [p for p in supervisor.children(recursive=True) if "worker" in p.cmdline()[-2:]]
+        if not found:
+            raise SystemExit("no worker process below the stack: the benchmark cannot measure it")
+        self._worker = found[-1]
+        self.peak = 0
+        self._cpu: dict[int, float] = {}
+        self._start = 0.0
+        self._start = self.sample()
+
+    def sample(self) -> float:
+        """Seconds of CPU since the watch began."""
+        memory = 0
+        for process in [self._worker, *self._worker.children(recursive=True)]:
+            try:
+                used = process.cpu_times()
+                self._cpu[process.pid] = used.user + used.system
+                memory += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+        self.peak = max(self.peak, memory)
+        return sum(self._cpu.values()) - self._start
+
+
+async def fill(mailbox: Mailbox, count: int, console: Console) -> int:
+    """Deliver the generated mails; the mean size in bytes."""
+    total = 0
+    with _bar(console) as bar:
+        task = bar.add_task("generate", total=count)
+        for raw in mails(count, to=mailbox.user):
+            mailbox.deliver(raw)
+            total += len(raw)
+            bar.advance(task)
+    return total // max(count, 1)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+async def connect(api: httpx.AsyncClient, mailbox: Mailbox) -> str:
+    login = {"username": mailbox.user, "password": mailbox.password, "auth": "password"}
+    place = {"host": mailbox.host, "port": mailbox.port, "security": "plain", **login}
+    answer = await api.post(
+        "/v1/inboxes",
+        json={
+            "name": "Bench",
+            "email_address": mailbox.user,
+            "imap": place,
+            "smtp": place,
+            "backfill_days": 3650,
+        },
+    )
+    answer.raise_for_status()
+    return str(answer.json()["id"])
+
+
+async def wait_until_ingested(
+    engine: Any, inbox: str, count: int, watcher: Watcher, console: Console
+) -> tuple[float, float]:
+    """Seconds until every mail has its fate, and until every message is searchable."""
+    began = time.monotonic()
+    ingested = 0.0
+    with _bar(console) as bar:
+        task = bar.add_task("ingest", total=count)
+        while time.monotonic() - began < GIVE_UP:
+            watcher.sample()
+            async with engine.connect() as connection:
+                done = (
+                    await connection.execute(
+                        text(
+                            "select count(*) from ledger where inbox_id = :i and state in ('ingested', 'skipped', 'quarantined')"
+                        ),
+                        {"i": inbox},
+                    )
+                ).scalar_one()
+                bar.update(task, completed=done)
+                if done >= count:
+                    ingested = ingested or time.monotonic() - began
+                    waiting = (
+                        await connection.execute(
+                            text("select count(*) from messages where inbox_id = :i and indexed_at is null"),
+                            {"i": inbox},
+                        )
+                    ).scalar_one()
+                    if waiting == 0:
+                        return ingested, time.monotonic() - began
+            await asyncio.sleep(0.2)
+    raise SystemExit(f"gave up after {GIVE_UP:.0f} s with {done} of {count} mails")
+
+
+async def new_mail_latencies(api: httpx.AsyncClient, mailbox: Mailbox) -> list[float]:
+    """Milliseconds from a mail standing in the mailbox to its event, one after another."""
+    heard: asyncio.Queue[float] = asyncio.Queue()
+    ready = asyncio.Event()
+
+    async def listen() -> None:
+        async with aconnect_sse(api, "GET", "/v1/events/stream", timeout=None) as source:
+            async for event in source.aiter_sse():
+                if event.event == "ready":
+                    ready.set()
+                elif event.event == "message.received":
+                    heard.put_nowait(time.monotonic())
+
+    listening = asyncio.create_task(listen())
+    found = []
+    try:
+        await asyncio.wait_for(ready.wait(), 15)
+        await asyncio.sleep(3)  # let the watch begin
+        for raw in mails(NEW_MAILS, seed=77, to=mailbox.user):
+            while not heard.empty():
+                heard.get_nowait()
+            began = time.monotonic()
+            mailbox.deliver(raw)
+            try:
+                found.append((await asyncio.wait_for(heard.get(), 30) - began) * 1000)
+            except TimeoutError:
+                continue  # a generated duplicate raises no event
+            await asyncio.sleep(0.3)
+    finally:
+        listening.cancel()
+    return sorted(found)
+
+
+async def measure(arguments: argparse.Namespace, console: Console) -> Result:
+    base = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
+    try:
+        if arguments.server == "dovecot":
+            async with served_by_dovecot(24143, 24993) as mailbox:
+                mean = await fill(mailbox, arguments.mails, console)
+                async with mailroom(base / "data", demo_mail=False) as stack:
+                    return await _measure(arguments, console, stack, mailbox, mean)
+        async with mailroom(base / "data", demo_mail=True) as stack:
+            place = Path(stack["data"]) / "mail" / stack["mail_accounts"][1]["address"]
+            make_maildir(place)
+            account = stack["mail_accounts"][1]
+            imap = stack["imap"]
+            mailbox = Mailbox(
+                imap["host"], imap["port"], account["address"], account["password"], place, None
+            )
+            mean = await fill(mailbox, arguments.mails, console)
+            return await _measure(arguments, console, stack, mailbox, mean)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+async def _measure(
+    arguments: argparse.Namespace, console: Console, stack: dict[str, Any], mailbox: Mailbox, mean: int
+) -> Result:
+    headers = {"Authorization": f"Bearer {stack['api_key']}"}
+    engine = create_async_engine(stack["database_admin_url"])
+    try:
+        async with httpx.AsyncClient(
+            base_url=stack["api_url"], headers=headers, trust_env=False, timeout=60
+        ) as api:
+            watcher = Watcher(stack["pid"])
+            inbox = await connect(api, mailbox)
+            seconds, searchable = await wait_until_ingested(engine, inbox, arguments.mails, watcher, console)
+            cpu = watcher.sample()
+            async with engine.connect() as connection:
+                row = (
+                    await connection.execute(
+                        text(
+                            "select (select count(*) from messages where inbox_id = :i) as messages,"
+                            " (select count(*) from conversations where inbox_id = :i and merged_into is null) as conversations,"
+                            " (select count(*) from ledger where inbox_id = :i and state = 'skipped') as skipped,"
+                            " (select count(*) from ledger where inbox_id = :i and state = 'quarantined') as quarantined"
+                        ),
+                        {"i": inbox},
+                    )
+                ).one()
+            latencies = await new_mail_latencies(api, mailbox)
+    finally:
+        await engine.dispose()
+    return Result(
+        mails=arguments.mails,
+        server=arguments.server,
+        bytes_mean=mean,
+        seconds=round(seconds, 2),
+        mails_per_second=round(arguments.mails / seconds, 1),
+        messages_stored=row.messages,
+        duplicates=row.skipped,
+        conversations=row.conversations,
+        quarantined=row.quarantined,
+        searchable_after_seconds=round(searchable, 2),
+        worker_cpu_ms_per_mail=round(cpu * 1000 / arguments.mails, 2),
+        worker_peak_mb=round(watcher.peak / 1e6, 1),
+        new_mail_p50_ms=round(statistics.median(latencies), 1) if latencies else -1.0,
+        new_mail_p99_ms=round(latencies[-1], 1) if latencies else -1.0,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ingest", description=__doc__)
+    parser.add_argument("--mails", type=int, default=2000)
+    parser.add_argument("--server", choices=("dovecot", "pymap"), default="dovecot")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    arguments = parser.parse_args()
+    console = Console()
+    result = asyncio.run(measure(arguments, console))
+    table = Table(
+        title=f"{result.mails} mails, mean {result.bytes_mean / 1000:.0f} kB, served by {result.server}",
+        show_header=False,
+    )
+    for name, value in asdict(result).items():
+        table.add_row(name.replace("_", " "), str(value))
+    console.print(table)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
