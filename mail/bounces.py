@@ -5,20 +5,23 @@ the report says and judges it by `mail.status_codes`; other forms of bounce belo
 import re
 from collections.abc import Sequence
 
+from mail.bounce_causes import cause_of
 from mail.status_codes import bounce_class, settle_status
 from mail.values import ParsedMail, RecipientReport
 
 _STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
 _RECIPIENT_FIELDS = frozenset({"final-recipient", "original-recipient", "x-actual-recipient"})
-_FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*)$")
-_BLANK_LINE = re.compile(r"(?:\r?\n|\r)[ \t]*(?:\r?\n|\r)")
+_FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9-]{0,60})[ \t]*:[ \t]*(.*)$")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _UNICODE_ESCAPE = re.compile(r"\\x\{(1?[0-9A-Fa-f]{2,5})\}")
 _ADDRESS = re.compile(r"<([^<>\s]{1,320})>|([^\s<>;,]{1,320})")
 _MOST_RECIPIENTS = (
     1_000  # a report is bounded by RCPT limits (RFC 5321 §4.5.3.1.8 asks for 100); more is an attack
 )
 _LONGEST_DIAGNOSTIC = 1_000
+_LONGEST_NOTICE = 32_000
 
 
 def has_status_part(mail: ParsedMail) -> bool:
@@ -37,10 +40,10 @@ def field_groups(text: str) -> tuple[dict[str, str], ...]:
     Lines that are no field are passed over, so a status pasted into prose is read too.
     """
     groups: list[dict[str, str]] = []
-    for block in _BLANK_LINE.split(text):
+    for block in _BLANK_LINE.split(_LINE_END.sub("\n", text)):
         group: dict[str, str] = {}
         name = ""
-        for line in block.splitlines():
+        for line in block.split("\n"):
             field = _FIELD.match(line)
             if field:
                 name = field.group(1).lower()
@@ -66,14 +69,13 @@ def recipient_reports(
     `returned_to` are the recipients of the returned mail: they settle which address *we* wrote to.
     """
     reports: dict[str, RecipientReport] = {}
+    notice = notice[:_LONGEST_NOTICE]  # it is searched once per recipient
     for group in field_groups(text):
         if len(reports) >= _MOST_RECIPIENTS or not _RECIPIENT_FIELDS & group.keys():
             continue
         address = _address_of(group, returned_to)
-        if not address:
-            continue
-        report = _report(address, group, notice, only=len(returned_to) <= 1)
-        reports.setdefault(address.lower(), report)
+        if address and address.lower() not in reports:
+            reports[address.lower()] = _report(address, group, notice, only=len(returned_to) <= 1)
     return tuple(reports.values())
 
 
@@ -90,13 +92,15 @@ def _report(address: str, group: dict[str, str], notice: str, *, only: bool) -> 
     # ("5.2.1 (mailbox disabled)" over a remote's "User unknown"). Without both, the part for people has to.
     explanation = diagnostic or stated.partition("(")[2].rstrip(" )")
     if not explanation:
-        explanation = words_about(address, notice) or (notice if only else "")
+        explanation = words_about(address, notice)
+        if only and cause_of(explanation) is None:
+            explanation = notice
     return RecipientReport(
         address=address,
         action=action,
         status=status,
         bounce_class=bounce_class(status, explanation, action=action),
-        diagnostic=" ".join((diagnostic or explanation).split()).lstrip(": ")[:_LONGEST_DIAGNOSTIC],
+        diagnostic=" ".join((diagnostic or explanation).split())[:_LONGEST_DIAGNOSTIC],
     )
 
 
@@ -145,7 +149,7 @@ def _unescape(found: re.Match[str]) -> str:
 
 
 def words_about(address: str, notice: str) -> str:
-    """The paragraph of `notice` that begins at the first line naming `address`, without the address; "" when none."""
+    """What the paragraph of `notice` that names `address` says besides the address; "" when it says nothing."""
     low = address.lower()
     lines = notice.splitlines()
     for start, line in enumerate(lines):
@@ -153,7 +157,8 @@ def words_about(address: str, notice: str) -> str:
             end = start + 1
             while end < len(lines) and lines[end].strip():
                 end += 1
-            return re.sub(re.escape(address), " ", " ".join(lines[start:end]), flags=re.IGNORECASE)[
-                :_LONGEST_DIAGNOSTIC
-            ]
+            paragraph = re.sub(re.escape(address), " ", " ".join(lines[start:end]), flags=re.IGNORECASE)
+            words = paragraph.strip(" <>:;,.()\t")
+            if words:
+                return words[:_LONGEST_DIAGNOSTIC]
     return ""

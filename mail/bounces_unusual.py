@@ -28,10 +28,13 @@ _SAYS_FAILED = re.compile(
 # A copy of a mail has trace headers; the "-----Original Message-----" of a person's quote has not.
 _HEADERS_OF_COPY = re.compile(r"^(?:Received|Message-ID|Return-Path)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _HEAD_OF_NOTICE = 4_000
+_LONGEST_NOTICE = 64_000  # a notice is short; what comes behind is a copy that nothing announced
 
 # The order is the order of certainty: a header and a pasted status are exact, sentences are read last.
 _DIALECTS: tuple[Callable[[Notice], tuple[RecipientReport, ...]], ...] = (
-    lambda notice: recipient_reports(notice.text) if "final-recipient" in notice.text.lower() else (),
+    lambda notice: (
+        recipient_reports(notice.text, notice=notice.text) if "final-recipient" in notice.text.lower() else ()
+    ),
     exim.read,
     address_lines.read,
     transcripts.read,
@@ -53,6 +56,7 @@ def read_notice(mail: ParsedMail) -> tuple[str, tuple[RecipientReport, ...]] | N
     daemon = is_mailer_daemon(mail)
     if not daemon and not _may_be_system(mail, copy):
         return None
+    text = text[:_LONGEST_NOTICE]
     notice = Notice(mail, text, says_delayed(mail.subject, text[:_HEAD_OF_NOTICE]))
     for read in _DIALECTS:
         reports = read(notice)

@@ -84,7 +84,7 @@ def returned_mail(mail: ParsedMail, *, extra_text: Iterable[str] = ()) -> Return
         # Google threads its reports under the mail they are about.
         ids = list(mail.in_reply_to)
     send_id = next((value.strip() for value in send_ids if _SEND_ID.fullmatch(value.strip())), None)
-    genuine = [i for i in dict.fromkeys(ids) if valid_message_id(i) and i != mail.message_id]
+    genuine = [i for i in dict.fromkeys(ids) if valid_message_id(i)]
     return ReturnedMail(tuple(genuine[:_MOST_IDS]), send_id, tuple(dict.fromkeys(recipients)))
 
 

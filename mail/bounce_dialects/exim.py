@@ -11,11 +11,13 @@ from mail.values import RecipientReport
 _LIST_FOLLOWS = re.compile(r"following address(?:\(es\)|es)? (?:has |have )?(?:failed|had)", re.IGNORECASE)
 _INDENTED = re.compile(rf"^[ \t]{{1,8}}<?({ADDRESS})>?:?[ \t]*$")
 
+_MOST_RECIPIENTS = 1_000
+
 
 def read(notice: Notice) -> tuple[RecipientReport, ...]:
     """One report per failed recipient of the header or the list."""
     listed = _listed(notice)
-    named = addresses_in(", ".join(notice.mail.header_all("X-Failed-Recipients")))
+    named = addresses_in(", ".join(notice.mail.header_all("X-Failed-Recipients")))[:_MOST_RECIPIENTS]
     if not named:
         return tuple(report(notice, address, words) for address, words in listed.items())
     low = {address.lower(): words for address, words in listed.items()}

@@ -24,10 +24,10 @@ _TOLD_IN = tuple(
 _LIST_AFTER = re.compile(
     r"did not reach the following recipient\(s\):"  # Exchange 5.5, 2003
     r"|the following recipients were affected:"  # MailMarshal
-    r"|-{2,}[ \t]*failure reasons[ \t]*-{2,}"  # Lotus Notes
+    r"|^[ \t]{0,8}-{2,20}[ \t]{0,8}failure reasons\b.*"  # Lotus Notes
     r"|delivery to the following recipients? (?:failed|has been|was)[^:\n]{0,60}:"  # Gmail, Microsoft SMTP
     r"|unable to deliver (?:the |your )?message to the following (?:address|recipient)[^:\n]{0,20}[:.]",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 _LONGEST_LIST = 6_000
 
