@@ -13,13 +13,17 @@ from urllib.parse import unquote
 from mail.display_text import scrubbed
 
 _OPENING = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,40})")
-# A `>` inside quotes does not end a tag. Possessive, so that an unclosed quote is found out once and not per character.
-_REST = re.compile(r"""(?:[^"'>]|"[^"]*+"|'[^']*+')*+>""")
+# The attribute grammar of browsers (WHATWG HTML §13.2.5): a quote opens a value only behind `=`, so `<font color="red"">`
+# ends where it seems to. Possessive, so that an unclosed quote is found out once and not per character.
+_REST = re.compile(
+    r"""(?:[\s/]++|[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+|(?=>)))?+)*+>""",
+)
 _RAW_ENDS = {
     name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE)
     for name in ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes")
 }
-_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]{1,60})\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'>]++)""")
+_ATTRIBUTE = re.compile(r"""([^\s/>=][^\s/>=]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+""")
+_COMMENT_END = re.compile(r"--!?>")
 _ENTITY_TOO_LONG = re.compile(r"&#(?:[0-9]{9,}+|[xX][0-9a-fA-F]{9,}+);?")
 _CID = re.compile(r"""cid:([^"'\s<>()]{1,998})""", re.IGNORECASE)
 
@@ -38,9 +42,12 @@ class Tag:
         """The value, unescaped, or ""."""
         for match in _ATTRIBUTE.finditer(self.inner):
             if match[1].lower() == wanted:
-                value = match[2]
+                value = match[2] or '""'
                 return unescaped(value[1:-1] if value[0] in "\"'" else value)
         return ""
+
+    def attribute_count(self) -> int:
+        return sum(1 for _ in _ATTRIBUTE.finditer(self.inner))
 
 
 def unescaped(text: str) -> str:
@@ -95,8 +102,10 @@ def tags_and_text(source: str) -> Iterator[Tag | tuple[str, int]]:
 def _skipped(source: str, at: int) -> int:
     """The offset after a comment or declaration at `at`, or `at` when a lone `<` stands there."""
     if source.startswith("<!--", at):
-        end = source.find("-->", at + 4)
-        return len(source) if end < 0 else end + 3
+        if source.startswith((">", "->"), at + 4):  # an empty comment to browsers
+            return source.index(">", at) + 1
+        closing = _COMMENT_END.search(source, at + 4)
+        return len(source) if closing is None else closing.end()
     if source.startswith(("<!", "<?", "</"), at):
         end = source.find(">", at)
         return len(source) if end < 0 else end + 1

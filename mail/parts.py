@@ -13,6 +13,7 @@ from mail.display_text import displayable, scrubbed
 from mail.filenames import safe_filename
 from mail.flowed import unflowed
 from mail.headers import decode_value, split_headers
+from mail.html_contorted import calmed
 from mail.html_scan import referenced_content_ids
 from mail.html_text import html_to_text
 from mail.invites import read_invite
@@ -26,6 +27,7 @@ _BODY_TYPES = {"text/plain", "text/html"}
 _CALENDAR_TYPES = {"text/calendar", "application/ics"}
 _TNEF_TYPES = {"application/ms-tnef", "application/vnd.ms-tnef"}
 _SUBJECT_BYTES = 32 * 1024
+_CALM_BELOW = 1_500  # characters: too short to nest or to carry attributes beyond the caps
 
 
 @dataclass(slots=True)
@@ -258,11 +260,14 @@ def _body_from_containers(reading: Reading, tnef: list[TnefMail], root: Entity, 
 
 
 def _check_html(reading: Reading, files: list[Part], limits: Limits) -> None:
-    """Over the cap of links a mail is a link farm: the text stays, the HTML becomes a file."""
+    """Over the cap of links a mail is a link farm, contorted it is an attack: the text stays, the HTML becomes a file."""
     source = reading.html or ""
-    if source.lower().count("href") <= limits.links:
+    if source.lower().count("href") > limits.links:
+        reading.defects.append("too_many_links")
+    elif len(source) > _CALM_BELOW and calmed(source) is None:
+        reading.defects.append("html_contorted")
+    else:
         return
-    reading.defects.append("too_many_links")
     if not reading.text.strip():
         reading.text, reading.text_is_from_html = html_to_text(source), True
     files.append(_part("", "text/html", source.encode(), None))

@@ -14,7 +14,7 @@ _IDENTITY = {"", "7bit", "8bit", "binary"}
 def decode_transfer(data: bytes, encoding: str) -> tuple[bytes, str]:
     """(content, defect). RFC 2045 §6.4 says to treat unknown encodings as opaque; seen in practice they are plain text."""
     name = encoding.strip().lower().strip("\"'; ")
-    if name in _IDENTITY:
+    if name in _IDENTITY or not data.strip():
         return data, ""
     if name == "base64":
         return _base64(data)
