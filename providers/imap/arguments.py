@@ -61,7 +61,7 @@ def mailbox(path: str) -> Argument:
 
 def message_id(value: str) -> Argument:
     """A Message-ID fit for searching, as a literal. ValueError if it is not of the strict form."""
-    if not _MESSAGE_ID.match(value) or '"' in value or "\\" in value:
+    if len(value) > 998 or not _MESSAGE_ID.match(value) or '"' in value or "\\" in value:
         raise ValueError("this Message-ID cannot be searched for safely; it must look like <something@host>")
     return Literal(value.encode("ascii"))
 

@@ -42,8 +42,8 @@ def _listed(response: Response, keyword: bytes) -> ListedFolder | None:
     head, _space, rest = response[0].partition(b" ")
     if head.upper() != keyword:
         return None
-    # A name sent as literal stands between two texts.
-    data: list[bytes] | list[tuple[bytes, bytes]] = [rest] if len(response) == 1 else [(rest, response[1])]
+    # A name sent as literal stands between two texts; IMAPClient's lexer looks for the mark before it.
+    data: list[bytes] | list[tuple[bytes, bytes]] = [rest] if len(response) == 1 else [(rest + b"{%d}" % len(response[1]), response[1])]
     try:
         flags, delimiter, name = parse_response(data)[:3]
     except (ProtocolError, ValueError, TypeError):

@@ -41,11 +41,11 @@ class ScriptedImap:
         self.port = 0
         self._counts: dict[str, int] = {}
         self._handlers: dict[str, Handler] = {
-            "CAPABILITY": lambda _args, _n: [b"* CAPABILITY " + self.capabilities + b"\r\nTAG OK\r\n"],
+            "CAPABILITY": lambda _args, _n: [b"* CAPABILITY " + self.capabilities + b"\r\nTAG OK done\r\n"],
             "LOGIN": [b"TAG OK in\r\n"],
-            "ID": [b"* ID NIL\r\nTAG OK\r\n"],
-            "LOGOUT": [b"* BYE\r\nTAG OK\r\n", CUT],
-            "NOOP": [b"TAG OK\r\n"],
+            "ID": [b"* ID NIL\r\nTAG OK done\r\n"],
+            "LOGOUT": [b"* BYE\r\nTAG OK done\r\n", CUT],
+            "NOOP": [b"TAG OK done\r\n"],
             "EXAMINE": selected(),
             "SELECT": selected(),
         }
@@ -115,8 +115,11 @@ class ScriptedImap:
             elif isinstance(piece, float):
                 await asyncio.sleep(piece)
             elif piece is WAIT_DONE:
-                while (await reader.readline()).strip().upper() != b"DONE":
-                    pass
+                line = b""
+                while line.strip().upper() != b"DONE":
+                    line = await reader.readline()
+                    if not line:
+                        return False
             else:
                 return False
         return True
