@@ -1,0 +1,203 @@
+"""Mirrors inward what people did with mails in other programs: read, unread, flagged, moved away, deleted.
+
+Nothing is ever deleted here: a mail that is gone from the server keeps its message, marked as gone. A mail that moved
+shows up in its new folder as a duplicate of the same message, so it counts as gone only when no folder has it any more.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.bulk import array_text
+from store.event_log import NewEvent, append_events
+from store.ledger import Place
+
+CHANGED = text(
+    """
+    update ledger l set flags = cast(v.flags as text[]), updated_at = now()
+    from unnest(cast(:uids as bigint[]), cast(:flags as text[])) as v(uid, flags)
+    where l.tenant_id = :tenant and l.inbox_id = :inbox and l.folder_id = :folder and l.uidvalidity = :uidvalidity
+      and l.uid = v.uid and not (l.flags @> cast(v.flags as text[]) and cast(v.flags as text[]) @> l.flags)
+    returning l.message_id, l.flags
+    """
+)
+# `is_read` follows \\Seen only where \\Seen itself changed; what an agent read here stays read.
+FLAG_MESSAGES = text(
+    """
+    with told as (
+      select v.id, cast(v.flags as text[]) as flags, '\\Seen' = any(cast(v.flags as text[])) as seen
+      from unnest(cast(:ids as uuid[]), cast(:flags as text[])) as v(id, flags)
+    ), before as (
+      select m.id, m.conversation_id, m.is_read, m.direction, '\\Seen' = any(m.flags) as was_seen
+      from messages m join told on m.id = told.id where m.tenant_id = :tenant for no key update of m
+    ), changed as (
+      update messages m set flags = told.flags,
+        is_read = case when b.direction = 'inbound' and told.seen <> b.was_seen then told.seen else m.is_read end,
+        read_at = case when b.direction = 'inbound' and told.seen and not b.was_seen and not m.is_read then now()
+                       else m.read_at end
+      from told join before b on b.id = told.id
+      where m.tenant_id = :tenant and m.id = told.id
+      returning m.id, m.conversation_id, m.historical, m.is_read, b.is_read as was_read
+    ), counted as (
+      update conversations c set unread_count = greatest(0, c.unread_count + d.unread)
+      from (select conversation_id, sum(case when was_read and not is_read then 1 when is_read and not was_read then -1
+                                             else 0 end) as unread
+            from changed where conversation_id is not null group by conversation_id) d
+      where c.tenant_id = :tenant and c.id = d.conversation_id and d.unread <> 0
+      returning c.id, c.version
+    )
+    select changed.id, changed.conversation_id, changed.is_read, counted.version
+    from changed left join counted on counted.id = changed.conversation_id
+    """
+)
+LOCK_CONVERSATIONS = text(
+    """
+    select c.id from conversations c where c.tenant_id = :tenant and c.id in (
+      select m.conversation_id from messages m where m.tenant_id = :tenant and m.id = any(cast(:ids as uuid[])))
+    order by c.id for no key update
+    """
+)
+GONE = text(
+    """
+    update ledger set gone_at = now(), updated_at = now()
+    where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder and uidvalidity = :uidvalidity
+      and uid = any(cast(:uids as bigint[])) and gone_at is null and state <> 'vanished'
+    returning message_id
+    """
+)
+ABSENT = text(
+    """
+    update ledger set gone_at = now(), updated_at = now()
+    where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder and uidvalidity = :uidvalidity
+      and uid between :first and :last and not (uid = any(cast(:present as bigint[]))) and gone_at is null
+      and state <> 'vanished'
+    returning message_id
+    """
+)
+VOID = text(
+    """
+    update ledger set gone_at = now(), updated_at = now()
+    where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder and uidvalidity <> :uidvalidity
+      and gone_at is null
+    returning message_id
+    """
+)
+BACK = text(
+    """
+    update ledger set gone_at = null, updated_at = now()
+    where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder and uidvalidity = :uidvalidity
+      and uid = any(cast(:uids as bigint[])) and gone_at is not null
+    returning message_id
+    """
+)
+NOWHERE = text(
+    """
+    select m.id, m.conversation_id from messages m
+    where m.tenant_id = :tenant and m.id = any(cast(:ids as uuid[]))
+      and not exists (select 1 from ledger l where l.tenant_id = m.tenant_id and l.message_id = m.id and l.gone_at is null)
+    """
+)
+DELETED = "\\Deleted"
+
+
+async def mirror_flags(connection: AsyncConnection, place: Place, flags: Mapping[int, frozenset[str]]) -> int:
+    """Write changed flags of a folder's mails and what follows for their messages. Returns how many mails changed.
+
+    A mail flagged \\Deleted is as good as gone (libredesk #355); without it, it is back. Twice is once.
+    """
+    if not flags:
+        return 0
+    uids = sorted(flags)
+    answer = await connection.execute(
+        CHANGED, {**place.bound(), "uids": uids, "flags": [array_text(sorted(flags[u])) for u in uids]}
+    )
+    changed = answer.all()
+    told = {row.message_id: row.flags for row in changed if row.message_id is not None}
+    if told:
+        ids = list(told)
+        await connection.execute(LOCK_CONVERSATIONS, {"tenant": place.tenant_id, "ids": ids})
+        rows = await connection.execute(
+            FLAG_MESSAGES,
+            {"tenant": place.tenant_id, "ids": ids, "flags": [array_text(told[i]) for i in ids]},
+        )
+        await _tell_flags(connection, place, rows.all())
+    deleted = [uid for uid in uids if DELETED in flags[uid]]
+    gone = await _gone(connection, place, GONE, {"uids": deleted}) if deleted else 0
+    back = [uid for uid in uids if DELETED not in flags[uid]]
+    if back:
+        await connection.execute(BACK, {**place.bound(), "uids": back})
+    return max(len(changed), gone)
+
+
+async def mirror_gone(connection: AsyncConnection, place: Place, uids: Sequence[int]) -> int:
+    """These UIDs left the folder. Returns how many the ledger still believed to be there."""
+    return await _gone(connection, place, GONE, {"uids": list(uids)}) if uids else 0
+
+
+async def mirror_present(
+    connection: AsyncConnection, place: Place, present: frozenset[int], *, first: int, last: int
+) -> int:
+    """Of the UIDs from `first` to `last` only `present` are in the folder; the others left it."""
+    return await _gone(connection, place, ABSENT, {"present": sorted(present), "first": first, "last": last})
+
+
+async def void_identities(connection: AsyncConnection, place: Place) -> int:
+    """The UIDs of an older UIDVALIDITY mean nothing any more; mails that did not come back are gone."""
+    return await _gone(connection, place, VOID, {})
+
+
+async def _gone(
+    connection: AsyncConnection, place: Place, statement: TextClause, bound: Mapping[str, object]
+) -> int:
+    answer = await connection.execute(statement, {**place.bound(), **bound})
+    rows = answer.scalars().all()
+    ids = [i for i in rows if i is not None]
+    if ids:
+        nowhere = await connection.execute(NOWHERE, {"tenant": place.tenant_id, "ids": ids})
+        await append_events(
+            connection,
+            [
+                NewEvent(
+                    "message.updated",
+                    place.tenant_id,
+                    inbox_id=place.inbox_id,
+                    conversation_id=row.conversation_id,
+                    message_id=row.id,
+                    payload={"gone": True},
+                )
+                for row in nowhere
+            ],
+        )
+    return len(rows)
+
+
+async def _tell_flags(connection: AsyncConnection, place: Place, rows: Sequence[Row[Any]]) -> None:
+    events: list[NewEvent] = []
+    conversations: dict[uuid.UUID, int] = {}
+    for row in rows:
+        events.append(
+            NewEvent(
+                "message.updated",
+                place.tenant_id,
+                inbox_id=place.inbox_id,
+                conversation_id=row.conversation_id,
+                message_id=row.id,
+                payload={"is_read": row.is_read},
+            )
+        )
+        if row.version is not None:
+            conversations[row.conversation_id] = row.version
+    events += [
+        NewEvent(
+            "conversation.updated",
+            place.tenant_id,
+            inbox_id=place.inbox_id,
+            conversation_id=conversation_id,
+            payload={"version": version},
+        )
+        for conversation_id, version in conversations.items()
+    ]
+    await append_events(connection, events)
