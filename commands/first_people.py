@@ -29,10 +29,15 @@ async def ensure_first_people(
     database: Database, *, tenant: str, slug: str, email: str, name: str, password: str
 ) -> FirstPeople:
     """The tenant called `slug` with an owner who signs in with `email` and `password`."""
-    async with database.system_unit_of_work() as connection:
-        tenant_id = await create_tenant(connection, name=tenant, slug=slug)
+    tenant_id = await make_tenant(database, name=tenant, slug=slug)
     made = await add_user(database, tenant_id, email=email, name=name, role="owner", password=password)
     return FirstPeople(tenant_id, made)
+
+
+async def make_tenant(database: Database, *, name: str, slug: str) -> uuid.UUID:
+    """The tenant's id, whether it was made now or before."""
+    async with database.system_unit_of_work() as connection:
+        return await create_tenant(connection, name=name, slug=slug)
 
 
 async def add_user(

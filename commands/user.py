@@ -12,9 +12,8 @@ import typer
 
 from api.passwords import LEAST_CHARACTERS
 from commands.api_client import DEFAULT_DATA, fail
-from commands.first_people import add_user, make_password, tenants
+from commands.first_people import add_user, make_password, make_tenant, tenants
 from settings import load_settings
-from store.people import create_tenant
 from store.unit_of_work import Database
 
 app = typer.Typer(no_args_is_help=True, help="People who sign in.")
@@ -90,8 +89,7 @@ async def _add(
             slug = re.sub(r"[^a-z0-9]+", "-", new_tenant.lower()).strip("-") or "tenant"
             if not SLUG.fullmatch(slug):
                 raise fail("--new-tenant: use at most 63 letters and digits.")
-            async with database.system_unit_of_work() as connection:
-                tenant_id = await create_tenant(connection, name=new_tenant, slug=slug)
+            tenant_id = await make_tenant(database, name=new_tenant, slug=slug)
         elif tenant is not None:
             if tenant not in known:
                 raise fail(f"--tenant: {tenant!r} is not one of {', '.join(sorted(known)) or 'none'}.")

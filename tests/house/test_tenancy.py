@@ -53,7 +53,8 @@ async def test_the_app_role_owns_nothing(database) -> None:
     engine.dispose()
     assert owned == 0
     assert {r.rolname for r in roles} == {"mailroom_app", "mailroom_system"}
-    assert not any(r.rolsuper or r.rolbypassrls or r.rolinherit for r in roles)
+    assert not any(r.rolsuper or r.rolbypassrls for r in roles)
+    assert not next(r for r in roles if r.rolname == "mailroom_app").rolinherit, "it would see all tenants without asking"
 
 
 @pytest.fixture

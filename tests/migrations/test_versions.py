@@ -1,0 +1,115 @@
+"""Every version goes up and back down again, under timeouts, and ends where the models are."""
+
+import uuid
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from commands.schema import alembic_config
+
+
+@pytest.fixture
+def empty(postgres_server):
+    """The URL of a new empty database on the session's server."""
+    name = f"m_{uuid.uuid4().hex}"
+    server = create_engine(_sqlalchemy(postgres_server), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    url = server.url.set(database=name).render_as_string(hide_password=False)
+    yield url
+    with server.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    server.dispose()
+
+
+def _sqlalchemy(server) -> str:
+    url = server if isinstance(server, str) else server.admin_url
+    return url.replace("postgresql://", "postgresql+psycopg://")
+
+
+def tables(url: str) -> set[str]:
+    """All tables but the monthly partitions, which come and go by a function."""
+    engine = create_engine(url)
+    try:
+        return {t for t in inspect(engine).get_table_names() if not t.startswith("events_")} - {"alembic_version"}
+    finally:
+        engine.dispose()
+
+
+def test_each_version_goes_up_and_down(empty) -> None:
+    config = alembic_config(empty)
+    versions = [v.revision for v in reversed(list(ScriptDirectory.from_config(config).walk_revisions()))]
+    seen = [tables(empty)]
+    for version in versions:
+        command.upgrade(config, version)
+        seen.append(tables(empty))
+    assert len(seen[-1]) > 30
+    for version, before in zip(["base", *versions[:-1]][::-1], seen[:-1][::-1], strict=True):
+        command.downgrade(config, version)
+        assert tables(empty) == before
+    command.upgrade(config, "head")
+    assert tables(empty) == seen[-1]
+
+
+def test_models_and_migrations_agree(empty) -> None:
+    command.upgrade(alembic_config(empty), "head")
+    command.check(alembic_config(empty))
+
+
+def test_a_migration_gives_up_instead_of_queueing(empty) -> None:
+    """A reader that holds a lock must not be stood behind for ever, with everybody else behind us."""
+    command.upgrade(alembic_config(empty), "0002")
+    engine = create_engine(empty)
+    with engine.connect() as holder:
+        holder.execute(text("lock table tags in access exclusive mode"))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            command.upgrade(alembic_config(empty), "head")
+    engine.dispose()
+
+
+@pytest.fixture
+def migrated(empty):
+    command.upgrade(alembic_config(empty), "head")
+    engine = create_engine(empty)
+    yield engine
+    engine.dispose()
+
+
+def test_a_cursor_may_not_go_back_within_a_uidvalidity(migrated) -> None:
+    with migrated.begin() as connection:
+        tenant = connection.execute(text("insert into tenants (name, slug) values ('t', 't') returning id")).scalar_one()
+        inbox = connection.execute(text("insert into inboxes (tenant_id, name, email_address) values (:t, 'i', 'i@example.com') returning id"), {"t": tenant}).scalar_one()
+        folder = connection.execute(text("insert into folders (tenant_id, inbox_id, name, path, uidvalidity, last_uid) values (:t, :i, 'INBOX', 'INBOX', 7, 100) returning id"), {"t": tenant, "i": inbox}).scalar_one()
+    with pytest.raises(DBAPIError, match="may not go back"), migrated.begin() as connection:
+        connection.execute(text("update folders set last_uid = 99 where id = :f"), {"f": folder})
+    with migrated.begin() as connection:
+        connection.execute(text("update folders set uidvalidity = 8, last_uid = 3 where id = :f"), {"f": folder})
+        connection.execute(text("update folders set last_uid = 4 where id = :f"), {"f": folder})
+
+
+def test_an_empty_thread_key_is_refused(migrated) -> None:
+    """An empty Message-ID once joined every later mail of a desk to one conversation."""
+    with migrated.begin() as connection:
+        tenant = connection.execute(text("insert into tenants (name, slug) values ('t', 't2') returning id")).scalar_one()
+        inbox = connection.execute(text("insert into inboxes (tenant_id, name, email_address) values (:t, 'i', 'i@example.com') returning id"), {"t": tenant}).scalar_one()
+        conversation = connection.execute(text("insert into conversations (tenant_id, number, inbox_id) values (:t, 1, :i) returning id"), {"t": tenant, "i": inbox}).scalar_one()
+    with pytest.raises(DBAPIError, match="key_not_empty"), migrated.begin() as connection:
+        connection.execute(text("insert into thread_keys (tenant_id, inbox_id, key, kind, conversation_id) values (:t, :i, '<>', 'message_id', :c)"), {"t": tenant, "i": inbox, "c": conversation})
+
+
+def test_event_partitions_are_made_ahead_and_once(migrated) -> None:
+    with migrated.begin() as connection:
+        assert connection.execute(text("select mailroom_ensure_event_partitions(14)")).scalar_one() == 2
+        assert connection.execute(text("select mailroom_ensure_event_partitions(14)")).scalar_one() == 0
+
+
+def test_uuidv7_grows_with_time(migrated) -> None:
+    with migrated.begin() as connection:
+        first = connection.execute(text("select uuidv7()")).scalar_one()
+        connection.execute(text("select pg_sleep(0.005)"))
+        second = connection.execute(text("select uuidv7()")).scalar_one()
+    assert first.version == second.version == 7
+    assert first < second

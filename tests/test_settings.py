@@ -1,0 +1,80 @@
+"""Settings: every wrong one is named with its remedy, secrets never show."""
+
+import base64
+
+import pytest
+
+from settings import Settings, SettingsError, load_settings, parse_key_ring
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+GOOD = {
+    "MAILROOM_DATABASE_URL": "postgresql+psycopg://mailroom_app@127.0.0.1/mailroom",
+    "MAILROOM_S3_ACCESS_KEY": "access",
+    "MAILROOM_S3_SECRET_KEY": "s3-secret-canary",
+    "MAILROOM_CREDENTIAL_KEYS": f"k2:{KEY},k1:{KEY}",
+    "MAILROOM_SESSION_SECRET": "session-canary-session-canary-session",
+    "MAILROOM_TOKEN_SECRET": "token-canary-token-canary-token-canary",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"MAILROOM_{name.upper()}", raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    load_settings.cache_clear()
+    yield monkeypatch
+    load_settings.cache_clear()
+
+
+def test_a_complete_environment_is_read(environment) -> None:
+    settings = load_settings()
+    assert list(settings.key_ring) == ["k2", "k1"]
+    assert settings.s3_address == "https://s3.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_a_missing_setting_is_named_with_its_meaning(environment, name) -> None:
+    environment.delenv(name)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert name in str(caught.value)
+    assert "docs/settings.md" in str(caught.value)
+
+
+def test_all_wrong_settings_are_named_at_once(environment) -> None:
+    environment.setenv("MAILROOM_API_PORT", "70000")
+    environment.setenv("MAILROOM_LOG_LEVEL", "loud")
+    environment.setenv("MAILROOM_SESSION_SECRET", "short")
+    environment.setenv("MAILROOM_EGRESS_ALLOW", "10.0.0.0/8,nonsense")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    for name in ("MAILROOM_API_PORT", "MAILROOM_LOG_LEVEL", "MAILROOM_SESSION_SECRET", "MAILROOM_EGRESS_ALLOW"):
+        assert name in str(caught.value)
+
+
+def test_networks_are_a_comma_separated_list(environment) -> None:
+    environment.setenv("MAILROOM_EGRESS_ALLOW", " 10.0.0.0/8 , 127.0.0.1/32,")
+    assert load_settings().egress_allow == ("10.0.0.0/8", "127.0.0.1/32")
+
+
+@pytest.mark.parametrize("ring", ["", "k1", "k1:", "k1:c2hvcnQ=", f":{KEY}", "k1:not base64!"])
+def test_a_broken_key_ring_says_how_to_make_a_key(environment, ring) -> None:
+    environment.setenv("MAILROOM_CREDENTIAL_KEYS", ring)
+    with pytest.raises(SettingsError, match=r"MAILROOM_CREDENTIAL_KEYS.*base64 of 32 bytes"):
+        load_settings()
+
+
+def test_secrets_do_not_show(environment) -> None:
+    environment.setenv("MAILROOM_API_PORT", "no")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    environment.setenv("MAILROOM_API_PORT", "8025")
+    shown = str(caught.value) + repr(load_settings())
+    assert "canary" not in shown
+    assert KEY not in shown
+
+
+def test_the_first_key_seals() -> None:
+    assert next(iter(parse_key_ring(f"new:{KEY},old:{KEY}"))) == "new"
