@@ -6,7 +6,7 @@ from temporalio.exceptions import ApplicationError
 from contracts.inbound import FetchReport, ReactReport
 from contracts.payload_guard import LIMIT, data_converter
 from contracts.refs import ConversationRef
-from contracts.sweep import SweepFindings
+from contracts.sweep import SweepFindings, SweepFound
 
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
