@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 
@@ -78,7 +79,7 @@ class Postgres:
 
     def url(self, database: str, *, driver: str = "") -> str:
         """The superuser's URL; `driver="+psycopg"` for SQLAlchemy."""
-        return f"postgresql{driver}://{SUPERUSER}:{self._password}@{HOST}:{self.port}/{database}"
+        return f"postgresql{driver}://{SUPERUSER}:{quote(self._password, safe='')}@{HOST}:{self.port}/{database}"
 
     async def start(self) -> None:
         self._run_as = self._server_user()
@@ -187,7 +188,8 @@ class Postgres:
             connection = await psycopg.AsyncConnection.connect(self.url("postgres"), connect_timeout=3)
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
-                return "it refuses the superuser's password; restore secrets.json that belongs to this data"
+                why = f"it refuses our password; restore the {self._layout.secrets.name} that belongs to this data"
+                raise PartFailed(self.name, why, log_path=self._layout.log(self.name)) from None
             return "it does not accept connections yet"
         await connection.close()
         return None

@@ -1,4 +1,4 @@
-"""Questions that tell whether a server is ready. Each answers None for yes, else what is still missing, and never raises."""
+"""Questions that tell whether a server is ready. Each answers None for yes, else what is missing."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 Probe = Callable[[], Awaitable[str | None]]
-"""Ready: None. Not ready: the reason, shown if the deadline passes."""
+"""Ready: None. Not ready: the reason, shown if the deadline passes. Raises only when waiting cannot help."""
 
 TIMEOUT = 5.0
 
