@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mail.subjects import (
@@ -122,6 +122,7 @@ def test_replies_forwards_and_absence_notes_are_told_apart():
     assert not is_absence_note("Out of office chairs")
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.text(max_size=200))
 def test_normalising_is_stable_for_any_text(subject):
     once = base_subject(subject)
