@@ -42,11 +42,14 @@ class VerifyOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendPlan:
-    """`wait_seconds` until the undo window or the scheduled time is over."""
+    """`wait_seconds` until the undo window or the scheduled time is over. `copy_missing`: a server took the message
+    and Sent may lack it.
+    """
 
     state: SendState
     wait_seconds: float = 0.0
     kind: str = "message"
+    copy_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class ComposeReport:
 
 @dataclass(frozen=True, slots=True)
 class DeliverReport:
+    """`retry_after_seconds` stands beside `deferred`: the step knows how long the mail has been waiting (S-6)."""
+
     outcome: DeliverOutcome
     attempt: int = 0
     stage: str | None = None
@@ -72,6 +77,24 @@ class SettleOrder:
     message_id: str
     outcome: DeliverOutcome
     failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettleReport:
+    """What the row became. `again`: it is to be submitted once more, because recipients are left or because the inbox
+    chose to send twice rather than not at all (S-5).
+    """
+
+    outcome: DeliverOutcome
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SendEnd:
+    """How a run of the send flow ended, for people who read workflow results."""
+
+    state: SendState
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +134,8 @@ class OutboundSteps:
         raise NotImplementedError
 
     @activity.defn(name="outbound.settle")
-    async def settle(self, order: SettleOrder) -> None:
-        """Write the outcome to the row with its event. A row that is already settled stays as it is."""
+    async def settle(self, order: SettleOrder) -> SettleReport:
+        """Write the outcome to the row with its event. A row that is already settled stays as it is: `stale`."""
         raise NotImplementedError
 
     @activity.defn(name="outbound.file_copy")

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.enums import SendStage, SendStatus
-from store.outbound_rows import lock_message, tell
+from store.event_log import NewEvent, append_events
 from store.send_steps import append_step
 
 PLAN = text(
@@ -35,7 +35,7 @@ CLAIM = text(
       and (send_status in ('queued', 'scheduled')
            or (send_status = 'sending' and send_stage is distinct from 'dot'))
       and coalesce(greatest(undo_until, scheduled_at), :now) <= :now
-    returning send_attempts, first_attempt_at
+    returning send_attempts, first_attempt_at, inbox_id, conversation_id, kind
     """
 )
 STAGE = text(
@@ -122,14 +122,16 @@ async def claim(
         attempt=row.send_attempts,
         workflow_run=workflow_run,
     )
+    told = NewEvent(
+        type="message.updated",
+        tenant_id=tenant_id,
+        inbox_id=row.inbox_id,
+        conversation_id=row.conversation_id,
+        message_id=message_id,
+        payload={"kind": row.kind, "send_status": SendStatus.SENDING.value},
+    )
+    await append_events(connection, [told])
     return Claim(row.send_attempts, row.first_attempt_at)
-
-
-async def announce(connection: AsyncConnection, *, tenant_id: uuid.UUID, message_id: uuid.UUID) -> None:
-    """Tell the readers of the event log that a message is being submitted."""
-    row = await lock_message(connection, tenant_id, message_id)
-    if row is not None and row.send_status == SendStatus.SENDING:
-        await tell(connection, row, "message.updated", actor="system", payload={"send_status": row.send_status})
 
 
 async def commit_stage(

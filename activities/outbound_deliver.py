@@ -1,0 +1,243 @@
+"""One submission of a frozen mail over SMTP, recorded stage by stage and ended with what is proven (integrity S-2 to S-7).
+
+If it dies before the stage `dot` is committed, nothing was accepted and the next attempt sends the same bytes. If it
+dies after, the row stands at `dot` and nobody submits it again. A copy of this step that wakes up late can commit no
+stage and so sends no dot.
+"""
+
+import asyncio
+import datetime as dt
+import hashlib
+import logging
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio import activity
+
+from activities._edges import edges, failure
+from activities.accounts import Accounts
+from activities.heartbeat import heartbeats
+from activities.outbound_compose import run_id
+from contracts.outbound import DeliverOutcome, DeliverReport, OutboundSteps
+from contracts.refs import MessageRef
+from contracts.timing import DEFERRED_FIRST, DEFERRED_LAST, GIVE_UP_AFTER
+from mail.outgoing_addresses import checked
+from mail.values import Address
+from providers.errors import ProviderError
+from providers.s3.blobs import BlobStore
+from providers.smtp.account import SmtpAccount
+from providers.smtp.outcome import RecipientOutcome, Stage, SubmitOutcome
+from rules.send_retry import next_wait
+from store.outbound_attempts import Claim, claim, commit_stage
+from store.outbound_frozen import Envelope, read_envelope
+from store.outbound_outcomes import AttemptEnd, End, RecipientEnd, end_attempt
+from store.unit_of_work import Database
+
+log = logging.getLogger(__name__)
+
+# Seconds between tries to record an outcome. An outcome that is not recorded becomes a doubt, so we are stubborn.
+RECORD_AGAIN_AFTER = (0.1, 0.5, 2.0, 5.0, 15.0, 30.0, 60.0, 60.0)
+OUTCOMES = {
+    End.SENT: DeliverOutcome.SENT,
+    End.DEFERRED: DeliverOutcome.DEFERRED,
+    End.FAILED: DeliverOutcome.FAILED,
+    End.UNKNOWN: DeliverOutcome.UNKNOWN,
+    End.STALE: DeliverOutcome.STALE,
+}
+ENDED = {
+    "cancelled": DeliverOutcome.CANCELLED,
+    "sent": DeliverOutcome.SENT,
+    "failed": DeliverOutcome.FAILED,
+    "unknown": DeliverOutcome.UNKNOWN,
+}
+
+
+class Submitter(Protocol):
+    """What `providers.smtp.sender.SmtpSender` offers."""
+
+    async def submit(
+        self,
+        raw: bytes,
+        mail_from: str,
+        recipients: Sequence[str],
+        on_stage: Callable[[Stage], Awaitable[None]],
+        smtputf8: bool = False,
+    ) -> SubmitOutcome: ...
+
+
+class OutboundDeliver(OutboundSteps):
+    """`submitter` makes a sender for an account, whose `dot_timeout` is at least 600 seconds outside of tests (S-4).
+    `clock` gives aware instants, `chance` numbers in [0, 1) for the jitter of retries.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        accounts: Accounts,
+        blobs: BlobStore,
+        submitter: Callable[[SmtpAccount], Submitter],
+        *,
+        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._database = database
+        self._accounts = accounts
+        self._blobs = blobs
+        self._submitter = submitter
+        self._clock = clock
+        self._chance = chance
+
+    @activity.defn(name="outbound.deliver")
+    async def deliver(self, ref: MessageRef) -> DeliverReport:
+        with edges():
+            async with heartbeats():
+                return await self._deliver(uuid.UUID(ref.tenant_id), uuid.UUID(ref.message_id))
+
+    async def _deliver(self, tenant_id: uuid.UUID, message_id: uuid.UUID) -> DeliverReport:
+        async with self._database.unit_of_work(tenant_id) as connection:
+            envelope = await read_envelope(connection, tenant_id=tenant_id, message_id=message_id)
+        if envelope is None:
+            raise failure("NotFound")
+        if envelope.send_status in ENDED:
+            return DeliverReport(ENDED[envelope.send_status])
+        # Everything that may fail without a word to the server comes before the claim.
+        raw = await self._frozen_bytes(envelope)
+        sender = self._submitter(
+            self._accounts.smtp(await self._accounts.inbox(str(tenant_id), str(envelope.inbox_id)))
+        )
+        async with self._database.unit_of_work(tenant_id) as connection:
+            mine = await claim(
+                connection, tenant_id=tenant_id, message_id=message_id, now=self._clock(), workflow_run=run_id()
+            )
+            # Read again under the claim: a report or an earlier attempt may have served some meanwhile.
+            envelope = await read_envelope(connection, tenant_id=tenant_id, message_id=message_id)
+        if envelope is None:
+            raise failure("NotFound")
+        if mine is None:
+            return DeliverReport(_not_claimed(envelope.send_status))
+        outcome = await self._submit(sender, raw, envelope, tenant_id, mine.attempt)
+        return await self._record(tenant_id, envelope, mine, outcome)
+
+    async def _frozen_bytes(self, envelope: Envelope) -> bytes:
+        """The bytes that every attempt sends, or a failure: other bytes are never sent (S-1)."""
+        raw = await self._blobs.get(envelope.raw_key)
+        if hashlib.sha256(raw).hexdigest() != envelope.raw_sha256:
+            raise failure("BlobMissing")
+        return raw
+
+    async def _submit(
+        self, sender: Submitter, raw: bytes, envelope: Envelope, tenant_id: uuid.UUID, attempt: int
+    ) -> SubmitOutcome:
+        async def on_stage(stage: Stage) -> None:
+            async with self._database.unit_of_work(tenant_id) as connection:
+                await commit_stage(
+                    connection, tenant_id=tenant_id, message_id=envelope.id, attempt=attempt, stage=stage.value
+                )
+
+        recipients = [checked(Address(r.address), "to").address for r in envelope.open_recipients]
+        own = checked(Address(envelope.from_address), "from_").address
+        utf8 = not all(address.isascii() for address in (*recipients, own))
+        # RFC 3834 §3.3: an automatic answer has no return address of its own, so that nothing can answer it.
+        mail_from = own if envelope.kind == "message" else ""
+        outcome = await sender.submit(raw, mail_from, recipients, on_stage, utf8)
+        if not mail_from and outcome.kind == "rejected" and outcome.stage == Stage.MAIL:
+            # Seen in practice: submission servers that let nobody send without an address of his own (553, 550). The
+            # refusal proves that nothing was accepted.
+            outcome = await sender.submit(raw, own, recipients, on_stage, utf8)
+        return outcome
+
+    async def _record(
+        self, tenant_id: uuid.UUID, envelope: Envelope, mine: Claim, outcome: SubmitOutcome
+    ) -> DeliverReport:
+        now = self._clock()
+        wait = next_wait(
+            waited=(now - mine.first_attempt_at).total_seconds(),
+            chance=self._chance(),
+            first=DEFERRED_FIRST.total_seconds(),
+            last=DEFERRED_LAST.total_seconds(),
+            give_up_after=GIVE_UP_AFTER.total_seconds(),
+            asked=getattr(outcome.error, "retry_after", None),
+        )
+        end = AttemptEnd(
+            attempt=mine.attempt,
+            kind=outcome.kind,
+            stage=outcome.stage.value,
+            sentence=sentence_of(outcome, give_up=wait is None),
+            recipients=tuple(RecipientEnd(r.address, r.kind, _told(r)) for r in outcome.recipients),
+            code=outcome.code,
+            give_up=wait is None,
+        )
+        written = await self._record_stubbornly(tenant_id, envelope.id, end, now)
+        return DeliverReport(
+            OUTCOMES[written],
+            attempt=mine.attempt,
+            stage=outcome.stage.value,
+            code=outcome.code,
+            retry_after_seconds=wait if written is End.DEFERRED else None,
+        )
+
+    async def _record_stubbornly(
+        self, tenant_id: uuid.UUID, message_id: uuid.UUID, end: AttemptEnd, now: dt.datetime
+    ) -> End:
+        for pause in (*RECORD_AGAIN_AFTER, None):
+            try:
+                async with self._database.unit_of_work(tenant_id) as connection:
+                    return await end_attempt(
+                        connection,
+                        tenant_id=tenant_id,
+                        message_id=message_id,
+                        end=end,
+                        now=now,
+                        workflow_run=run_id(),
+                    )
+            except SQLAlchemyError as error:  # a deadlock's victim, or a database that is away for a moment
+                if pause is None:
+                    raise
+                log.warning("an outcome could not be recorded yet", extra={"kind": type(error).__name__})
+                await asyncio.sleep(pause)
+        raise AssertionError("the loop above returns or raises")
+
+
+def sentence_of(outcome: SubmitOutcome, *, give_up: bool) -> str:
+    """What the agent reads of an attempt; "" when all went well."""
+    if outcome.reply_text and outcome.code is not None:
+        said = f"{outcome.code} {outcome.reply_text}".strip()
+    elif isinstance(outcome.error, ProviderError):
+        said = outcome.error.sentence
+    else:
+        said = f"{outcome.stage.value}: {outcome.reason.replace('_', ' ')}"
+    match outcome.kind:
+        case "rejected":
+            return f"The mail server refused it for good. {said}"
+        case "deferred" | "not_sent" if give_up:
+            return f"Given up after two days. {said}"
+        case "deferred":
+            return f"The mail server put it off; it is tried again by itself. {said}"
+        case "not_sent":
+            return f"It could not be handed over; it is tried again by itself. {said}"
+        case "unknown":
+            return f"No readable answer came after the whole mail was sent. {said}"
+        case _:
+            return _of_the_others([r.kind for r in outcome.recipients])
+
+
+def _of_the_others(kinds: Sequence[str]) -> str:
+    """What to say of recipients that were not served although the mail was taken for others."""
+    refused, put_off = kinds.count("rejected"), kinds.count("deferred")
+    parts = [f"The mail server refused it for {refused} of {len(kinds)}."] if refused else []
+    parts += [f"It is tried again for {put_off} of {len(kinds)}."] if put_off else []
+    return " ".join(parts)
+
+
+def _told(recipient: RecipientOutcome) -> str:
+    return " ".join(str(part) for part in (recipient.code, recipient.enhanced) if part)
+
+
+def _not_claimed(status: str) -> DeliverOutcome:
+    """Not ours to send: at its dot, ended, or not due yet."""
+    if status == "sending":
+        return DeliverOutcome.UNKNOWN
+    return ENDED.get(status, DeliverOutcome.STALE)

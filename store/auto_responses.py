@@ -1,0 +1,249 @@
+"""The automatic answer to a conversation: the facts, the claim that makes it at most one, and its queued message.
+
+The claim row is inserted before the message and in the same transaction (integrity L-3). A conversation that must stay
+silent gets a claim too, with the reason, so that nobody asks again.
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.enums import MessageKind, SendStatus
+from store.addresses import address_key
+from store.event_log import NewEvent, append_events
+from store.outbound import freeze_recipients
+from store.outbound_recipients import Recipient, own_address_keys
+from store.send_steps import append_step
+
+SINCE = "auto_response_since"  # in the inbox's settings: the instant at which automatic answers were switched on
+
+# The conversation's lock makes rivals wait; the claim's key makes the second one find the first.
+FACTS = text(
+    """
+    select c.id, c.number, c.subject, c.historical, c.merged_into, c.inbox_id,
+           i.auto_response_enabled, i.auto_response_subject, i.auto_response_body, i.auto_response_html,
+           i.email_address, i.display_name, i.name as inbox_name, i.created_at as inbox_created_at,
+           i.settings ->> :since_key as enabled_since, i.deleted_at,
+           t.name as org_name
+    from conversations c
+    join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
+    join tenants t on t.id = c.tenant_id
+    where c.tenant_id = :tenant and c.id = :id and c.deleted_at is null
+    for no key update of c
+    """
+)
+FIRST_MAIL = text(
+    """
+    select from_address, from_name, subject, received_at, historical, may_answer, silence_reason, is_auto from messages
+    where tenant_id = :tenant and conversation_id = :id and direction = 'inbound'
+    order by received_at, id limit 1
+    """
+)
+ANSWERED = text(
+    """
+    select exists (select from messages
+      where tenant_id = :tenant and conversation_id = :id and direction = 'outbound' and kind = 'message'
+        and send_status is distinct from 'cancelled')
+    """
+)
+SUPPRESSED = text(
+    """
+    select exists (select from suppressed_addresses
+      where tenant_id = :tenant and address_key = :key and (expires_at is null or expires_at > :now))
+    """
+)
+CLAIMED = text(
+    "select message_id, outcome from auto_response_claims where tenant_id = :tenant and conversation_id = :id"
+)
+CLAIM = text(
+    """
+    insert into auto_response_claims (tenant_id, conversation_id, message_id, outcome)
+    values (:tenant, :id, :message, :outcome) on conflict do nothing returning conversation_id
+    """
+)
+INSERT_MESSAGE = text(
+    """
+    insert into messages (tenant_id, conversation_id, inbox_id, direction, kind, sender_type, from_address, from_name,
+      subject, sent_at, received_at, body_text, body_html, body_visible, is_read, at_version, send_status, undo_until)
+    values (:tenant, :conversation, :inbox, 'outbound', :kind, 'system', :from_address, :from_name,
+      :subject, :now, :now, :text, :html, :text, true, :version, :status, :now)
+    returning id
+    """
+)
+COUNT_MESSAGE = text(
+    """
+    update conversations set message_count = message_count + 1
+    where tenant_id = :tenant and id = :id returning version
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationFacts:
+    """What there is to know before answering automatically. The customer's words are not among it."""
+
+    conversation_id: uuid.UUID
+    inbox_id: uuid.UUID
+    number: int
+    subject: str
+    historical: bool
+    merged: bool
+    enabled: bool
+    template_subject: str
+    template_text: str
+    template_html: str | None
+    inbox_address: str
+    inbox_display_name: str
+    inbox_name: str
+    org_name: str
+    since: dt.datetime
+    sender: str
+    sender_name: str
+    sender_is_ours: bool
+    suppressed: bool
+    answered: bool
+    first_subject: str
+    first_received_at: dt.datetime | None
+    first_historical: bool
+    may_answer: bool
+    silence_reason: str | None
+    is_auto: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticMail:
+    to_address: str
+    to_name: str
+    subject: str
+    text: str
+    html: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """`message_id` of the queued answer, or None with the reason for silence."""
+
+    message_id: uuid.UUID | None
+    outcome: str
+
+
+async def read_claim(
+    connection: AsyncConnection, *, tenant_id: uuid.UUID, conversation_id: uuid.UUID
+) -> Claimed | None:
+    """What was decided before, if anything was."""
+    row = (await connection.execute(CLAIMED, {"tenant": tenant_id, "id": conversation_id})).first()
+    return None if row is None else Claimed(row.message_id, row.outcome)
+
+
+async def lock_facts(
+    connection: AsyncConnection, *, tenant_id: uuid.UUID, conversation_id: uuid.UUID, now: dt.datetime
+) -> ConversationFacts | None:
+    """The facts, with the conversation locked until commit. None when it is gone."""
+    key = {"tenant": tenant_id, "id": conversation_id}
+    desk = (await connection.execute(FACTS, {**key, "since_key": SINCE})).first()
+    if desk is None:
+        return None
+    first = (await connection.execute(FIRST_MAIL, key)).first()
+    sender = first.from_address if first is not None else ""
+    place = address_key(sender)
+    suppressed = await connection.execute(SUPPRESSED, {"tenant": tenant_id, "key": place, "now": now})
+    since = dt.datetime.fromisoformat(desk.enabled_since) if desk.enabled_since else desk.inbox_created_at
+    return ConversationFacts(
+        conversation_id=desk.id,
+        inbox_id=desk.inbox_id,
+        number=desk.number,
+        subject=desk.subject,
+        historical=desk.historical,
+        merged=desk.merged_into is not None,
+        enabled=desk.auto_response_enabled and desk.deleted_at is None,
+        template_subject=desk.auto_response_subject,
+        template_text=desk.auto_response_body,
+        template_html=desk.auto_response_html,
+        inbox_address=desk.email_address,
+        inbox_display_name=desk.display_name or desk.inbox_name,
+        inbox_name=desk.inbox_name,
+        org_name=desk.org_name,
+        since=max(since, desk.inbox_created_at),
+        sender=sender,
+        sender_name=first.from_name if first is not None else "",
+        sender_is_ours=place in await own_address_keys(connection, tenant_id),
+        suppressed=suppressed.scalar_one(),
+        answered=(await connection.execute(ANSWERED, key)).scalar_one(),
+        first_subject=first.subject if first is not None else "",
+        first_received_at=first.received_at if first is not None else None,
+        first_historical=first is not None and first.historical,
+        may_answer=first is not None and first.may_answer,
+        silence_reason=first.silence_reason if first is not None else None,
+        is_auto=first.is_auto if first is not None else None,
+    )
+
+
+async def stay_silent(
+    connection: AsyncConnection, *, tenant_id: uuid.UUID, conversation_id: uuid.UUID, reason: str
+) -> None:
+    """Note why this conversation gets no automatic answer. Twice: the first reason stands."""
+    bound = {"tenant": tenant_id, "id": conversation_id, "message": None, "outcome": reason}
+    await connection.execute(CLAIM, bound)
+
+
+async def queue_answer(
+    connection: AsyncConnection,
+    *,
+    tenant_id: uuid.UUID,
+    facts: ConversationFacts,
+    mail: AutomaticMail,
+    now: dt.datetime,
+    note: str = "",
+) -> uuid.UUID:
+    """Claim row and queued message. The caller holds the conversation (`lock_facts`) and has found no claim.
+
+    The list of conversations goes on showing the customer's words: an automatic answer is nobody's last word.
+    """
+    counted = await connection.execute(COUNT_MESSAGE, {"tenant": tenant_id, "id": facts.conversation_id})
+    version = int(counted.scalar_one())
+    inserted = await connection.execute(
+        INSERT_MESSAGE,
+        {
+            "tenant": tenant_id,
+            "conversation": facts.conversation_id,
+            "inbox": facts.inbox_id,
+            "kind": MessageKind.AUTO_RESPONSE.value,
+            "from_address": facts.inbox_address,
+            "from_name": facts.inbox_display_name,
+            "subject": mail.subject,
+            "now": now,
+            "text": mail.text,
+            "html": mail.html,
+            "version": version,
+            "status": SendStatus.QUEUED.value,
+        },
+    )
+    message_id: uuid.UUID = inserted.scalar_one()
+    recipient = Recipient("to", mail.to_address, mail.to_name)
+    await freeze_recipients(connection, tenant_id, message_id, (recipient,))
+    bound = {"tenant": tenant_id, "id": facts.conversation_id, "message": message_id, "outcome": "answered"}
+    (await connection.execute(CLAIM, bound)).one()
+    place = (tenant_id, facts.inbox_id, facts.conversation_id)
+    queued = {"kind": "auto_response", "send_status": "queued", "version": version}
+    await append_events(
+        connection,
+        [
+            NewEvent("message.queued", *place, message_id, payload=queued),
+            NewEvent("conversation.updated", *place, payload={"version": version}),
+        ],
+    )
+    await append_step(connection, tenant_id=tenant_id, message_id=message_id, step="queued", detail=note)
+    return message_id
+
+
+async def tell_paused(
+    connection: AsyncConnection, *, tenant_id: uuid.UUID, inbox_id: uuid.UUID, budget: str
+) -> None:
+    """The notice that a budget is used up and automatic answers pause until its span is over (L-4: never silent)."""
+    payload = {"notice": "auto_responses_paused", "budget": budget}
+    await append_events(
+        connection, [NewEvent("inbox.updated", tenant_id, inbox_id=inbox_id, payload=payload)]
+    )
