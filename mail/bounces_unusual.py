@@ -74,8 +74,8 @@ def read_notice(mail: ParsedMail) -> tuple[str, tuple[RecipientReport, ...]] | N
 def _may_be_system(mail: ParsedMail, copy: str) -> bool:
     """Whether a sender that people use too (postmaster, no-reply, any name with an empty envelope) is a program here.
 
-    Seen in practice: a customer's postmaster who writes about our bounces in his own words, and absence notes with an
-    empty envelope that list telephone numbers behind addresses.
+    It must not be a customer's postmaster who writes about our bounces in his own words, nor an absence note with an
+    empty envelope that lists telephone numbers behind addresses.
     """
     returned = (
         any(part.content_type in RETURNED_TYPES for part in mail.parts)

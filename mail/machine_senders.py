@@ -13,7 +13,7 @@ _DAEMON_LOCAL = re.compile(
     re.IGNORECASE,
 )
 _DAEMON_NAME = re.compile(
-    r"mailer[ -]daemon|(?:internet )?mail delivery(?: (?:sub)?system)?\b", re.IGNORECASE
+    r"mailer[ -]daemon|internet mail delivery|mail delivery (?:sub)?system", re.IGNORECASE
 )
 # The names that mail systems share with people who look after them.
 _SHARED_LOCAL = re.compile(r"postmaster|mail-?system|dsn", re.IGNORECASE)

@@ -250,6 +250,13 @@ HUMAN = [
         "",
         id="a-courier",
     ),
+    pytest.param(
+        "Royal Mail Delivery <hello@parcel.example>",
+        "Delivery failed",
+        "We could not deliver your parcel to:\n\nbob@example.com:\nnobody home\n",
+        "",
+        id="a-courier-by-name",
+    ),
 ]
 
 

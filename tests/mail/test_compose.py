@@ -2,6 +2,7 @@
 
 import email
 import hashlib
+import pickle
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -212,6 +213,12 @@ def test_what_cannot_be_a_mail_is_refused_by_field(field, change):
     with pytest.raises(ComposeError) as refused:
         compose(replace(REQUEST, **change))
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize("error", [ComposeError("to", "is empty"), HeaderInjection("subject")])
+def test_errors_survive_a_process_boundary(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.field, str(again)) == (type(error), error.field, str(error))
 
 
 def test_references_keep_the_first_and_the_last_and_stay_short():
