@@ -104,22 +104,32 @@ def decode_words(text: str) -> str:
     out: list[str] = []
     pending = b""
     charset = ""
+    cut = ""  # a base64 payload that ended inside a group of four: its next word goes on there
     position = 0
     for match in _WORD.finditer(text):
-        decoded = _word_bytes(match[2], match[3])
+        payload = match[3]
+        between = text[position : match.start()]
+        adjoins = bool(pending or cut) and not between.strip() and match[1].lower() == charset
+        if adjoins and cut and match[2] in "bB":
+            whole = _word_bytes("B", cut + payload)
+            if whole is not None:
+                pending = pending[: len(pending) - len(_word_bytes("B", cut) or b"")]
+                decoded: bytes | None = whole
+                payload = cut + payload
+            else:
+                decoded = _word_bytes(match[2], payload)
+        else:
+            decoded = _word_bytes(match[2], payload)
         if decoded is None:
             continue
-        between = text[position : match.start()]
-        if pending and not between.strip():
-            if match[1].lower() != charset:
-                out.append(decode_text(pending, charset)[0])
-                pending = b""
-        else:
+        if not adjoins:
             if pending:
                 out.append(decode_text(pending, charset)[0])
-                pending = b""
-            out.append(between)
+            if not pending or between.strip():
+                out.append(between)
+            pending = b""
         pending += decoded
+        cut = payload if match[2] in "bB" and not payload.endswith("=") and len(payload) % 4 else ""
         charset = match[1].lower()
         position = match.end()
     if pending:
@@ -129,6 +139,7 @@ def decode_words(text: str) -> str:
 
 
 def _word_bytes(encoding: str, payload: str) -> bytes | None:
+    """The bytes of one word, or None when they cannot be told."""
     try:
         raw = payload.encode("ascii")
     except UnicodeEncodeError:
@@ -137,6 +148,8 @@ def _word_bytes(encoding: str, payload: str) -> bytes | None:
         return binascii.a2b_qp(raw.replace(b" ", b"_"), header=True)
     raw = raw.replace(b" ", b"").rstrip(b"=")
     if len(raw) % 4 == 1:
+        if len(raw) == 1:
+            return None
         raw = raw[:-1]
     try:
         return binascii.a2b_base64(raw + b"=" * (-len(raw) % 4), strict_mode=True)

@@ -25,7 +25,6 @@ _RAW_ENDS = {
 _ATTRIBUTE = re.compile(r"""([^\s/>=][^\s/>=]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+""")
 _COMMENT_END = re.compile(r"--!?>")
 _ENTITY_TOO_LONG = re.compile(r"&#(?:[0-9]{9,}+|[xX][0-9a-fA-F]{9,}+);?")
-_CID = re.compile(r"""cid:([^"'\s<>()]{1,998})""", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -112,8 +111,17 @@ def _skipped(source: str, at: int) -> int:
     return at
 
 
-def referenced_content_ids(source: str) -> set[str]:
-    """The Content-IDs that HTML refers to by `cid:` (RFC 2392), percent-decoded."""
-    if "cid:" not in source and "CID:" not in source and "Cid:" not in source:
+def pictured_content_ids(source: str) -> set[str]:
+    """The Content-IDs that HTML shows as pictures (`<img src="cid:…">`, RFC 2392), percent-decoded.
+
+    Only these: a mere mention of `cid:` elsewhere shows nothing, and must not let an attachment pass for shown.
+    """
+    if "cid:" not in source and "cid:" not in source.lower():
         return set()
-    return {unquote(unescaped(match[1])) for match in _CID.finditer(source)}
+    found: set[str] = set()
+    for token in tags_and_text(source):
+        if isinstance(token, Tag) and token.name == "img" and not token.closing:
+            url = token.attribute("src").strip()
+            if url[:4].lower() == "cid:":
+                found.add(unquote(url[4:]))
+    return found

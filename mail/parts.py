@@ -14,7 +14,7 @@ from mail.filenames import safe_filename
 from mail.flowed import unflowed
 from mail.headers import decode_value, split_headers
 from mail.html_contorted import calmed
-from mail.html_scan import referenced_content_ids
+from mail.html_scan import pictured_content_ids
 from mail.html_text import html_to_text
 from mail.invites import read_invite
 from mail.limits import Limits, TooComplex
@@ -80,7 +80,7 @@ def read_parts(root: Entity, limits: Limits) -> Reading:
         reading.text, reading.text_is_from_html = html_to_text(reading.html), True
     if reading.html is not None:
         _check_html(reading, files, limits)
-    shown = referenced_content_ids(reading.html) if reading.html is not None else set()
+    shown = pictured_content_ids(reading.html) if reading.html is not None else set()
     reading.parts = [_placed(part, shown) for part in files]
     return reading
 
@@ -230,10 +230,28 @@ def _part(name: str, content_type: str, content: bytes, content_id: str | None) 
 
 
 def _placed(part: Part, shown: set[str]) -> Part:
-    """`inline` means that the HTML shows the part by its Content-ID; whatever the sender claimed, all else is listed."""
+    """`inline` means that the HTML shows the part as a picture; whatever the sender claimed, all else is listed.
+
+    Senders often call their pictures application/octet-stream, and sometimes call something else a picture: the first
+    bytes decide.
+    """
     if part.content_id is None or part.content_id not in shown:
         return part
-    return Part(part.filename, part.content_type, part.content, "inline", part.content_id, part.sha256)
+    picture = _picture_type(part.content)
+    if not picture:
+        return part
+    return Part(part.filename, picture, part.content, "inline", part.content_id, part.sha256)
+
+
+def _picture_type(content: bytes) -> str:
+    """The type of the pictures that every browser shows and the download route serves as such, else ""."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    return "image/webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else ""
 
 
 def _body_from_containers(reading: Reading, tnef: list[TnefMail], root: Entity, limits: Limits) -> None:
