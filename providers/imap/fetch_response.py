@@ -19,7 +19,7 @@ _ATTRIBUTE = re.compile(
     | INTERNALDATE\ (?P<nodate>NIL)
     | RFC822\.SIZE\ (?P<size>\d+)
     | MODSEQ\ \((?P<modseq>\d+)\)
-    | EMAILID\ (?:\((?P<email>[^)]*)\)|NIL)
+    | EMAILID\ (?:\(+(?P<email>[^()]*)\)+|NIL)  # pymap writes two pairs of brackets
     | X-GM-MSGID\ (?P<gmail>\d+)
     | (?:BODY\[[^\]]*\]|RFC822(?:\.HEADER)?)(?:<\d+>)?\ (?:(?P<nil>NIL)|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<literal>\Z))
     )""",
@@ -93,7 +93,8 @@ def _store(item: FetchItem, kind: str, value: bytes) -> None:
         case "uid":
             item.uid = int(value)
         case "flags":
-            item.flags = frozenset(value.decode("utf-8", "replace").split())
+            # Recent belongs to a session, not to the mail; kept, it would read as a change each time.
+            item.flags = frozenset(value.decode("utf-8", "replace").split()) - {"\\Recent"}
         case "date":
             item.internal_date = read_internal_date(value)
         case "size":

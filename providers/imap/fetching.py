@@ -145,7 +145,9 @@ def _fall_back(connection: ImapConnection, uids: Sequence[int], harvest: _Harves
         at = told.get(b"INTERNALDATE")
         item.internal_date = at.astimezone(UTC) if isinstance(at, datetime) and at.tzinfo else None
         if b"FLAGS" in told:
-            harvest.flags[uid] = frozenset(flag.decode("utf-8", "replace") for flag in told[b"FLAGS"])
+            harvest.flags[uid] = frozenset(flag.decode("utf-8", "replace") for flag in told[b"FLAGS"]) - {
+                "\\Recent"
+            }
         harvest.items[uid] = item
 
 

@@ -43,7 +43,9 @@ def _listed(response: Response, keyword: bytes) -> ListedFolder | None:
     if head.upper() != keyword:
         return None
     # A name sent as literal stands between two texts; IMAPClient's lexer looks for the mark before it.
-    data: list[bytes] | list[tuple[bytes, bytes]] = [rest] if len(response) == 1 else [(rest + b"{%d}" % len(response[1]), response[1])]
+    data: list[bytes] | list[tuple[bytes, bytes]] = (
+        [rest] if len(response) == 1 else [(rest + b"{%d}" % len(response[1]), response[1])]
+    )
     try:
         flags, delimiter, name = parse_response(data)[:3]
     except (ProtocolError, ValueError, TypeError):

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -29,7 +29,8 @@ STRICT = EgressPolicy()
 def answering(*addresses: str) -> Callable[..., list[Any]]:
     def getaddrinfo(_host: str, port: int, **_options: Any) -> list[Any]:
         return [
-            (socket.AF_INET6 if ":" in a else socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses
+            (socket.AF_INET6 if ":" in a else socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port))
+            for a in addresses
         ]
 
     return getaddrinfo
@@ -51,7 +52,9 @@ def test_blocked_addresses(address: str) -> None:
     assert not is_allowed(ip_address(address), STRICT)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "100.63.255.255", "172.32.0.1", "198.20.0.1", "2a00:1450:4001::1", "2620:fe::fe"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "100.63.255.255", "172.32.0.1", "198.20.0.1", "2a00:1450:4001::1", "2620:fe::fe"]
+)
 def test_public_addresses(address: str) -> None:
     assert is_allowed(ip_address(address), STRICT)
 
@@ -117,7 +120,9 @@ def test_host_names_that_are_none(host: str) -> None:
     assert caught.value.reason == "host_invalid"
 
 
-@pytest.mark.parametrize(("code", "reason"), [(socket.EAI_AGAIN, "dns_unavailable"), (socket.EAI_NONAME, "host_unknown")])
+@pytest.mark.parametrize(
+    ("code", "reason"), [(socket.EAI_AGAIN, "dns_unavailable"), (socket.EAI_NONAME, "host_unknown")]
+)
 def test_names_that_do_not_resolve(monkeypatch: pytest.MonkeyPatch, code: int, reason: str) -> None:
     def getaddrinfo(*_args: Any, **_options: Any) -> list[Any]:
         raise socket.gaierror(code, "mail.example.com")
@@ -128,7 +133,9 @@ def test_names_that_do_not_resolve(monkeypatch: pytest.MonkeyPatch, code: int, r
     assert caught.value.reason == reason
 
 
-def test_refused_and_next_address(local_policy: EgressPolicy, closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_and_next_address(
+    local_policy: EgressPolicy, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(Unreachable) as caught:
         checked_socket("127.0.0.1", closed_port, local_policy, 1.0, Purpose.IMAP)
     assert caught.value.reason == "connection_refused"
@@ -139,7 +146,9 @@ def test_refused_and_next_address(local_policy: EgressPolicy, closed_port: int, 
             assert sock.getpeername()[0] == "127.0.0.1"
 
 
-def test_resolved_once_and_connected_to_what_was_checked(local_policy: EgressPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resolved_once_and_connected_to_what_was_checked(
+    local_policy: EgressPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """X-20: a name that changes its answer between check and connection gains nothing."""
     calls: list[str] = []
 
@@ -149,12 +158,16 @@ def test_resolved_once_and_connected_to_what_was_checked(local_policy: EgressPol
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        with checked_socket("mail.example.com", server.getsockname()[1], local_policy, 1.0, Purpose.IMAP) as sock:
+        with checked_socket(
+            "mail.example.com", server.getsockname()[1], local_policy, 1.0, Purpose.IMAP
+        ) as sock:
             assert sock.getpeername()[0] == "127.0.0.1"
     assert calls == ["mail.example.com"]
 
 
-async def test_streams_over_tls_keep_the_host_name(scripted_smtp: ScriptedSmtp, local_policy: EgressPolicy) -> None:
+async def test_streams_over_tls_keep_the_host_name(
+    scripted_smtp: ScriptedSmtp, local_policy: EgressPolicy
+) -> None:
     context = tls_context(ca_file=str(scripted_smtp.certificates.authority))
     reader, writer = await connect(
         "localhost", scripted_smtp.tls_port, local_policy, purpose=Purpose.SMTP, seconds=5, tls=context
@@ -165,7 +178,12 @@ async def test_streams_over_tls_keep_the_host_name(scripted_smtp: ScriptedSmtp, 
     await writer.wait_closed()
     with pytest.raises(TlsFailed):
         await connect(
-            "localhost", scripted_smtp.tls_port, local_policy, purpose=Purpose.SMTP, seconds=5, tls=tls_context()
+            "localhost",
+            scripted_smtp.tls_port,
+            local_policy,
+            purpose=Purpose.SMTP,
+            seconds=5,
+            tls=tls_context(),
         )
 
 
@@ -180,7 +198,9 @@ def test_unreadable_ca_file() -> None:
     assert caught.value.reason == "ca_file_unreadable"
 
 
-async def test_a_socket_that_comes_too_late_is_closed(local_policy: EgressPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_socket_that_comes_too_late_is_closed(
+    local_policy: EgressPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A leaked socket would fail the suite by its ResourceWarning."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         plain = socket.getaddrinfo
@@ -193,5 +213,7 @@ async def test_a_socket_that_comes_too_late_is_closed(local_policy: EgressPolicy
 
         monkeypatch.setattr(socket, "getaddrinfo", slow)
         with pytest.raises(Unreachable):
-            await connect("127.0.0.1", server.getsockname()[1], local_policy, purpose=Purpose.WEB, seconds=0.05)
+            await connect(
+                "127.0.0.1", server.getsockname()[1], local_policy, purpose=Purpose.WEB, seconds=0.05
+            )
         await asyncio.sleep(0.4)

@@ -25,4 +25,9 @@ def test_reasons_are_distinct() -> None:
 
 def test_own_words_and_retry_after() -> None:
     error = Throttled("slow_down", "Too fast.", retry_after=30.0)
-    assert (error.reason, error.sentence, error.retry_after, error.transient) == ("slow_down", "Too fast.", 30.0, True)
+    assert (error.reason, error.sentence, error.retry_after, error.transient) == (
+        "slow_down",
+        "Too fast.",
+        30.0,
+        True,
+    )

@@ -1,5 +1,6 @@
 """Mailboxes on each kind of IMAP server, reached as the product reaches them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -24,16 +25,29 @@ def scripted_account(scripted_imap: ScriptedImap) -> ImapAccount:
 
 
 @pytest.fixture
-def pymap_box(demo_mail: DemoMail, mail_account: Callable[[], MailAccount]) -> tuple[ImapAccount, Callable[[bytes], None]]:
+def pymap_box(
+    demo_mail: DemoMail, mail_account: Callable[[], MailAccount]
+) -> tuple[ImapAccount, Callable[[bytes], None]]:
     """An empty mailbox on the poor server (no CONDSTORE, bare LF), and a way to deliver into it."""
     box = mail_account()
     account = ImapAccount(demo_mail.host, demo_mail.imap_port, "plain", box.address, Secret(box.password))
     return account, lambda raw: demo_mail.deliver(box.address, raw)
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def unused_boxes(dovecot: Dovecot) -> list[DovecotAccount]:
+    """Accounts for all tests at once: Dovecot looks at its list of users only once a second, and a sign-in that
+    comes too early is refused and then slowed down for the whole address."""
+    boxes = [dovecot.add_account() for _ in range(24)]
+    await asyncio.sleep(1.2)
+    return boxes
+
+
 @pytest.fixture
-def dovecot_box(dovecot: Dovecot) -> tuple[ImapAccount, Dovecot, DovecotAccount]:
+def dovecot_box(
+    dovecot: Dovecot, unused_boxes: list[DovecotAccount]
+) -> tuple[ImapAccount, Dovecot, DovecotAccount]:
     """An empty mailbox on the rich server (CONDSTORE, QRESYNC, SPECIAL-USE, ESEARCH)."""
-    box = dovecot.add_account()
+    box = unused_boxes.pop()
     account = ImapAccount(dovecot.host, dovecot.port, "plain", box.user, Secret(box.password))
     return account, dovecot, box

@@ -1,7 +1,8 @@
 """A small IMAP server that says what a test tells it to, down to single bytes and pauses.
 
 Each command is looked up by its first words ("LOGIN", "UID FETCH", "EXAMINE", ...). An answer is a list of pieces:
-bytes are sent as they are with `TAG` replaced, floats are pauses, and `CUT` closes the connection.
+bytes are sent as they are with `TAG` replaced, floats are pauses, `CUT` closes the connection and `START_TLS` begins
+TLS with `server.certificates`.
 """
 
 import asyncio
@@ -10,7 +11,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from tests.servers.certificates import Certificates
+
 CUT = object()
+READ_LINE = object()  # a line that answers a challenge, kept in `continuations`
+START_TLS = object()
 WAIT_DONE = object()  # read until a DONE line comes
 
 Piece = bytes | float | object
@@ -22,7 +27,9 @@ _LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n\Z")
 CAPABILITIES = b"IMAP4rev1 IDLE ID UIDPLUS SASL-IR AUTH=PLAIN AUTH=XOAUTH2"
 
 
-def selected(*, exists: int = 3, uidvalidity: int = 7, uidnext: int | None = 100, extra: bytes = b"") -> Answer:
+def selected(
+    *, exists: int = 3, uidvalidity: int = 7, uidnext: int | None = 100, extra: bytes = b""
+) -> Answer:
     """The answer to EXAMINE."""
     told = b"* %d EXISTS\r\n* OK [UIDVALIDITY %d] ok\r\n" % (exists, uidvalidity) + extra
     if uidnext is not None:
@@ -37,8 +44,10 @@ class ScriptedImap:
         self.greeting = greeting or [b"* OK scripted\r\n"]
         self.capabilities = CAPABILITIES
         self.commands: list[str] = []
+        self.continuations: list[bytes] = []
         self.connections = 0
         self.port = 0
+        self.certificates: Certificates | None = None
         self._counts: dict[str, int] = {}
         self._handlers: dict[str, Handler] = {
             "CAPABILITY": lambda _args, _n: [b"* CAPABILITY " + self.capabilities + b"\r\nTAG OK done\r\n"],
@@ -88,14 +97,19 @@ class ScriptedImap:
         while (mark := _LITERAL.search(line)) is not None:
             if not mark.group(2):
                 writer.write(b"+ go\r\n")
-            line = line[: mark.start()] + await reader.readexactly(int(mark.group(1))) + await reader.readline()
+            line = (
+                line[: mark.start()] + await reader.readexactly(int(mark.group(1))) + await reader.readline()
+            )
         return line
 
     async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         tag, _space, rest = line.rstrip(b"\r\n").partition(b" ")
         text = rest.decode("utf-8", "replace")
         self.commands.append(text)
-        name = next((n for n in sorted(self._handlers, key=len, reverse=True) if (text + " ").startswith(n + " ")), None)
+        name = next(
+            (n for n in sorted(self._handlers, key=len, reverse=True) if (text + " ").startswith(n + " ")),
+            None,
+        )
         if name is None:
             writer.write(tag + b" BAD unknown\r\n")
             return True
@@ -114,6 +128,11 @@ class ScriptedImap:
                 await writer.drain()
             elif isinstance(piece, float):
                 await asyncio.sleep(piece)
+            elif piece is READ_LINE:
+                self.continuations.append((await reader.readline()).rstrip(b"\r\n"))
+            elif piece is START_TLS:
+                assert self.certificates is not None
+                await writer.start_tls(self.certificates.server_context())
             elif piece is WAIT_DONE:
                 line = b""
                 while line.strip().upper() != b"DONE":

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from providers.errors import Refused
 from providers.smtp.envelope import check_bytes, check_recipients, mail_parameters, stuffed_body, wire_path
 
-LINES = st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\r", b"").replace(b"\n", b"")), min_size=1)
+LINES = st.lists(
+    st.binary(max_size=20).map(lambda line: line.replace(b"\r", b"").replace(b"\n", b"")), min_size=1
+)
 
 
 @given(LINES)

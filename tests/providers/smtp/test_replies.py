@@ -36,7 +36,15 @@ def test_replies(content: bytes, code: int, enhanced: str | None) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"hello\r\n", b"999 x\r\n", b"250-a\r\n550 b\r\n", b"250x\r\n", b"\r\n", b"250-" + b"a" * 9000 + b"\r\n", b"250-a\r\n" * 500],
+    [
+        b"hello\r\n",
+        b"999 x\r\n",
+        b"250-a\r\n550 b\r\n",
+        b"250x\r\n",
+        b"\r\n",
+        b"250-" + b"a" * 9000 + b"\r\n",
+        b"250-a\r\n" * 500,
+    ],
 )
 def test_what_is_no_reply(content: bytes) -> None:
     with pytest.raises(ProtocolBroken):
@@ -59,6 +67,8 @@ def test_silence_is_a_timeout() -> None:
 
 
 def test_text_for_people_has_no_addresses_and_no_control_characters() -> None:
-    reply = reply_to(b"550-5.1.1 <Ann.Example@example.org>: user\x1b[31m unknown\r\n550 5.1.1 see postmaster@example.com\r\n")
+    reply = reply_to(
+        b"550-5.1.1 <Ann.Example@example.org>: user\x1b[31m unknown\r\n550 5.1.1 see postmaster@example.com\r\n"
+    )
     assert reply.text == "(address): user\N{REPLACEMENT CHARACTER}[31m unknown see (address)"
     assert len(reply_to(b"550 " + b"word " * 800 + b"\r\n").text) <= 400

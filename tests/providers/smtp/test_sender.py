@@ -6,16 +6,35 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
 from providers.egress import EgressPolicy
-from providers.errors import AuthFailed, AuthUnavailable, EgressBlocked, Refused, Throttled, TlsFailed, TooLarge
+from providers.errors import (
+    AuthFailed,
+    AuthUnavailable,
+    EgressBlocked,
+    Refused,
+    Throttled,
+    TlsFailed,
+    TooLarge,
+)
 from providers.secret import Secret
 from providers.smtp.account import SmtpAccount
 from providers.smtp.outcome import Stage, SubmitOutcome
 from providers.smtp.sender import SmtpSender
-from tests.servers.scripted_smtp import Close, Garbage, Reply, Reset, ScriptedSmtp, Silence, Slow
+from tests.servers.scripted_smtp import (
+    Action,
+    Close,
+    Garbage,
+    Phase,
+    Reply,
+    Reset,
+    ScriptedSmtp,
+    Silence,
+    Slow,
+)
 
 POLICY = EgressPolicy(allow=(ip_network("127.0.0.0/8"),), check_ports=False)
 RAW = (
@@ -25,7 +44,7 @@ RAW = (
 TO = ("ann@example.org", "bob@example.org")
 
 
-def account_for(server: ScriptedSmtp, **changes: object) -> SmtpAccount:
+def account_for(server: ScriptedSmtp, **changes: Any) -> SmtpAccount:
     server.users = {"agent": "right"}
     account = SmtpAccount(
         server.host,
@@ -44,7 +63,11 @@ class Stages:
     """Records what was committed before each stage, and fails where a test wants it to."""
 
     def __init__(
-        self, fail_at: Stage | None = None, error: BaseException | None = None, *, pause_before_dot: float = 0.0
+        self,
+        fail_at: Stage | None = None,
+        error: BaseException | None = None,
+        *,
+        pause_before_dot: float = 0.0,
     ) -> None:
         self._pause = pause_before_dot
         self.seen: list[Stage] = []
@@ -59,7 +82,7 @@ class Stages:
         self.seen.append(stage)
 
 
-async def submit(server: ScriptedSmtp, stages: Stages | None = None, **changes: object) -> SubmitOutcome:
+async def submit(server: ScriptedSmtp, stages: Stages | None = None, **changes: Any) -> SubmitOutcome:
     sender = SmtpSender(account_for(server, **changes), POLICY)
     return await sender.submit(RAW, "support@example.com", TO, stages or Stages())
 
@@ -86,7 +109,7 @@ async def test_accepted_mail_arrives_byte_for_byte(scripted_smtp: ScriptedSmtp) 
     await eventually(lambda: "QUIT" in scripted_smtp.commands)
 
 
-FAULTS = {
+FAULTS: dict[str, Action] = {
     "421": Reply("421 4.3.2 closing down, ann@example.org"),
     "450": Reply("450 4.2.0 greylisted"),
     "550": Reply("550 5.7.1 no <ann@example.org> here"),
@@ -111,9 +134,11 @@ STAGE_OF = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("phase", STAGE_OF)
-async def test_lost_connection_and_codes_in_every_phase(scripted_smtp: ScriptedSmtp, phase: str, fault: str) -> None:
+async def test_lost_connection_and_codes_in_every_phase(
+    scripted_smtp: ScriptedSmtp, phase: Phase, fault: str
+) -> None:
     """S-2, S-3, S-6: a code decides; without one it is `not_sent` before the dot and `unknown` from the dot on."""
-    scripted_smtp.on(phase, FAULTS[fault], stored=phase == "dot" and fault not in BEFORE_THE_DOT or None)
+    scripted_smtp.on(phase, FAULTS[fault], stored=(phase == "dot" and fault not in BEFORE_THE_DOT) or None)
     stages = Stages(pause_before_dot=0.15 if phase == "body" else 0.0)
     outcome = await submit(scripted_smtp, stages)
 
@@ -179,7 +204,9 @@ async def test_421_at_rcpt_ends_the_session_and_defers_all(scripted_smtp: Script
 
 
 @pytest.mark.parametrize("stage", list(Stage))
-async def test_a_stage_that_is_not_committed_is_not_entered(scripted_smtp: ScriptedSmtp, stage: Stage) -> None:
+async def test_a_stage_that_is_not_committed_is_not_entered(
+    scripted_smtp: ScriptedSmtp, stage: Stage
+) -> None:
     """S-2: above all, a dot that was not committed never goes out."""
     error = RuntimeError("the database is down")
     stages = Stages(stage, error)
@@ -263,7 +290,11 @@ async def test_internationalised_addresses_smtputf8_or_refused_clearly(scripted_
     recipients = ("zoë@example.org",)
     scripted_smtp.extensions = ["8BITMIME"]
     refused = await SmtpSender(account, POLICY).submit(RAW, "support@example.com", recipients, Stages())
-    assert (refused.kind, refused.reason, type(refused.error)) == ("rejected", "smtputf8_unavailable", Refused)
+    assert (refused.kind, refused.reason, type(refused.error)) == (
+        "rejected",
+        "smtputf8_unavailable",
+        Refused,
+    )
     scripted_smtp.extensions = ["8BITMIME", "SMTPUTF8"]
     sent = await SmtpSender(account, POLICY).submit(RAW, "support@example.com", recipients, Stages())
     assert sent.kind == "accepted"
@@ -310,9 +341,19 @@ async def test_bare_cr_or_lf_is_refused(scripted_smtp: ScriptedSmtp, raw: bytes)
 
 
 @pytest.mark.parametrize(
-    "address", ["a@example.com\r\nRCPT TO:<x@example.com>", "a\0@example.com", "a@example.com> SIZE=1", "a b@example.com", "", "a"]
+    "address",
+    [
+        "a@example.com\r\nRCPT TO:<x@example.com>",
+        "a\0@example.com",
+        "a@example.com> SIZE=1",
+        "a b@example.com",
+        "",
+        "a",
+    ],
 )
-async def test_injection_in_an_address_is_refused_without_repeating_it(scripted_smtp: ScriptedSmtp, address: str) -> None:
+async def test_injection_in_an_address_is_refused_without_repeating_it(
+    scripted_smtp: ScriptedSmtp, address: str
+) -> None:
     """X-30"""
     sender = SmtpSender(account_for(scripted_smtp), POLICY)
     with pytest.raises(ValueError, match=r"recipients\[1\]") as caught:
@@ -336,7 +377,10 @@ async def test_login_mechanism_where_plain_is_missing(scripted_smtp: ScriptedSmt
     account = account_for(scripted_smtp)
     scripted_smtp.users, scripted_smtp.tokens = {}, {}
     outcome = await SmtpSender(account, POLICY).submit(RAW, "a@example.com", TO, Stages())
-    assert (outcome.kind, outcome.stage) == ("rejected", Stage.AUTH)  # the script knows no users; LOGIN was tried
+    assert (outcome.kind, outcome.stage) == (
+        "rejected",
+        Stage.AUTH,
+    )  # the script knows no users; LOGIN was tried
     assert scripted_smtp.commands.count("AUTH") == 1
 
 
@@ -364,6 +408,15 @@ async def test_starttls_then_auth(scripted_smtp: ScriptedSmtp) -> None:
     assert outcome.kind == "accepted"
     verbs = [line.split(" ")[0] for line in scripted_smtp.commands]
     assert verbs[:4] == ["EHLO", "STARTTLS", "EHLO", "AUTH"]
+
+
+async def test_bytes_before_tls_are_dropped(scripted_smtp: ScriptedSmtp) -> None:
+    """X-23"""
+    scripted_smtp.offer_starttls = True
+    scripted_smtp.on("starttls", Reply("220 go\r\n554 injected"))
+    authority = str(scripted_smtp.certificates.authority)
+    outcome = await submit(scripted_smtp, security="starttls", host="localhost", ca_file=authority)
+    assert outcome.kind == "accepted"
 
 
 async def test_implicit_tls(scripted_smtp: ScriptedSmtp) -> None:
@@ -419,7 +472,7 @@ async def test_verify_signs_in_without_sending(scripted_smtp: ScriptedSmtp) -> N
     ],
 )
 async def test_verify_tells_what_is_wrong(
-    scripted_smtp: ScriptedSmtp, phase: str, reply: Reply, error: type[Exception]
+    scripted_smtp: ScriptedSmtp, phase: Phase, reply: Reply, error: type[Exception]
 ) -> None:
     scripted_smtp.on(phase, reply)
     with pytest.raises(error):
