@@ -1,15 +1,15 @@
 /**
- * The small language of replies: paragraphs, breaks, bold, italic, lists, links, quotes.
+ * The small language of replies: lines, breaks, bold, italic, lists, links, quotes.
  * Reads an editor's DOM into plain values and writes them as DOM, HTML or text; everything else is dropped to its text.
  */
 
 import { h, safeUrl } from "/web/js/dom.js";
 
 const NAMES = {
-  P: "p", DIV: "p", H1: "p", H2: "p", H3: "p", BR: "br", B: "strong", STRONG: "strong", I: "em", EM: "em",
+  P: "div", DIV: "div", H1: "div", H2: "div", H3: "div", BR: "br", B: "strong", STRONG: "strong", I: "em", EM: "em",
   UL: "ul", OL: "ol", LI: "li", A: "a", BLOCKQUOTE: "blockquote",
 };
-const BLOCKS = new Set(["p", "ul", "ol", "li", "blockquote"]);
+const BLOCKS = new Set(["div", "ul", "ol", "li", "blockquote"]);
 
 /** A tree of strings and `[tag, href|null, children]`. */
 export function fromDom(root) {
@@ -59,7 +59,7 @@ function lines(nodes, list = null) {
     else if (tag === "a") text += inner === href ? inner : `${inner} <${href}>`;
     else if (tag === "li") text += `${list === "ol" ? `${(item += 1)}.` : "-"} ${inner.trimEnd()}\n`;
     else if (tag === "blockquote") text += `${inner.trimEnd().split("\n").map((line) => `> ${line}`).join("\n")}\n`;
-    else if (tag === "p") text += inner.endsWith("\n") ? inner : `${inner}\n`;
+    else if (tag === "div") text += inner.endsWith("\n") ? inner : `${inner}\n`;
     else text += inner;
   }
   return text;

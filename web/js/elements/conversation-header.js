@@ -27,18 +27,18 @@ export class ConversationHeader extends RoomElement {
     this.number = h("span", { class: "number" });
     this.subject = h("h1", { class: "subject" });
     this.edit = button("", { iconName: "pen", label: "Change the subject", kind: "quiet small", onclick: () => this.#editSubject() });
-    this.closer = button("Close", { iconName: "check", onclick: () => this.toggleClosed() });
+    this.closer = button("Close", { iconName: "check", kind: "closer", onclick: () => this.toggleClosed() });
     this.customer = h("p", { class: "customer" });
     this.status = this.#select("Status", "status");
     this.priority = this.#select("Priority", "priority");
     this.owner = this.#select("Assignee", "assigned_to");
     const choices = uid("categories");
-    this.category = h("input", { type: "text", list: choices, placeholder: "none", maxlength: "100", "aria-label": "Category", onchange: () => this.#change({ category: this.category.value.trim() || null }) });
-    const labelled = (word, control) => h("label", { class: "control" }, h("span", {}, word), control);
+    this.category = h("input", { type: "text", list: choices, placeholder: "Category", maxlength: "100", "aria-label": "Category", onchange: () => this.#change({ category: this.category.value.trim() || null }) });
+    const titled = (word, control) => h("div", { class: "control", title: word }, control);
     this.append(
       h("div", { class: "head-line" }, this.back, h("div", { class: "head-title" }, this.number, this.subject, this.edit), this.closer),
       this.customer,
-      h("div", { class: "controls" }, labelled("Status", this.status), labelled("Assignee", this.owner), labelled("Priority", this.priority), labelled("Category", this.category),
+      h("div", { class: "controls" }, titled("Status", this.status), titled("Assignee", this.owner), titled("Priority", this.priority), titled("Category", this.category),
         h("datalist", { id: choices }, CATEGORIES.map((one) => h("option", { value: one })))),
     );
   }
@@ -68,14 +68,15 @@ export class ConversationHeader extends RoomElement {
     fill(this.customer, h("strong", {}, shortName(item.customer)), " ", h("span", { class: "faint" }, plain(item.customer?.address)), h("span", { class: "faint", title: "Inbox" }, " · ", plain(item.inbox?.name)),
       this.#others(item));
     this.#options(this.status, [...new Set([...STATUS_CHOICES, item.status])].map((one) => [one, STATUS[one] ?? one]), item.status);
-    this.#options(this.priority, Object.entries(PRIORITY), item.priority);
+    this.#options(this.priority, Object.entries(PRIORITY).map(([id, word]) => [id, `${word} priority`]), item.priority);
     const people = store.get("users").map((user) => [user.id, user.name || user.email]);
     const owner = item.assigned_to;
     if (owner && !people.some(([id]) => id === owner.id)) people.push([owner.id, owner.name]);
-    this.#options(this.owner, [["", "Nobody"], ...people], owner?.id ?? "");
+    this.#options(this.owner, [["", "Unassigned"], ...people], owner?.id ?? "");
     if (document.activeElement !== this.category) this.category.value = item.category ?? "";
     const closed = item.status === "closed";
     fill(this.closer, icon(closed ? "undo" : "check"), h("span", {}, closed ? "Open again" : "Close"));
+    this.closer.setAttribute("aria-label", closed ? "Open again" : "Close");
     this.closer.title = closed ? "Open the conversation again (e)" : "Close the conversation (e)";
     for (const control of [this.status, this.priority, this.owner, this.category, this.closer, this.edit]) control.disabled = locked;
   }

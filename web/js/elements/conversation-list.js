@@ -63,6 +63,7 @@ export class ConversationList extends RoomElement {
       if (event.detail.conversation_id) fresh();
     });
     this.listen(store, "change", (event) => {
+      if (event.detail.key === "me") this.#routed();
       if (event.detail.key === "inboxes") this.#showFilters();
       if (event.detail.key === "counts") this.#showChips();
     });
@@ -98,7 +99,7 @@ export class ConversationList extends RoomElement {
   }
 
   #routed() {
-    if (!["conversations", "conversation"].includes(router.current.name)) return;
+    if (!store.get("me") || !["conversations", "conversation"].includes(router.current.name)) return;
     const asked = JSON.stringify(this.#listQuery());
     this.#mark(router.current.params.id ?? this.#cursorId);
     if (asked === this.#query) return;
@@ -116,7 +117,8 @@ export class ConversationList extends RoomElement {
     const active = router.current.query.get("view") ?? "open";
     fill(this.chips, Object.entries(VIEWS).map(([key, { word }]) =>
       h("a", { class: "chip", href: key === "open" ? "/" : `/?view=${key}`, "aria-current": key === active ? "page" : null }, word,
-        key !== "closed" && counts[key] ? h("b", {}, count(counts[key])) : null)));
+        key !== "closed" && counts[key] ? h("b", {}, count(counts[key])) : null)),
+    h("a", { class: "chip", href: "/spam" }, "Spam", counts.spam ? h("b", {}, count(counts.spam)) : null));
   }
 
   #showFilters() {

@@ -46,7 +46,8 @@ export class ConversationRow extends HTMLElement {
             timeAgo(item.last_message_at)),
           h("div", { class: "row-subject" }, unread ? h("span", { class: "unseen" }, `${plural(item.unread_count, "unread message")}: `) : null,
             plain(item.subject) || "(no subject)"),
-          h("div", { class: "row-snippet" }, item.last_message_direction === "outbound" ? icon("reply", "Answered") : null, plain(item.snippet)),
+          h("div", { class: "row-last" }, h("div", { class: "row-snippet" }, item.last_message_direction === "outbound" ? icon("reply", "Answered") : null, plain(item.snippet)),
+            store.get("inboxes").length > 1 ? h("span", { class: "row-inbox", title: "Inbox" }, plain(item.inbox?.name)) : null),
           this.#marks(item)),
         unread ? h("i", { class: "unread-dot", "aria-hidden": "true" }) : null),
     );
@@ -60,9 +61,8 @@ export class ConversationRow extends HTMLElement {
       hasDraft(me, item.id) ? h("span", { class: "badge info" }, icon("pen"), "Draft") : null,
       item.priority === "urgent" || item.priority === "high" ? h("span", { class: `badge ${item.priority === "urgent" ? "bad" : "warn"}` }, PRIORITY[item.priority]) : null,
       item.status !== "open" ? h("span", { class: "badge" }, STATUS[item.status] ?? item.status) : null,
-      store.get("inboxes").length > 1 ? h("span", { class: "badge" }, plain(item.inbox?.name)) : null,
-      item.category ? h("span", { class: "badge" }, plain(item.category)) : null,
       (item.tags ?? []).map((tag) => h("span", { class: "badge" }, plain(tag.name))),
+      item.category ? h("span", { class: "faint" }, plain(item.category)) : null,
       item.assigned_to ? h("span", { class: "row-owner", title: `Assigned to ${plain(item.assigned_to.name)}` }, item.assigned_to.id === me ? "You" : plain(item.assigned_to.name)) : null,
     ].flat().filter(Boolean);
     return marks.length ? h("div", { class: "row-marks" }, marks) : null;

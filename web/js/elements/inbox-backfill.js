@@ -41,10 +41,10 @@ export class InboxBackfill extends RoomElement {
     if (!line) {
       const id = uid("backfill");
       line = {
-        state: h("span", { class: "badge" }), words: h("span", { class: "faint" }), actions: h("span", { class: "actions" }),
+        state: h("span", { class: "badge" }), words: h("p", { class: "words" }), actions: h("span", { class: "actions" }),
         bar: h("progress", { max: 1, value: 0, "aria-labelledby": id }), shown: null,
       };
-      line.root = h("li", {}, h("div", { class: "backfill-line" }, h("strong", { id }, plain(one.folder)), line.state, line.words, line.actions), line.bar);
+      line.root = h("li", {}, h("div", { class: "backfill-line" }, h("strong", { id }, plain(one.folder)), line.state, line.actions), line.bar, line.words);
       this.#lines.set(one.folder_id, line);
       this.list.append(line.root);
     }

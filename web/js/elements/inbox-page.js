@@ -76,7 +76,7 @@ export class InboxPage extends RoomElement {
     const toggle = inbox.paused
       ? button("Resume", { iconName: "play", kind: "primary", onclick: (event) => this.#act(event, () => inboxes.resume(this.inboxId), "Syncing resumes.") })
       : button("Pause", { iconName: "pause", onclick: (event) => this.#act(event, () => inboxes.pause(this.inboxId), "Paused. No mail is fetched until you resume.") });
-    const menu = h("menu-button", { label: "Resync", icon: "refresh" });
+    const menu = h("menu-button", { label: "Resync", icon: "refresh", text: "Resync" });
     menu.entries = [
       { text: "Look for new mail now", iconName: "mail", run: () => this.#resync({ scope: "new" }) },
       ...(inbox.folders ?? []).filter((folder) => folder.synced).map((folder) => ({ text: `Check all of ${plain(folder.name)}`, iconName: "list", run: () => this.#resync({ scope: "folder", folder_id: folder.id }) })),

@@ -1,5 +1,5 @@
 /**
- * `<menu-button>`: a button that opens a small menu, usable by keyboard, closed by Escape, choice or a click elsewhere.
+ * `<menu-button label icon text>`: a button that opens a small menu, usable by keyboard, closed by Escape, choice or a click elsewhere.
  */
 
 import { fill, h, icon, uid } from "/web/js/dom.js";
@@ -16,13 +16,15 @@ export class MenuButton extends RoomElement {
   build() {
     const id = uid("menu");
     const label = this.getAttribute("label") ?? "More";
+    const text = this.getAttribute("text");
     this.trigger = h(
       "button",
       {
-        type: "button", class: "button quiet icon-only", "aria-haspopup": "menu", "aria-expanded": "false",
-        "aria-controls": id, "aria-label": label, title: label, onclick: () => this.toggle(this.panel.hidden),
+        type: "button", class: text ? "button" : "button quiet icon-only", "aria-haspopup": "menu", "aria-expanded": "false",
+        "aria-controls": id, "aria-label": text ? null : label, title: label, onclick: () => this.toggle(this.panel.hidden),
       },
       icon(this.getAttribute("icon") ?? "more"),
+      text ? h("span", {}, text) : null,
     );
     this.panel = h("div", { id, role: "menu", class: "menu", hidden: true, "aria-label": label, "data-own-arrows": true });
     this.append(this.trigger, this.panel);

@@ -36,7 +36,8 @@ export class RichEditor extends RoomElement {
       event.preventDefault();
       this.#write(text);
     });
-    document.execCommand("defaultParagraphSeparator", false, "p");
+    // Lines without margins, as in other mail programs: what is written looks the same where it is read.
+    document.execCommand("defaultParagraphSeparator", false, "div");
     this.#blank();
   }
 
@@ -101,15 +102,42 @@ export class RichEditor extends RoomElement {
   }
 
   #format(command) {
-    this.area.focus();
+    if (document.activeElement !== this.area) this.focusEnd();
     if (command === "link") {
       this.#link();
       return;
     }
     const [name, value] = command.split(":");
     const inQuote = value && getSelection().anchorNode?.parentElement?.closest("blockquote");
-    document.execCommand(name, false, inQuote ? "p" : value);
+    const at = this.#caret();
+    document.execCommand(name, false, inQuote ? "div" : value);
+    // Seen in practice: Chromium moves the caret to the start of a line that it turns into a list item or a quote.
+    if (at !== null && getSelection().isCollapsed) this.#setCaret(at);
     this.#changed();
+  }
+
+  /** The caret as a number of characters from the start; null while something is selected. */
+  #caret() {
+    const selection = getSelection();
+    if (!selection.rangeCount || !selection.isCollapsed) return null;
+    const range = document.createRange();
+    range.selectNodeContents(this.area);
+    range.setEnd(selection.anchorNode, selection.anchorOffset);
+    const inside = selection.anchorNode.nodeType === Node.TEXT_NODE && selection.anchorOffset > 0;
+    return inside ? range.toString().length : null;
+  }
+
+  #setCaret(at) {
+    const walker = document.createTreeWalker(this.area, NodeFilter.SHOW_TEXT);
+    let left = at;
+    while (walker.nextNode()) {
+      const { length } = walker.currentNode;
+      if (left <= length) {
+        getSelection().collapse(walker.currentNode, left);
+        return;
+      }
+      left -= length;
+    }
   }
 
   async #link() {

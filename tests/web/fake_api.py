@@ -1,0 +1,356 @@
+"""A Starlette app that speaks docs/api.md from memory, event stream included, and serves web/ like the real API does.
+
+For the web client's tests only. It checks what the real one checks: cookie, `X-Mailroom`, `Origin`, unknown fields, limits.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from tests.web import fake_data as data
+from tests.web.fake_data import Row
+from tests.web.fake_inboxes import inbox_routes
+from tests.web.fake_state import Fake
+
+WEB = Path(__file__).parents[2] / "web"
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c6360a8ff0f00022d018098e1b8f20000000049454e44ae426082"
+)
+SEND_FIELDS = {"html", "text", "to", "cc", "bcc", "subject", "attachments", "seen_version", "send_at"}
+PATCH_FIELDS = {"status", "assigned_to", "category", "priority", "subject", "version"}
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def problem(status: int, kind: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    body = {"type": f"/problems/{kind}", "title": kind.replace("-", " "), "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, media_type="application/problem+json", headers=headers)
+
+
+NOT_FOUND = ("not-found", "There is no such thing, or it is not yours to see.")
+
+
+def app_csp(fake: Fake) -> str:
+    """The policy that the API serves with the app, word for word as docs/web.md asks for it."""
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        f"img-src 'self' data: blob: {fake.s3_origin}; connect-src 'self' {fake.s3_origin}; frame-src 'self'; font-src 'none'; object-src 'none'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def frame_csp(fake: Fake, *, images: bool) -> str:
+    remote = f" {fake.origin}/v1/images/" if images else ""
+    return (
+        f"default-src 'none'; img-src data: {fake.origin}/v1/inline/{remote}; style-src 'unsafe-inline'; font-src 'none'; media-src 'none'; connect-src 'none'; "
+        "form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+    )
+
+
+def build(fake: Fake) -> Starlette:
+    def me(user: Row) -> Row:
+        return {"user": user, "tenant": data.TENANT, "links": {"temporal_ui": "http://127.0.0.1:8233"}, "limits": data.LIMITS}
+
+    async def guard(request: Request, call_next: Handler) -> Response:
+        path = request.url.path
+        if not path.startswith("/v1/") or path.startswith("/v1/inline/"):
+            response = await call_next(request)
+            if "content-security-policy" not in response.headers:
+                response.headers["Content-Security-Policy"] = app_csp(fake)
+            response.headers["X-Content-Type-Options"] = "nosniff"
+            response.headers["Referrer-Policy"] = "same-origin"
+            response.headers["Cache-Control"] = "no-cache"
+            return response
+        raw = await request.body()
+        body = json.loads(raw) if raw else None
+        if path != "/v1/events/stream":
+            fake.calls.append((request.method, path, body))
+        for failure in list(fake.failures):
+            method, pattern, status, answer, headers = failure
+            if method == request.method and pattern.fullmatch(path):
+                fake.failures.remove(failure)
+                return JSONResponse(answer, status, media_type="application/problem+json", headers=headers)
+        request.state.body = body
+        request.state.user = fake.sessions.get(request.cookies.get("mr_session", ""))
+        if path != "/v1/session" and request.state.user is None:
+            return problem(401, "signed-out", "Sign in first.")
+        if request.method != "GET" and (request.headers.get("x-mailroom") != "1" or request.headers.get("origin") != fake.origin):
+            return problem(403, "cross-site", "Send X-Mailroom: 1 and a matching Origin.")
+        return await call_next(request)
+
+    # --- session ---------------------------------------------------------------------------------------------
+
+    async def session(request: Request) -> Response:
+        if request.method == "GET":
+            user = request.state.user
+            return JSONResponse(me(user)) if user else problem(401, "signed-out", "Sign in first.")
+        if request.method == "DELETE":
+            fake.sessions.pop(request.cookies.get("mr_session", ""), None)
+            return Response(status_code=204)
+        if fake.wrong_passwords >= 5:
+            return problem(429, "too-many", "Too many attempts.", {"Retry-After": "120"})
+        user = next((one for one in fake.users if one["email"] == request.state.body["email"]), None)
+        if user is None or request.state.body["password"] != data.PASSWORD:
+            fake.wrong_passwords += 1
+            return problem(401, "wrong-password", "Email and password do not match.")
+        token = secrets.token_urlsafe(24)
+        fake.sessions[token] = user
+        response = JSONResponse(me(user))
+        response.set_cookie("mr_session", token, httponly=True, samesite="lax", path="/")
+        return response
+
+    async def users(request: Request) -> Response:
+        if request.method == "POST":
+            user = {**request.state.body, "id": secrets.token_hex(8)}
+            if len(user.pop("password")) < 10:
+                errors = [{"field": "password", "message": "needs at least 10 characters"}]
+                return problem(422, "invalid", "One field is wrong.", errors=errors)
+            fake.users.append(user)
+            return JSONResponse(user, 201)
+        return JSONResponse({"items": fake.users, "next": None})
+
+    async def keys(request: Request) -> Response:
+        if request.method == "POST":
+            key = {"id": secrets.token_hex(8), **request.state.body, "last_used_at": None}
+            fake.keys.append(key)
+            return JSONResponse({**key, "key": "mr_" + secrets.token_urlsafe(24)}, 201)
+        return JSONResponse({"items": fake.keys, "next": None})
+
+    async def drop_key(request: Request) -> Response:
+        fake.keys = [key for key in fake.keys if key["id"] != request.path_params["id"]]
+        return Response(status_code=204)
+
+    # --- conversations ---------------------------------------------------------------------------------------
+
+    async def conversations(request: Request) -> Response:
+        asked = request.query_params
+        rows = list(fake.conversations.values())
+        if statuses := asked.getlist("status"):
+            rows = [row for row in rows if row["status"] in statuses]
+        if inbox := asked.get("inbox"):
+            rows = [row for row in rows if row["inbox"]["id"] == inbox]
+        if owner := asked.get("assigned_to"):
+            wanted = {"me": request.state.user["id"], "none": None}.get(owner, owner)
+            rows = [row for row in rows if (row["assigned_to"] or {}).get("id") == wanted]
+        if asked.get("unread") == "true":
+            rows = [row for row in rows if row["unread_count"]]
+        if words := asked.get("search", "").casefold():
+            rows = [row for row in rows if words in f"{row['subject']} {row['snippet']} {row['customer']}".casefold()]
+        rows.sort(key=lambda row: (row["last_message_at"], row["id"]), reverse=asked.get("sort") != "oldest")
+        start = int(asked.get("after") or 0)
+        limit = int(asked.get("limit", 50))
+        more = str(start + limit) if start + limit < len(rows) else None
+        return JSONResponse({"items": rows[start : start + limit], "next": more})
+
+    async def counts(request: Request) -> Response:
+        rows = list(fake.conversations.values())
+        live = [row for row in rows if row["status"] in {"open", "pending"}]
+        by_status = {name: sum(row["status"] == name for row in rows) for name in ("open", "pending", "closed")}
+        owners = [(row["assigned_to"] or {}).get("id") for row in live]
+        waiting = sum(row["resolved_at"] is None for row in fake.quarantine)
+        spam = sum(row["classification"] == "spam" and not row["conversation_id"] for row in fake.ledger)
+        return JSONResponse({**by_status, "unread": sum(row["unread_count"] > 0 for row in live), "mine": owners.count(request.state.user["id"]),
+                             "unassigned": owners.count(None), "spam": spam, "quarantined": waiting})
+
+    async def conversation(request: Request) -> Response:
+        row = fake.conversations.get(request.path_params["id"])
+        if row is None:
+            return problem(404, *NOT_FOUND)
+        if request.method == "PATCH":
+            body = request.state.body
+            if unknown := set(body) - PATCH_FIELDS:
+                return problem(422, "invalid", "Unknown field.", errors=[{"field": one, "message": "is not known"} for one in unknown])
+            if "assigned_to" in body:
+                owner = next((user for user in fake.users if user["id"] == body["assigned_to"]), None)
+                body["assigned_to"] = owner and {"id": owner["id"], "name": owner["name"]}
+            row |= body
+            row["version"] += 1
+            fake.emit("conversation.updated", row)
+        return JSONResponse(row)
+
+    async def read(request: Request) -> Response:
+        row = fake.conversations[request.path_params["id"]]
+        for message in fake.thread(row["id"]):
+            message["is_read"] = True
+        row["unread_count"] = 0
+        row["version"] += 1
+        fake.emit("conversation.updated", row)
+        return JSONResponse(row)
+
+    async def thread(request: Request) -> Response:
+        row = fake.conversations.get(request.path_params["id"])
+        if row is None:
+            return problem(404, *NOT_FOUND)
+        if request.method == "GET":
+            return JSONResponse({"items": fake.thread(row["id"]), "next": None})
+        key, body = request.headers.get("idempotency-key"), request.state.body
+        if unknown := set(body) - SEND_FIELDS:
+            return problem(422, "invalid", "Unknown field.", errors=[{"field": one, "message": "is not known"} for one in unknown])
+        if key in fake.answers:
+            before, message = fake.answers[key]
+            return JSONResponse(message, 201) if before == body else problem(409, "idempotency-conflict", "This key was used for another text.")
+        for index, person in enumerate(body.get("to", [])):
+            if person["address"].endswith(".invalid"):
+                return problem(422, "invalid", "One recipient cannot be used.", errors=[{"field": f"to[{index}].address", "message": "has a domain that receives no mail"}])
+        newer = [one for one in fake.thread(row["id"]) if one.get("arrived_version", 0) > body["seen_version"]]
+        if newer:
+            return problem(409, "stale-view", "A newer message arrived.", current_version=row["version"], newer_messages=newer)
+        message = fake.queue(row, body, request.state.user)
+        if key:
+            fake.answers[key] = (body, message)
+        return JSONResponse(message, 201)
+
+    # --- messages --------------------------------------------------------------------------------------------
+
+    async def message(request: Request) -> Response:
+        row = fake.messages.get(request.path_params["id"])
+        return JSONResponse(row) if row else problem(404, *NOT_FOUND)
+
+    async def html(request: Request) -> Response:
+        row = fake.messages[request.path_params["id"]]
+        return JSONResponse({"document": fake.documents[row["id"]], "quoted": bool(row["body_quoted"]), "remote_blocked": row["remote_blocked"]})
+
+    async def frame(request: Request) -> Response:
+        row = fake.messages[request.path_params["id"]]
+        head = "<!doctype html><meta charset=utf-8><style>body{margin:8px;font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}img{max-width:100%;height:auto}</style>"
+        images = request.query_params.get("images") == "1"
+        headers = {"Content-Security-Policy": frame_csp(fake, images=images), "X-Mailroom-Remote-Blocked": str(row["remote_blocked"]), "Referrer-Policy": "no-referrer",
+                   "X-Content-Type-Options": "nosniff", "X-DNS-Prefetch-Control": "off"}
+        return Response(head + fake.documents[row["id"]], media_type="text/html", headers=headers)
+
+    async def raw(request: Request) -> Response:
+        return Response(b"Subject: raw\r\n\r\nbody\r\n", media_type="message/rfc822", headers={"Content-Disposition": "attachment; filename=mail.eml"})
+
+    async def cancel(request: Request) -> Response:
+        row = fake.messages[request.path_params["id"]]
+        if "cancel" not in row["send"]["can"]:
+            return problem(409, "too-late", "It has already left.")
+        fake.set_send(row, "cancelled")
+        return JSONResponse(row)
+
+    async def retry(request: Request) -> Response:
+        row = fake.messages[request.path_params["id"]]
+        if "retry" not in row["send"]["can"]:
+            return problem(409, "not-failed", "Only a failed message can be retried.")
+        fake.set_send(row, "queued")
+        fake.leave(row, 0.3)
+        return JSONResponse(row)
+
+    async def resolve(request: Request) -> Response:
+        row = fake.messages[request.path_params["id"]]
+        if "resolve" not in row["send"]["can"]:
+            return problem(409, "not-unknown", "Only an unknown outcome can be settled.")
+        if request.state.body["outcome"] == "sent":
+            fake.set_send(row, "sent")
+        else:
+            fake.set_send(row, "queued")
+            fake.leave(row, 0.3)
+        return JSONResponse(row)
+
+    async def timeline(request: Request) -> Response:
+        steps = [("queued", "Recipients frozen: 1", "Maya Lind"), ("composed", "Bytes stored, sha256 9f2c…", None), ("handed to the server", "250 2.0.0 Ok: queued", None)]
+        items = [{"at": data.ago(minutes=9 - index * 2), "step": step, "detail": detail, "attempt": 1 + (index == 2), "actor": actor, "link": "http://127.0.0.1:8233/namespaces/default"}
+                 for index, (step, detail, actor) in enumerate(steps)]
+        return JSONResponse({"items": items})
+
+    async def not_spam(request: Request) -> Response:
+        line = next(row for row in fake.ledger if row["message_id"] == request.path_params["id"])
+        arrived = fake.arrive("Was judged spam.", subject=line["subject"], customer={"name": "", "address": line["from"]})
+        line["conversation_id"] = arrived["conversation_id"]
+        return JSONResponse(arrived)
+
+    async def inline(request: Request) -> Response:
+        return Response(PIXEL, media_type="image/png")
+
+    # --- files -----------------------------------------------------------------------------------------------
+
+    async def download(request: Request) -> Response:
+        return RedirectResponse(f"{fake.s3_origin}/s3/{request.path_params['id']}", 302)
+
+    async def upload(request: Request) -> Response:
+        id_ = secrets.token_hex(12)
+        fake.uploads[id_] = {"id": id_, **request.state.body}
+        return JSONResponse({"id": id_, "put_url": f"{fake.s3_origin}/s3/{id_}", "headers": {"Content-Type": request.state.body["content_type"]}}, 201)
+
+    async def complete(request: Request) -> Response:
+        file = fake.uploads[request.path_params["id"]]
+        if len(fake.blobs.get(file["id"], b"")) != file["size_bytes"]:
+            return problem(409, "incomplete", "The bytes have not arrived.")
+        return JSONResponse({key: file[key] for key in ("id", "filename", "size_bytes")})
+
+    async def store(request: Request) -> Response:
+        cors = {"Access-Control-Allow-Origin": fake.origin, "Access-Control-Allow-Methods": "PUT", "Access-Control-Allow-Headers": "content-type"}
+        if request.method == "PUT":
+            fake.blobs[request.path_params["id"]] = await request.body()
+        if request.method == "GET":
+            disposition = {"Content-Disposition": "attachment; filename*=UTF-8''file"}
+            return Response(fake.blobs.get(request.path_params["id"], b""), media_type="application/octet-stream", headers=disposition)
+        return Response(headers=cors)
+
+    # --- events ----------------------------------------------------------------------------------------------
+
+    async def events(request: Request) -> Response:
+        if fake.stream_down:
+            return problem(503, "part-away", "PostgreSQL is away.")
+        given = request.headers.get("last-event-id") or request.query_params.get("after")
+
+        async def lines() -> AsyncIterator[str]:
+            queue: asyncio.Queue[Row | None] = asyncio.Queue(1000)
+            cursor = int(given) if given is not None else len(fake.events)
+            if cursor < fake.oldest_cursor:
+                cursor = len(fake.events)
+                yield f"id: {cursor}\nevent: reset\ndata: {{}}\n\n"
+            fake.watchers.add(queue)
+            try:
+                yield f"id: {cursor}\nevent: ready\ndata: {{}}\n\n"
+                for event in fake.events[cursor:]:
+                    queue.put_nowait(event)
+                while (event := await queue.get()) is not None:
+                    shown = {key: value for key, value in event.items() if key != "id"}
+                    yield f"id: {event['id']}\nevent: {event['type']}\ndata: {json.dumps(shown)}\n\n"
+            finally:
+                fake.watchers.discard(queue)
+
+        return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    async def index(request: Request) -> Response:
+        return FileResponse(WEB / "index.html", media_type="text/html")
+
+    message_posts = {"cancel": cancel, "retry": retry, "resolve": resolve, "not-spam": not_spam}
+    message_gets = {"html": html, "frame": frame, "raw": raw, "timeline": timeline}
+    return Starlette(
+        routes=[
+            Route("/v1/session", session, methods=["GET", "POST", "DELETE"]),
+            Route("/v1/users", users, methods=["GET", "POST"]),
+            Route("/v1/api-keys", keys, methods=["GET", "POST"]),
+            Route("/v1/api-keys/{id}", drop_key, methods=["DELETE"]),
+            Route("/v1/conversations", conversations),
+            Route("/v1/conversations/counts", counts),
+            Route("/v1/conversations/{id}", conversation, methods=["GET", "PATCH"]),
+            Route("/v1/conversations/{id}/read", read, methods=["POST"]),
+            Route("/v1/conversations/{id}/messages", thread, methods=["GET", "POST"]),
+            Route("/v1/messages/{id}", message),
+            *(Route(f"/v1/messages/{{id}}/{name}", handler, methods=["POST"]) for name, handler in message_posts.items()),
+            *(Route(f"/v1/messages/{{id}}/{name}", handler) for name, handler in message_gets.items()),
+            Route("/v1/inline/{token}", inline),
+            Route("/v1/attachments/{id}/download", download),
+            Route("/v1/uploads", upload, methods=["POST"]),
+            Route("/v1/uploads/{id}/complete", complete, methods=["POST"]),
+            Route("/v1/events/stream", events),
+            *inbox_routes(fake),
+            Route("/s3/{id}", store, methods=["GET", "PUT", "OPTIONS"]),
+            Mount("/web", StaticFiles(directory=WEB)),
+            Route("/{path:path}", index),
+        ],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=guard)],
+    )

@@ -1,0 +1,176 @@
+"""Inboxes: health, pause and resume, resync, history, checks, ledger, adding and editing with complaints at their fields; quarantine; spam; people."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web import fake_data
+
+pytestmark = pytest.mark.chromium
+SUPPORT = f"/v1/inboxes/{fake_data.INBOX_SUPPORT}"
+
+
+def support(desk):
+    page = desk.sign_in(f"/inboxes/{fake_data.INBOX_SUPPORT}")
+    expect(page.get_by_role("heading", name="Support")).to_be_visible()
+    return page
+
+
+def test_the_list_shows_health_in_words_and_the_last_error(desk):
+    page = desk.sign_in("/inboxes")
+    expect(page.locator(".inbox-row", has_text="Support")).to_contain_text("Healthy")
+    billing = page.locator(".inbox-row", has_text="billing@desk.example.com")
+    expect(billing).to_contain_text("Degraded")
+    expect(billing).to_contain_text("The server closed the connection during FETCH.")
+    desk.fake.inboxes[fake_data.INBOX_SUPPORT]["health"] = "auth_failed"
+    desk.fake.do(desk.fake.emit, "inbox.health", None, None, fake_data.INBOX_SUPPORT)
+    expect(page.locator(".inbox-row", has_text="support@")).to_contain_text("Sign-in refused")
+
+
+def test_pause_resume_and_resync(desk):
+    page = support(desk)
+    page.get_by_role("button", name="Pause").first.click()
+    expect(page.locator(".page-head .badge")).to_have_text("Paused")
+    page.locator(".page-head").get_by_role("button", name="Resume").click()
+    expect(page.locator(".page-head .badge")).to_have_text("Healthy")
+    page.get_by_role("button", name="Resync").click()
+    page.get_by_role("menuitem", name="Check all of INBOX").click()
+    expect(page.locator("toast-stack")).to_contain_text("Resync started.")
+    page.get_by_role("button", name="Resync").click()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Check everything").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    folder = desk.fake.extras[fake_data.INBOX_SUPPORT]["folders"][0]["id"]
+    page.wait_for_timeout(100)
+    assert desk.fake.called("POST", f"{SUPPORT}/resync") == [{"scope": "folder", "folder_id": folder}, {"scope": "all"}]
+
+
+def test_history_progress_is_live_and_can_be_paused_resumed_cancelled(desk):
+    page = support(desk)
+    line = page.locator("inbox-backfill li").first
+    expect(line).to_contain_text("1,204 of 1,840 (65 %), about 4 min left")
+    desk.fake.do(desk.fake.progress, fake_data.INBOX_SUPPORT, 1500)
+    expect(line).to_contain_text("1,500 of 1,840 (81 %)")
+    assert line.locator("progress").evaluate("(bar) => bar.value / bar.max") == pytest.approx(1500 / 1840)
+    line.get_by_role("button", name="Pause").click()
+    expect(line).to_contain_text("Paused")
+    line.get_by_role("button", name="Resume").click()
+    expect(line).to_contain_text("Running")
+    line.get_by_role("button", name="Cancel").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    expect(line).to_contain_text("Cancelled")
+
+
+def test_checks_tell_what_to_do_and_temporal_is_linked(desk):
+    page = support(desk)
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.locator("inbox-checks")).to_contain_text("Something is wrong")
+    expect(page.locator("inbox-checks li.bad")).to_contain_text("Check the SMTP user name and password; some providers need an app password.")
+    expect(page.get_by_role("link", name="Workflow in Temporal")).to_have_attribute("href", desk.fake.inboxes[fake_data.INBOX_SUPPORT]["links"]["temporal"])
+
+
+def test_the_ledger_names_state_class_and_reason_and_filters(desk):
+    page = support(desk)
+    ledger = page.locator("inbox-ledger")
+    expect(ledger.locator("tbody tr")).to_have_count(7)
+    expect(ledger.locator("tr", has_text="Undelivered mail")).to_contain_text("nobody@customer.example.org")
+    ledger.get_by_label("Class").select_option(label="Spam")
+    expect(ledger.locator("tbody tr")).to_have_count(2)
+    expect(ledger.locator("tbody tr").first).to_contain_text("X-Spam-Flag: YES")
+
+
+def test_adding_places_complaints_at_their_fields(desk):
+    desk.allow("422 (Unprocessable")
+    page = desk.sign_in("/inboxes/new")
+    page.get_by_role("button", name="Connect").click()
+    expect(page.get_by_text("Name is needed.", exact=True)).to_be_visible()
+    page.get_by_label("Name", exact=True).fill("Sales")
+    page.get_by_label("Address", exact=True).fill("sales@desk.example.com")
+    imap, smtp = page.get_by_role("group", name="Receiving (IMAP)"), page.get_by_role("group", name="Sending (SMTP)")
+    imap.get_by_label("Host").fill("imap.invalid")
+    imap.get_by_label("Password").fill("hush")
+    smtp.get_by_label("Host").fill("smtp.desk.example.com")
+    imap.get_by_label("Security").select_option(label="STARTTLS")
+    expect(imap.get_by_label("Port")).to_have_value("143")
+    page.get_by_role("button", name="Connect").click()
+    expect(imap.get_by_text("no such host; check the spelling")).to_be_visible()
+    expect(imap.get_by_label("Host")).to_be_focused()
+    imap.get_by_label("Host").fill("imap.desk.example.com")
+    page.get_by_role("button", name="Connect").click()
+    expect(page.locator(".page-head .badge")).to_have_text("Connecting")
+    body = desk.fake.called("POST", "/v1/inboxes")[-1]
+    assert body["smtp"] == {"host": "smtp.desk.example.com", "port": 587, "security": "starttls", "username": "sales@desk.example.com", "auth": "password", "password": "hush"}
+
+
+def test_editing_sends_what_changed_and_a_new_host_needs_the_password(desk):
+    desk.allow("422 (Unprocessable")
+    page = support(desk)
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Sender name").fill("Northwind Helpdesk")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Support")).to_be_visible()
+    assert desk.fake.called("PATCH", SUPPORT) == [{"display_name": "Northwind Helpdesk"}]
+    page.get_by_role("link", name="Edit").click()
+    smtp = page.get_by_role("group", name="Sending (SMTP)")
+    smtp.get_by_label("Host").fill("other.desk.example.com")
+    page.get_by_role("button", name="Save").click()
+    expect(smtp.get_by_text("give the password again")).to_be_visible()
+    smtp.get_by_label("Password").fill("again")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".page-head .badge")).to_be_visible()
+    assert desk.fake.inboxes[fake_data.INBOX_SUPPORT]["settings"]["smtp"]["host"] == "other.desk.example.com"
+
+
+def test_an_agent_sees_but_does_not_steer(desk):
+    page = desk.sign_in(f"/inboxes/{fake_data.INBOX_SUPPORT}", email="jonas@desk.example.com")
+    expect(page.get_by_role("heading", name="Support")).to_be_visible()
+    expect(page.locator("inbox-ledger tbody tr").first).to_be_visible()
+    for name in ("Pause", "Resync", "Test connection"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
+
+
+def test_quarantine_is_read_retried_and_dismissed(desk):
+    page = desk.sign_in("/quarantine")
+    first = page.locator("quarantine-page li").first
+    expect(first).to_contain_text("Too complex")
+    expect(first).to_contain_text("1,214 MIME parts")
+    first.get_by_role("button", name="View as plain text").click()
+    expect(first.locator("pre")).to_contain_text("Subject: <script>alert(1)</script>")
+    expect(first.get_by_role("link", name="Raw mail")).to_have_attribute("href", f"/v1/quarantine/{desk.fake.quarantine[0]['id']}/raw")
+    first.get_by_role("button", name="Retry").click()
+    expect(page.locator("quarantine-page li")).to_have_count(1)
+    page.get_by_role("button", name="Dismiss", exact=True).first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("heading", name="Nothing in quarantine")).to_be_visible()
+    page.get_by_role("link", name="Resolved").click()
+    expect(page.locator("quarantine-page li")).to_have_count(2)
+
+
+def test_spam_is_brought_in(desk):
+    page = desk.sign_in("/spam")
+    expect(page.locator("spam-page li")).to_have_count(2)
+    page.locator("li", has_text="You won a prize").get_by_role("button", name="Not spam").click()
+    expect(page.locator("spam-page li")).to_have_count(1)
+    page.locator("toast-stack").get_by_role("button", name="Open").click()
+    expect(page.locator("conversation-header .subject")).to_have_text("You won a prize")
+
+
+def test_people_and_keys(desk):
+    desk.allow("422 (Unprocessable")
+    page = desk.sign_in("/users")
+    people = page.get_by_role("region", name="People")
+    people.get_by_label("Name").fill("Ines")
+    people.get_by_label("Email").fill("ines@desk.example.com")
+    people.get_by_label("First password").fill("short")
+    people.get_by_role("button", name="Add a person").click()
+    expect(people).to_contain_text("needs at least 10 characters")
+    people.get_by_label("First password").fill("long enough words")
+    people.get_by_role("button", name="Add a person").click()
+    expect(people.locator("li", has_text="ines@desk.example.com")).to_be_visible()
+    keys = page.get_by_role("region", name="Keys")
+    keys.get_by_label("Name").fill("Reporting")
+    keys.get_by_role("button", name="Make a key").click()
+    expect(keys.locator("code")).to_contain_text("mr_")
+    keys.get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(keys).to_contain_text("No program has a key.")
