@@ -14,6 +14,9 @@ import sys
 # linux/prctl.h and linux/capability.h
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_GET_SECUREBITS = 27
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAPABILITY_VERSION_3 = 0x20080522
@@ -54,6 +57,9 @@ def become(uid: int, gid: int, capabilities: list[int]) -> None:
             "a directory on the way to the data or the programs is closed to the server's user, and this root may not"
             " lend it the right to pass; move both where every user may walk, or start as an ordinary user"
         )
+    # access(2), with which PostgreSQL looks for its own programs, ignores capabilities of ordinary users without this.
+    bits = libc.prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) | SECBIT_NO_SETUID_FIXUP
+    _check(libc.prctl(PR_SET_SECUREBITS, bits, 0, 0, 0), "prctl(PR_SET_SECUREBITS)")
     _check(libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "prctl(PR_SET_KEEPCAPS)")
     os.setgroups([])
     os.setgid(gid)

@@ -1,7 +1,10 @@
 """PostgreSQL, Temporal and S3 one by one: what each promises beyond starting."""
 
+import os
+import shutil
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,7 +13,7 @@ from temporalio.client import Client
 from stack.database import ensure_database, ensure_roles
 from stack.layout import Layout
 from stack.ports import HOST, PortBook
-from stack.postgres import Postgres
+from stack.postgres import Postgres, programs
 from stack.private_file import read_json
 from stack.process import PartFailed
 from stack.temporal import SEARCH_ATTRIBUTES, Temporal, register_search_attributes
@@ -103,3 +106,20 @@ def test_nobody_reads_s3_without_a_key_not_even_by_the_back_doors(s3_server: S3S
     ports = read_json(stack_home.layout.ports) or {}
     assert _status(f"http://{HOST}:{ports['s3-filer.port']}/buckets/{s3_server.bucket}/") == 401
     assert _status(f"http://{HOST}:{ports['s3-volume.port']}/1,01637037d6") == 401
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only for root is PostgreSQL run as another user")
+async def test_root_s_closed_home_is_no_obstacle_and_stays_closed(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    shutil.copytree(programs().parent, closed / "install", ignore=shutil.ignore_patterns("include"))
+    closed.chmod(0o700)
+    monkeypatch.setattr("stack.postgres.programs", lambda: closed / "install" / "bin")
+    part = Postgres(layout, PortBook(layout.ports).port("postgres"), "password", durable=False)
+    try:
+        await part.start()
+    finally:
+        await part.stop()
+    assert closed.stat().st_mode & 0o777 == 0o700
+    assert layout.postgres.stat().st_uid != 0
