@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
+from providers.egress import EgressPolicy
 from providers.imap.account import ImapAccount
+from providers.imap.source import ImapSource
 from providers.secret import Secret
 from stack.demo_mail import DemoMail, MailAccount
 from tests.providers.imap.scripted_imap import ScriptedImap
@@ -22,6 +24,11 @@ async def scripted_imap() -> AsyncIterator[ScriptedImap]:
 @pytest.fixture
 def scripted_account(scripted_imap: ScriptedImap) -> ImapAccount:
     return ImapAccount("127.0.0.1", scripted_imap.port, "plain", "ann", Secret("hunter2"), timeout=1.0)
+
+
+@pytest.fixture
+def source(scripted_account: ImapAccount, local_policy: EgressPolicy) -> ImapSource:
+    return ImapSource(scripted_account, local_policy)
 
 
 @pytest.fixture

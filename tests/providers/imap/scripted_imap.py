@@ -37,6 +37,20 @@ def selected(
     return [told + b"TAG OK [READ-ONLY] done\r\n"]
 
 
+RAW = b"Subject: x\r\nMessage-ID: <one@example.com>\r\n\r\nbody\r\n"
+
+
+def mail(uid: int, raw: bytes = RAW, *, seq: int = 1, size: int | None = None) -> bytes:
+    """A FETCH response with a whole mail; `size` is the RFC822.SIZE claimed."""
+    size = len(raw) if size is None else size
+    return (
+        b'* %d FETCH (UID %d FLAGS (\\Seen) INTERNALDATE "01-Feb-2024 03:04:05 +0100" RFC822.SIZE %d BODY[] {%d}\r\n'
+        % (seq, uid, size, len(raw))
+        + raw
+        + b")\r\n"
+    )
+
+
 class ScriptedImap:
     """`on(command, answer)` sets the answer; a callable gets the arguments and how often the command came before."""
 
