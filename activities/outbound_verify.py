@@ -36,6 +36,8 @@ class OutboundVerify(OutboundSteps):
             envelope = await read_envelope(connection, tenant_id=tenant_id, message_id=message_id)
             if envelope is None:
                 return VerifyOutcome.CANNOT_LOOK
+            if envelope.copied:
+                return VerifyOutcome.FOUND  # the sync has seen it in Sent
             folders = await sent_folders(connection, tenant_id=tenant_id, inbox_id=envelope.inbox_id)
         if not folders.search:
             return VerifyOutcome.CANNOT_LOOK

@@ -93,6 +93,8 @@ async def plan(
         state = PlanState.WAITING if wait > 0 else PlanState.DUE
     elif row.send_status == SendStatus.SENDING:
         state = PlanState.UNKNOWN if row.send_stage == SendStage.DOT else PlanState.DUE
+    elif row.send_status == SendStatus.UNKNOWN and row.sent_copy_at is not None:
+        state = PlanState.UNKNOWN  # the mail has turned up in Sent since: there is proof to be found
     if row.send_status not in {SendStatus.SENT, SendStatus.FAILED}:
         copy_missing = False
     return RowPlan(state, wait, row.kind, copy_missing)

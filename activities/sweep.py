@@ -1,0 +1,76 @@
+"""Finds rows that should have a workflow, and tidies what has expired. Both may run twice: finding reads, tidying repeats.
+
+These are among the few steps that look over all tenants.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+
+from temporalio import activity
+
+from activities._edges import edges
+from activities.heartbeat import heartbeats
+from contracts.sweep import SweepFindings, SweepFound, SweepQuestion, SweepSteps, TidyReport
+from store import loop_budgets, sweep
+from store.search import index_all_tenants
+from store.unit_of_work import Database
+
+INDEX_BATCH = 500
+INDEX_BATCHES = 40
+BUDGETS_KEPT = dt.timedelta(hours=24)
+
+
+class Sweeping(SweepSteps):
+    """`poll_seconds` is the poll interval of inboxes without IDLE. `clock` gives aware instants."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        poll_seconds: int = 300,
+        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
+        self._database = database
+        self._poll_seconds = poll_seconds
+        self._clock = clock
+
+    @activity.defn(name="sweep.find")
+    async def find(self, question: SweepQuestion) -> SweepFindings:
+        with edges():
+            async with self._database.system_unit_of_work() as connection:
+                rows = await sweep.find(
+                    connection,
+                    kind=question.kind.value,
+                    after=uuid.UUID(question.after) if question.after else None,
+                    full=question.full,
+                    now=self._clock(),
+                    poll_seconds=self._poll_seconds,
+                )
+            found = tuple(SweepFound(str(r.tenant_id), str(r.id), str(r.inbox_id)) for r in rows)
+            return SweepFindings(found, found[-1].id if len(found) == sweep.PAGE else None)
+
+    @activity.defn(name="sweep.tidy")
+    async def tidy(self) -> TidyReport:
+        with edges():
+            async with heartbeats():
+                now = self._clock()
+                async with self._database.system_unit_of_work() as connection:
+                    tidied = await sweep.tidy(connection, now=now)
+                    await loop_budgets.forget(connection, before=now - BUDGETS_KEPT)
+                indexed = 0
+                for _ in range(INDEX_BATCHES):
+                    # Each batch is a transaction of its own: a long one would hold the event log's readers back.
+                    async with self._database.system_unit_of_work() as connection:
+                        batch = await index_all_tenants(connection, limit=INDEX_BATCH)
+                    indexed += batch
+                    if batch < INDEX_BATCH:
+                        break
+        return TidyReport(
+            sessions=tidied.sessions,
+            uploads=tidied.uploads,
+            idempotency_keys=tidied.idempotency_keys,
+            login_attempts=tidied.login_attempts,
+            indexed=indexed,
+            partitions=tidied.partitions,
+        )

@@ -1,0 +1,146 @@
+"""What should have a running workflow, read from rows over all tenants, and what has expired and may go.
+
+The finders are pages of ids in the order of the primary key. Without `full` they leave out rows whose workflow has shown
+life lately, so that silence stays cheap; the first sweep of a new Temporal database is full.
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+PAGE = 10
+NOWHERE = uuid.UUID(int=0)
+
+# Rows that wait for their time need no workflow before it. A mail that a server put off is looked after by its
+# workflow; only a full sweep doubts that. An unknown one is asked about again once it has turned up in Sent.
+SENDS = text(
+    """
+    select m.tenant_id, m.id, m.inbox_id from messages m
+    where m.id > :after and m.direction = 'outbound'
+      and ((m.send_status in ('queued', 'scheduled') and coalesce(greatest(m.undo_until, m.scheduled_at), :now) <= :soon
+            and (:full or m.first_attempt_at is null or m.first_attempt_at < :given_up))
+        or m.send_status = 'sending'
+        or (m.send_status = 'unknown' and m.sent_copy_at is not null))
+    order by m.id limit :limit
+    """
+)
+INBOXES = text(
+    """
+    select i.tenant_id, i.id, i.id as inbox_id from inboxes i
+    where i.id > :after and i.connected_at is not null and i.deleted_at is null and i.paused_at is null
+      and i.provider = 'imap'
+      and (:full or i.last_sync_at is null or i.last_sync_at < :silent
+           or i.connected_at > :recent or i.updated_at > :recent)
+    order by i.id limit :limit
+    """
+)
+CONNECTS = text(
+    """
+    select i.tenant_id, i.id, i.id as inbox_id from inboxes i
+    where i.id > :after and i.connected_at is null and i.health = 'connecting' and i.deleted_at is null
+      and i.paused_at is null and i.credentials_sealed is not null and i.provider = 'imap'
+    order by i.id limit :limit
+    """
+)
+BACKFILLS = text(
+    """
+    select f.tenant_id, f.id, f.inbox_id from folders f
+    join inboxes i on i.tenant_id = f.tenant_id and i.id = f.inbox_id
+    where f.id > :after and f.backfill_state in ('waiting', 'running') and f.synced
+      and i.connected_at is not null and i.deleted_at is null and i.paused_at is null
+    order by f.id limit :limit
+    """
+)
+# As `inbound.react` would: a first mail that may be answered, in an inbox that answers, not decided on yet.
+AUTO_RESPONSES = text(
+    """
+    select c.tenant_id, c.id, c.inbox_id from conversations c
+    join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
+    where c.id > :after and i.auto_response_enabled and i.deleted_at is null
+      and c.created_at > :yesterday and not c.historical and c.merged_into is null and c.deleted_at is null
+      and not exists (select from auto_response_claims a where a.tenant_id = c.tenant_id and a.conversation_id = c.id)
+      and exists (select from messages m where m.tenant_id = c.tenant_id and m.conversation_id = c.id
+        and m.direction = 'inbound' and m.may_answer and not m.historical)
+    order by c.id limit :limit
+    """
+)
+FINDERS: dict[str, TextClause] = {
+    "sends": SENDS,
+    "inboxes": INBOXES,
+    "connects": CONNECTS,
+    "backfills": BACKFILLS,
+    "auto_responses": AUTO_RESPONSES,
+}
+
+OLD_SESSIONS = text("delete from sessions where expires_at < :now")
+# An upload lives a day; what became a file of a message has a row of its own and does not need it.
+OLD_UPLOADS = text("delete from uploads where created_at < :yesterday")
+OLD_KEYS = text("delete from idempotency_keys where created_at < :week")
+OLD_ATTEMPTS = text("delete from login_attempts where at < :yesterday")
+PARTITIONS = text("select mailroom_ensure_event_partitions(3)")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    tenant_id: uuid.UUID
+    id: uuid.UUID
+    inbox_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    sessions: int
+    uploads: int
+    idempotency_keys: int
+    login_attempts: int
+    partitions: int
+
+
+async def find(
+    connection: AsyncConnection,
+    *,
+    kind: str,
+    after: uuid.UUID | None,
+    full: bool,
+    now: dt.datetime,
+    poll_seconds: int = 300,
+) -> list[Found]:
+    """At most ten rows of one kind behind `after`; as the system. `kind` is a key of `FINDERS`.
+
+    An inbox is silent when it has not been synced for six poll intervals, and for half an hour at least: IDLE alone may
+    last 25 minutes.
+    """
+    bound = {
+        "after": after or NOWHERE,
+        "limit": PAGE,
+        "now": now,
+        "full": full,
+        "soon": now + dt.timedelta(seconds=90),
+        "given_up": now - dt.timedelta(hours=49),
+        "silent": now - max(dt.timedelta(minutes=30), dt.timedelta(seconds=6 * poll_seconds)),
+        "recent": now - dt.timedelta(minutes=10),
+        "yesterday": now - dt.timedelta(days=1),
+    }
+    statement = FINDERS[kind]
+    named = {name: bound[name] for name in statement.compile().params}
+    rows = await connection.execute(statement, named)
+    return [Found(row.tenant_id, row.id, row.inbox_id) for row in rows]
+
+
+async def tidy(connection: AsyncConnection, *, now: dt.datetime) -> Tidied:
+    """Delete what has expired and make the next months' event partitions; as the system. Repeats harmlessly."""
+    yesterday, week = now - dt.timedelta(days=1), now - dt.timedelta(days=7)
+
+    async def gone(statement: TextClause, **bound: dt.datetime) -> int:
+        return (await connection.execute(statement, bound)).rowcount
+
+    return Tidied(
+        sessions=await gone(OLD_SESSIONS, now=now),
+        uploads=await gone(OLD_UPLOADS, yesterday=yesterday),
+        idempotency_keys=await gone(OLD_KEYS, week=week),
+        login_attempts=await gone(OLD_ATTEMPTS, yesterday=yesterday),
+        partitions=int((await connection.execute(PARTITIONS)).scalar_one()),
+    )
