@@ -23,7 +23,7 @@ async def scripted_imap() -> AsyncIterator[ScriptedImap]:
 
 @pytest.fixture
 def scripted_account(scripted_imap: ScriptedImap) -> ImapAccount:
-    return ImapAccount("127.0.0.1", scripted_imap.port, "plain", "ann", Secret("hunter2"), timeout=1.0)
+    return ImapAccount("127.0.0.1", scripted_imap.port, "plain", "ann", Secret("hunter2"), timeout=10.0)
 
 
 @pytest.fixture

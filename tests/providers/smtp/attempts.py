@@ -31,9 +31,9 @@ def account_for(server: ScriptedSmtp, **changes: Any) -> SmtpAccount:
         "plain",
         "agent",
         Secret("right"),
-        command_timeout=0.5,
-        connect_timeout=0.5,
-        dot_timeout=0.5,
+        command_timeout=10.0,
+        connect_timeout=10.0,
+        dot_timeout=10.0,
     )
     return replace(account, **changes)
 
