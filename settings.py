@@ -58,7 +58,7 @@ class Settings(BaseSettings):
 
     worker_metrics_port: int = Field(0, ge=0, le=65535, description="port of the worker's /metrics; 0 is off")
     worker_parsers: int = Field(2, ge=1, le=64, description="limited child processes that parse mail")
-    worker_imap_threads: int = Field(64, ge=4, le=2000, description="threads for IMAP; one per idling inbox")
+    worker_watches: int = Field(500, ge=1, le=10000, description="inboxes that one worker watches by IDLE at a time")
 
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="comma separated networks that inboxes may reach although they are private"
@@ -66,9 +66,6 @@ class Settings(BaseSettings):
     poll_seconds: int = Field(300, ge=5, le=86400, description="poll interval where IDLE is not offered")
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
-    )
-    failpoint: str | None = Field(
-        None, description="for fault tests: the named step at which a process kills itself"
     )
 
     @field_validator("egress_allow", mode="before")

@@ -42,8 +42,8 @@ PORTS: dict[Purpose, tuple[int, ...]] = {
 class EgressPolicy:
     """What the operator (never a tenant) allows beyond public addresses and standard ports.
 
-    `allow` lists networks that are reachable although they are private, for mail servers in one's own house;
-    `check_ports=False` lifts the list of ports.
+    `allow` lists networks that are reachable although they are private, for mail servers in one's own house, and on any
+    port there; `check_ports=False` lifts the list of ports for public hosts too.
     """
 
     allow: tuple[Network, ...] = ()
@@ -111,10 +111,9 @@ def resolve_checked(host: str, port: int, policy: EgressPolicy, purpose: Purpose
     One bad answer among good ones blocks the host: mixing them is how rebinding attacks look. Raises EgressBlocked
     (final) or Unreachable (transient). The sentence does not tell what the name resolved to.
     """
-    if not 0 < port < 65536 or (policy.check_ports and port not in PORTS[purpose]):
-        raise EgressBlocked(
-            "port_blocked", f"This port is not allowed here; allowed are {_listed(PORTS[purpose])}."
-        )
+    standard = port in PORTS[purpose] or not policy.check_ports
+    if not 0 < port < 65536 or not (standard or policy.allow):
+        raise _port_blocked(purpose)
     # Control characters and spaces never belong to a host name; they would go on to getaddrinfo and TLS.
     if not host or len(host) > 253 or any(c <= " " or c == "\x7f" for c in host):
         raise EgressBlocked("host_invalid", "The host name is not valid. Write it like mail.example.com.")
@@ -135,7 +134,19 @@ def resolve_checked(host: str, port: int, policy: EgressPolicy, purpose: Purpose
         raise Unreachable("host_unknown", "There is no such host. Check the spelling of the host name.")
     if not all(is_allowed(address, policy) for address in addresses):
         raise EgressBlocked
+    if not standard and not all(_is_listed(address, policy) for address in addresses):
+        raise _port_blocked(purpose)
     return addresses
+
+
+def _is_listed(address: Address, policy: EgressPolicy) -> bool:
+    return any(address in network for network in policy.allow)
+
+
+def _port_blocked(purpose: Purpose) -> EgressBlocked:
+    return EgressBlocked(
+        "port_blocked", f"This port is not allowed here; allowed are {_listed(PORTS[purpose])}."
+    )
 
 
 def _address(text: str) -> Address:

@@ -113,6 +113,18 @@ def test_ports(monkeypatch: pytest.MonkeyPatch, purpose: Purpose, port: int, all
         assert resolve_checked("mail.example.com", port, EgressPolicy(check_ports=False), purpose)
 
 
+def test_an_allowed_network_is_reached_on_any_port_and_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator's own mail server may listen where it likes; that must not open odd ports of public hosts."""
+    policy = EgressPolicy(allow=parse_networks(["10.20.0.0/16"]))
+    monkeypatch.setattr(socket, "getaddrinfo", answering("10.20.0.5"))
+    assert resolve_checked("mail.internal.example", 14143, policy, Purpose.IMAP) == (ip_address("10.20.0.5"),)
+    for answer in (["8.8.8.8"], ["10.20.0.5", "8.8.8.8"]):
+        monkeypatch.setattr(socket, "getaddrinfo", answering(*answer))
+        with pytest.raises(EgressBlocked) as caught:
+            resolve_checked("mail.example.com", 14143, policy, Purpose.IMAP)
+        assert caught.value.reason == "port_blocked"
+
+
 @pytest.mark.parametrize("host", ["", "a b.example.com", "mail.example.com\r\nx", "a\0b", "x" * 300])
 def test_host_names_that_are_none(host: str) -> None:
     with pytest.raises(EgressBlocked) as caught:

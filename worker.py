@@ -1,0 +1,277 @@
+"""The worker process: composes providers, store and activities, and polls the task queues until it is told to stop.
+
+`python -m worker`, with MAILROOM_WORKER_QUEUES naming a subset of the queues (all by default). SIGTERM ends it within 40
+seconds: running steps get 25 to finish, what is longer is retried elsewhere; kill -9 at any point is safe.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import ipaddress
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+)
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.accounts import Accounts
+from activities.auto_response import AutoResponseClaiming
+from activities.backfill import Backfilling
+from activities.connect import Connecting
+from activities.inbound_fetch import InboundFetch
+from activities.inbound_ingest import InboundIngest
+from activities.inbound_open import InboundOpen
+from activities.inbound_react import InboundReact
+from activities.inbound_watch import InboundWatch
+from activities.outbound_compose import OutboundCompose
+from activities.outbound_deliver import OutboundDeliver
+from activities.outbound_file_copy import OutboundFileCopy
+from activities.outbound_record import OutboundRecord
+from activities.outbound_verify import OutboundVerify
+from activities.parser_pool import ParserPool
+from activities.sweep import Sweeping
+from contracts import ids, queues
+from contracts.payload_guard import data_converter
+from providers.egress import EgressPolicy
+from providers.imap.pool import ImapPool
+from providers.s3.blobs import BlobStore
+from providers.smtp.sender import SmtpSender
+from settings import Settings, load_settings
+from store.sealing import Sealer
+from store.unit_of_work import Database
+from telemetry import MetricsEndpoint, log_json
+from workflows.auto_response import AutoResponse
+from workflows.backfill import Backfill
+from workflows.connect_inbox import ConnectInbox
+from workflows.inbox_sync import InboxSync
+from workflows.send_message import SendMessage
+from workflows.sweep import Sweep
+
+log = logging.getLogger("mailroom.worker")
+
+WORKFLOWS = (AutoResponse, Backfill, ConnectInbox, InboxSync, SendMessage, Sweep)
+ACTIVITY_CLASSES: tuple[type, ...] = (
+    AutoResponseClaiming,
+    Backfilling,
+    Connecting,
+    InboundFetch,
+    InboundIngest,
+    InboundOpen,
+    InboundReact,
+    InboundWatch,
+    OutboundCompose,
+    OutboundDeliver,
+    OutboundFileCopy,
+    OutboundRecord,
+    OutboundVerify,
+    Sweeping,
+)
+GRACE = timedelta(seconds=25)
+HARD_EXIT_SECONDS = 38.0  # integrity T-8: SIGTERM to exit in 40 s, whatever hangs
+SWEEP_EVERY = timedelta(minutes=1)
+CONNECT_ATTEMPTS_SECONDS = (0.5, 1, 2, 5, 5, 10, 10, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Every activity object, in the order of `ACTIVITY_CLASSES`."""
+
+    objects: tuple[object, ...]
+
+    def functions(self) -> list[Callable[..., Any]]:
+        """The bound methods that each class itself defines; inherited signatures stay out."""
+        found = []
+        for thing in self.objects:
+            for name, method in vars(type(thing)).items():
+                if inspect.isfunction(method) and hasattr(method, "__temporal_activity_definition"):
+                    found.append(getattr(thing, name))
+        return found
+
+
+@contextlib.asynccontextmanager
+async def composed(settings: Settings) -> AsyncIterator[Steps]:
+    """Providers, store and activities from settings; everything is closed at the end."""
+    secret = settings.token_secret.get_secret_value().encode()
+    policy = EgressPolicy(allow=tuple(ipaddress.ip_network(n) for n in settings.egress_allow))
+    database = Database(settings.database_url, pool_size=settings.database_pool_size, application="mailroom-worker")
+    blobs = BlobStore(
+        endpoint=settings.s3_address,
+        bucket=settings.s3_bucket,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        region=settings.s3_region,
+    )
+    pool = ImapPool(policy, total=settings.worker_watches + 64)
+    accounts = Accounts(database, Sealer(settings.key_ring))
+    parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
+    try:
+        yield Steps(
+            (
+                AutoResponseClaiming(database),
+                Backfilling(),
+                Connecting(),
+                InboundFetch(),
+                InboundIngest(),
+                InboundOpen(),
+                InboundReact(),
+                InboundWatch(),
+                OutboundCompose(database, blobs, secret),
+                OutboundDeliver(database, accounts, blobs, lambda account: SmtpSender(account, policy)),
+                OutboundFileCopy(database, accounts, pool, blobs),
+                OutboundRecord(database),
+                OutboundVerify(database, accounts, pool),
+                Sweeping(database, poll_seconds=settings.poll_seconds),
+            )
+        )
+    finally:
+        parsers.close()
+        await pool.close()
+        await database.close()
+
+
+def workers(client: Client, steps: Steps, chosen: Sequence[str], settings: Settings) -> list[Worker]:
+    """One Temporal worker for each queue, each with its own number of slots: the queue's resource decides it.
+
+    Every queue knows every activity; which one runs where is the workflows' choice (`task_queue=`)."""
+    slots = {
+        queues.FLOW: 50,
+        queues.IMAP: 32,
+        queues.WATCH: settings.worker_watches,
+        queues.INGEST: settings.worker_parsers,
+        queues.SEND: 64,
+        queues.BACKFILL: 2,
+    }
+    # Contracts are shared with the process: frozen values, nothing to isolate. Anything else is an accident.
+    restrictions = SandboxRestrictions.default.with_passthrough_modules("contracts")
+    return [
+        Worker(
+            client,
+            task_queue=queue,
+            workflows=list(WORKFLOWS) if queue == queues.FLOW else [],
+            activities=steps.functions(),
+            workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+            max_concurrent_activities=slots[queue],
+            graceful_shutdown_timeout=GRACE,
+        )
+        for queue in chosen
+    ]
+
+
+async def ensure_sweep(client: Client) -> None:
+    """Make the sweep's schedule where it is missing: at the first start, and after Temporal's database was lost."""
+    action = ScheduleActionStartWorkflow(
+        Sweep.run, id=ids.SWEEP, task_queue=queues.FLOW, static_summary="start what a crash left, tidy what expired"
+    )
+    with contextlib.suppress(ScheduleAlreadyRunningError):
+        await client.create_schedule(
+            ids.SWEEP,
+            Schedule(
+                action=action,
+                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=SWEEP_EVERY)]),
+                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
+            ),
+            trigger_immediately=True,
+        )
+
+
+async def keep_sweep(client: Client) -> None:
+    """Look once a minute that the schedule stands. Temporal being away is said elsewhere; it is asked again."""
+    while True:
+        with contextlib.suppress(RPCError):
+            await ensure_sweep(client)
+        await asyncio.sleep(SWEEP_EVERY.total_seconds())
+
+
+async def connect(settings: Settings, runtime: Runtime) -> Client:
+    """A client, waiting out a Temporal that is still starting; raises RuntimeError naming the remedy after a minute."""
+    for pause in (*CONNECT_ATTEMPTS_SECONDS, None):
+        try:
+            return await Client.connect(
+                settings.temporal_address,
+                namespace=settings.temporal_namespace,
+                runtime=runtime,
+                data_converter=data_converter(),
+            )
+        except RuntimeError:
+            if pause is None:
+                break
+            await asyncio.sleep(pause)
+    raise SystemExit(f"Temporal does not answer at {settings.temporal_address}; check MAILROOM_TEMPORAL_ADDRESS, try `mailroom doctor`")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def run(settings: Settings, chosen: Sequence[str]) -> None:
+    """Poll until SIGTERM or SIGINT, or until a poller dies."""
+    sdk_port = free_port()
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=f"127.0.0.1:{sdk_port}")))
+    client = await connect(settings, runtime)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with composed(settings) as steps:
+        pollers = workers(client, steps, chosen, settings)
+        running = [asyncio.create_task(poller.run(), name=poller.task_queue) for poller in pollers]
+        endpoint = None
+        if settings.worker_metrics_port:
+            endpoint = MetricsEndpoint(
+                "127.0.0.1",
+                settings.worker_metrics_port,
+                sdk_port=sdk_port,
+                healthy=lambda: not any(task.done() for task in running),
+            )
+            endpoint.start()
+        sweeping = asyncio.create_task(keep_sweep(client))
+        stopping = asyncio.create_task(stop.wait())
+        log.info("worker started", extra={"queues": list(chosen)})
+        try:
+            done, _ = await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
+        finally:
+            # A step that ignores its cancellation must not keep the process: it is safe to die at any point.
+            loop.call_later(HARD_EXIT_SECONDS, os._exit, 1)
+            sweeping.cancel()
+            await asyncio.gather(*(poller.shutdown() for poller in pollers))
+            await asyncio.gather(*running, sweeping, return_exceptions=True)
+            if endpoint is not None:
+                endpoint.stop()
+    log.info("worker stopped")
+
+
+def main() -> None:
+    settings = load_settings()
+    log_json(settings.log_level)
+    named = os.environ.get("MAILROOM_WORKER_QUEUES", "")
+    chosen = tuple(q.strip() for q in named.split(",") if q.strip()) or queues.ALL
+    unknown = sorted(set(chosen) - set(queues.ALL))
+    if unknown:
+        raise SystemExit(f"MAILROOM_WORKER_QUEUES: {', '.join(unknown)} is not one of {', '.join(queues.ALL)}")
+    asyncio.run(run(settings, chosen))
+
+
+if __name__ == "__main__":
+    main()
