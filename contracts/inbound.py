@@ -21,9 +21,10 @@ class ResyncScope(StrEnum):
 
 
 class WakeReason(StrEnum):
-    """Why a watch ended. `unsupported`: the server has no IDLE, so the poll interval decides."""
+    """Why a watch ended. `flags`: only flags or deletions changed. `unsupported`: this provider cannot be watched."""
 
     NEW = "new"
+    FLAGS = "flags"
     TIMEOUT = "timeout"
     CLOSED = "closed"
     UNSUPPORTED = "unsupported"
@@ -32,15 +33,17 @@ class WakeReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InboxSyncInput:
-    """State that survives continue-as-new. `hour_started` is epoch seconds; `syncs` counts those begun in that hour."""
+    """State that survives continue-as-new. `tokens` are the syncs that may begin at once, counted at `counted_at` (epoch
+    seconds; 0 means a full bucket); `failures` is how many syncs in a row could not reach the server.
+    """
 
     tenant_id: str
     inbox_id: str
     provider: str = "imap"
     paused: bool = False
-    hour_started: int = 0
-    syncs: int = 0
-    turns: int = 0
+    tokens: float = 0.0
+    counted_at: float = 0.0
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +57,27 @@ class InboxPlan:
 
 @dataclass(frozen=True, slots=True)
 class FetchOrder:
+    """`flags`: read flags now, also where they were read a moment ago."""
+
     tenant_id: str
     inbox_id: str
     scope: ResyncScope = ResyncScope.NEW
     folder_id: str | None = None
+    flags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FetchReport:
-    """Counts of one pass over all folders. `health` is the inbox's after it; `retry_seconds` asks for an earlier look."""
+    """Counts of one pass over all folders. `pending` mails wait to be ingested. `health` is the inbox's after the pass;
+    `failure` is why the server could not be asked, `retry_seconds` when it wants to be asked again.
+    """
 
     stored: int
     vanished: int
     quarantined: int
     flags_changed: int
     folders: int
+    pending: int
     health: str
     failure: str | None = None
     retry_seconds: int | None = None

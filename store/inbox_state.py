@@ -164,9 +164,11 @@ async def record_ill(
     sentence: str,
     refused: bool = False,
     final: bool = False,
+    connected: bool = True,
 ) -> Health:
     """A sync failed: `sentence` is ours, for people. `refused`: the server said no to the credentials; the third time
-    in a row the inbox is disconnected and waits for a person. `final` disconnects at once. Returns the new health.
+    in a row the inbox is disconnected and waits for a person. `final` disconnects at once; `connected=False` says that
+    it never came to be. Returns the new health.
     """
     key = {"tenant": tenant_id, "id": inbox_id}
     row = (await connection.execute(LOCK, key)).first()
@@ -174,7 +176,7 @@ async def record_ill(
         return Health.DEGRADED
     refusals = row.auth_failures + 1 if refused else row.auth_failures
     health = Health.AUTH_FAILED if refused or final else Health.DEGRADED
-    disconnect = final or refusals >= REFUSALS_UNTIL_DISCONNECTED
+    disconnect = final or not connected or refusals >= REFUSALS_UNTIL_DISCONNECTED
     bound = {**key, "health": health.value, "error": sentence, "refusals": refusals, "disconnect": disconnect}
     await connection.execute(ILL, bound)
     if row.health != health or (disconnect and row.connected_at is not None):

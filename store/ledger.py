@@ -72,26 +72,30 @@ REMATCH = text(
     order by raw_sha256, id
     """
 )
+# A folder's history belongs to its backfill as long as that is under way; what it leaves behind is the live lane's.
+LANE = """
+    case when :historical then l.historical and l.folder_id = :folder
+         else not l.historical or coalesce(f.backfill_state, 'none') not in ('waiting', 'running', 'paused') end
+"""
 # Fresh rows first, in bulk; a row that did not come through before waits behind them and goes in small company, at
 # last alone, so that it can only stop itself.
 CLAIM = text(
-    """
+    f"""
     with pending as (
       select l.id, l.folder_id, l.uid, l.raw_key, l.raw_offset, l.raw_length, l.raw_sha256, l.internal_date, l.flags,
              l.historical, l.attempts, l.message_id, l.reason, f.role
       from ledger l left join folders f on f.tenant_id = l.tenant_id and f.id = l.folder_id
-      where l.tenant_id = :tenant and l.inbox_id = :inbox and l.state = 'stored' and l.historical = :historical
-        and (cast(:folder as uuid) is null or l.folder_id = :folder)
+      where l.tenant_id = :tenant and l.inbox_id = :inbox and l.state = 'stored' and {LANE}
       order by l.attempts, l.id limit :limit
     )
     select * from pending where attempts = (select min(attempts) from pending) order by id
     """
 )
 COUNT = text(
-    """
+    f"""
     select count(*) from (
-      select 1 from ledger where tenant_id = :tenant and inbox_id = :inbox and state = 'stored'
-        and historical = :historical and (cast(:folder as uuid) is null or folder_id = :folder) limit :limit) pending
+      select 1 from ledger l left join folders f on f.tenant_id = l.tenant_id and f.id = l.folder_id
+      where l.tenant_id = :tenant and l.inbox_id = :inbox and l.state = 'stored' and {LANE} limit :limit) pending
     """
 )
 ATTEMPT = text(

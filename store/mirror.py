@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.bulk import array_text
 from store.event_log import NewEvent, append_events
+from store.ingest_lock import lock_ingest
 from store.ledger import Place
 
 CHANGED = text(
@@ -68,13 +69,11 @@ GONE = text(
     returning message_id
     """
 )
-ABSENT = text(
+THERE = text(
     """
-    update ledger set gone_at = now(), updated_at = now()
+    select uid from ledger
     where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder and uidvalidity = :uidvalidity
-      and uid between :first and :last and not (uid = any(cast(:present as bigint[]))) and gone_at is null
-      and state <> 'vanished'
-    returning message_id
+      and uid <= :last and gone_at is null and state <> 'vanished'
     """
 )
 VOID = text(
@@ -87,10 +86,10 @@ VOID = text(
 )
 BACK = text(
     """
-    update ledger set gone_at = null, updated_at = now()
-    where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder and uidvalidity = :uidvalidity
-      and uid = any(cast(:uids as bigint[])) and gone_at is not null
-    returning message_id
+    update ledger l set gone_at = null, updated_at = now()
+    from unnest(cast(:uids as bigint[])) as v(uid)
+    where l.tenant_id = :tenant and l.inbox_id = :inbox and l.folder_id = :folder and l.uidvalidity = :uidvalidity
+      and l.uid = v.uid and l.gone_at is not null
     """
 )
 NOWHERE = text(
@@ -106,7 +105,7 @@ DELETED = "\\Deleted"
 async def mirror_flags(connection: AsyncConnection, place: Place, flags: Mapping[int, frozenset[str]]) -> int:
     """Write changed flags of a folder's mails and what follows for their messages. Returns how many mails changed.
 
-    A mail flagged \\Deleted is as good as gone (libredesk #355); without it, it is back. Twice is once.
+    A mail flagged as deleted is as good as gone (libredesk #355); without that flag it is back. Twice is once.
     """
     if not flags:
         return 0
@@ -118,6 +117,7 @@ async def mirror_flags(connection: AsyncConnection, place: Place, flags: Mapping
     told = {row.message_id: row.flags for row in changed if row.message_id is not None}
     if told:
         ids = list(told)
+        await lock_ingest(connection, place.inbox_id)  # before the rows, as ingest does
         await connection.execute(LOCK_CONVERSATIONS, {"tenant": place.tenant_id, "ids": ids})
         rows = await connection.execute(
             FLAG_MESSAGES,
@@ -138,10 +138,11 @@ async def mirror_gone(connection: AsyncConnection, place: Place, uids: Sequence[
 
 
 async def mirror_present(
-    connection: AsyncConnection, place: Place, present: frozenset[int], *, first: int, last: int
+    connection: AsyncConnection, place: Place, present: frozenset[int], *, last: int
 ) -> int:
-    """Of the UIDs from `first` to `last` only `present` are in the folder; the others left it."""
-    return await _gone(connection, place, ABSENT, {"present": sorted(present), "first": first, "last": last})
+    """Of the UIDs up to `last` only `present` are in the folder; the others left it."""
+    believed = await connection.execute(THERE, {**place.bound(), "last": last})
+    return await mirror_gone(connection, place, [uid for uid in believed.scalars() if uid not in present])
 
 
 async def void_identities(connection: AsyncConnection, place: Place) -> int:

@@ -1,0 +1,251 @@
+"""Steps `backfill.plan` and `backfill.step`: a folder's history, newest first, stored and ingested stretch by stretch.
+
+Each stretch is written in one transaction with the cursor that moves down, and ingested before the next is fetched, so
+what people see is complete down to the cursor. If it dies, one stretch is repeated and finds its rows there.
+"""
+
+import datetime as dt
+import time
+import uuid
+
+from temporalio import activity
+
+from activities._edges import edges, failure, name_of
+from activities.accounts import Accounts
+from activities.heartbeat import heartbeats
+from activities.ingestion import Ingestion, Lane
+from activities.packing import LARGEST_MAIL, Packer, Stretch, fetch_stretch, stretches
+from contracts.backfill import BackfillProgress, BackfillSteps
+from contracts.refs import FolderRef
+from models.enums import BackfillState
+from providers.errors import FolderGone, ProviderError
+from providers.imap.pool import ImapPool
+from providers.imap.source import ImapSource
+from providers.imap.values import MailMeta
+from providers.s3.blobs import BlobStore
+from store.backfill import (
+    BackfillLease,
+    BackfillRow,
+    advance_backfill,
+    begin_backfill,
+    finish_backfill,
+    hold_backfill,
+    read_backfill,
+    take_backfill_lease,
+    tell_progress,
+)
+from store.inbox_state import LeaseLost
+from store.ledger import Place, known_uids, write_rows
+from store.sealing import CredentialsUnreadable
+from store.unit_of_work import Database
+
+STEP_SECONDS = 30.0
+TELL_EVERY = 2.0  # seconds between two progress events
+WINDOW = 1_000
+OURS = frozenset({"StorageUnavailable", "BlobMissing"})
+
+
+class Backfilling(BackfillSteps):
+    """`pool` may be the one that live sync uses: it keeps a connection free for it."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        pool: ImapPool,
+        accounts: Accounts,
+        ingestion: Ingestion,
+        *,
+        step_seconds: float = STEP_SECONDS,
+        largest: int = LARGEST_MAIL,
+    ) -> None:
+        self._database = database
+        self._packer = Packer(blobs)
+        self._pool = pool
+        self._accounts = accounts
+        self._ingestion = ingestion
+        self._step_seconds = step_seconds
+        self._largest = largest
+
+    @activity.defn(name="backfill.plan")
+    async def plan(self, ref: FolderRef) -> BackfillProgress:
+        """Counts; writes the total and the state. Repeats harmlessly: the cursor and the start stay."""
+        with edges():
+            row = await self._row(ref)
+            if row.state not in (BackfillState.WAITING, BackfillState.RUNNING):
+                return _progress(row)
+            async with heartbeats():
+                try:
+                    total = await self._count(ref, row)
+                except (ProviderError, CredentialsUnreadable) as error:
+                    return _troubled(row, error)
+            tenant_id = uuid.UUID(ref.tenant_id)
+            async with self._database.unit_of_work(tenant_id) as connection:
+                await begin_backfill(
+                    connection, tenant_id, row.id, total=total + row.backfill_done, horizon=row.horizon
+                )
+                await tell_progress(connection, tenant_id, row.id)
+            return _progress(await self._row(ref))
+
+    @activity.defn(name="backfill.step")
+    async def step(self, ref: FolderRef) -> BackfillProgress:
+        """About half a minute of work under a new epoch of the folder. Ends early when the row says pause or cancel."""
+        with edges():
+            row = await self._row(ref)
+            if row.state is not BackfillState.RUNNING:
+                return _progress(row)
+            if row.connected_at is None or row.paused_at is not None:
+                return _progress(row, failure_name="NotConnected")
+            tenant_id = uuid.UUID(ref.tenant_id)
+            async with self._database.unit_of_work(tenant_id) as connection:
+                lease = await take_backfill_lease(connection, tenant_id, row)
+            async with heartbeats():
+                try:
+                    await self._work(ref, row, lease)
+                except (ProviderError, CredentialsUnreadable) as error:
+                    return _troubled(await self._row(ref), error)
+                except LeaseLost:
+                    after = await self._row(ref)
+                    if after.state is BackfillState.RUNNING:
+                        raise  # another step took over; else somebody paused or cancelled it, which is an answer
+                    return _progress(after)
+            return _progress(await self._row(ref))
+
+    async def _row(self, ref: FolderRef) -> BackfillRow:
+        tenant_id = uuid.UUID(ref.tenant_id)
+        async with self._database.unit_of_work(tenant_id) as connection:
+            row = await read_backfill(connection, tenant_id, uuid.UUID(ref.folder_id))
+        if row is None:
+            raise failure("NotFound")
+        return row
+
+    async def _count(self, ref: FolderRef, row: BackfillRow) -> int:
+        """How many mails below the cursor are young enough. Looks downwards until a whole window is too old."""
+        inbox = await self._accounts.inbox(ref.tenant_id, ref.inbox_id)
+        count = 0
+        async with self._pool.lease(str(inbox.id), self._accounts.imap(inbox)) as source:
+            uids = await self._below(source, row)
+            for end in range(len(uids), 0, -WINDOW):
+                young = _young((await source.sizes(uids[max(0, end - WINDOW) : end])), row.horizon)
+                if not young:
+                    break
+                count += len(young)
+        return count
+
+    async def _below(self, source: ImapSource, row: BackfillRow) -> list[int]:
+        state = await source.examine(row.path)
+        if state.uidvalidity != row.uidvalidity:
+            raise LeaseLost  # the live sync lists the folder anew; this cursor means nothing any more
+        return [uid for uid in await source.uids() if uid < row.below]
+
+    async def _work(self, ref: FolderRef, row: BackfillRow, lease: BackfillLease) -> None:
+        inbox = await self._accounts.inbox(ref.tenant_id, ref.inbox_id)
+        place = Place(inbox.tenant_id, inbox.id, row.id, lease.uidvalidity)
+        ends = time.monotonic() + self._step_seconds
+        told = 0.0
+        # What an earlier step stored and did not get to ingest comes first.
+        await self._ingest(place, lease)
+        async with self._pool.lease(str(inbox.id), self._accounts.imap(inbox)) as source:
+            uids = await self._below(source, row)
+            for end in range(len(uids), 0, -WINDOW):
+                window = uids[max(0, end - WINDOW) : end]
+                metas = await source.sizes(window)
+                young = _young(metas, row.horizon)
+                if not young:
+                    break
+                async with self._database.unit_of_work(place.tenant_id) as connection:
+                    known = await known_uids(connection, place, young[0], young[-1])
+                wanted = [uid for uid in reversed(young) if uid not in known]
+                for stretch in stretches(wanted, metas, largest=self._largest):
+                    await self._store(source, stretch, metas, place, lease)
+                    await self._ingest(place, lease)
+                    if time.monotonic() - told > TELL_EVERY:
+                        await self._tell(place)
+                        told = time.monotonic()
+                    if time.monotonic() > ends:
+                        await self._tell(place)
+                        return
+                await self._passed(lease, window[0])
+        async with self._database.unit_of_work(place.tenant_id) as connection:
+            await hold_backfill(connection, lease)
+            await finish_backfill(connection, lease)
+            await tell_progress(connection, place.tenant_id, place.folder_id)
+
+    async def _store(
+        self,
+        source: ImapSource,
+        stretch: Stretch,
+        metas: dict[int, MailMeta],
+        place: Place,
+        lease: BackfillLease,
+    ) -> None:
+        fetched = await fetch_stretch(source, stretch)
+        rows = await self._packer.pack(place.tenant_id, fetched, metas, is_history=lambda _: True)
+        async with self._database.unit_of_work(place.tenant_id) as connection:
+            await self._running(await hold_backfill(connection, lease))
+            await write_rows(connection, place, rows, run=activity.info().workflow_run_id)
+            await advance_backfill(connection, lease, uid=min(stretch.every), done=len(stretch.every))
+
+    async def _passed(self, lease: BackfillLease, lowest: int) -> None:
+        """The whole window is done, with the mails in it that are too old or were there already."""
+        async with self._database.unit_of_work(lease.tenant_id) as connection:
+            await self._running(await hold_backfill(connection, lease))
+            await advance_backfill(connection, lease, uid=lowest, done=0)
+
+    async def _running(self, state: BackfillState) -> None:
+        if state is not BackfillState.RUNNING:
+            raise LeaseLost  # paused or cancelled: nothing of this transaction is written
+
+    async def _ingest(self, place: Place, lease: BackfillLease) -> None:
+        lane = Lane(
+            place.tenant_id,
+            place.inbox_id,
+            guard=lambda connection: hold_backfill(connection, lease),
+            historical=True,
+            folder_id=place.folder_id,
+            run=activity.info().workflow_run_id,
+        )
+        await self._ingestion.drain(lane, seconds=self._step_seconds)
+
+    async def _tell(self, place: Place) -> None:
+        async with self._database.unit_of_work(place.tenant_id) as connection:
+            await tell_progress(connection, place.tenant_id, place.folder_id)
+
+
+def _young(metas: dict[int, MailMeta], horizon: dt.datetime) -> list[int]:
+    """UIDs of mails that are not older than the horizon, ascending; one without a date counts as young."""
+    return sorted(m.uid for m in metas.values() if m.internal_date is None or m.internal_date >= horizon)
+
+
+def _progress(row: BackfillRow, *, failure_name: str | None = None) -> BackfillProgress:
+    return BackfillProgress(
+        state=row.backfill_state,
+        done=row.backfill_done,
+        total=row.backfill_total,
+        eta_seconds=_eta(row),
+        failure=failure_name,
+    )
+
+
+def _eta(row: BackfillRow) -> int | None:
+    if row.backfill_started_at is None or not row.backfill_done:
+        return None
+    seconds = (dt.datetime.now(dt.UTC) - row.backfill_started_at).total_seconds()
+    return int(seconds / row.backfill_done * max(row.backfill_total - row.backfill_done, 0)) + 1
+
+
+def _troubled(row: BackfillRow, error: Exception) -> BackfillProgress:
+    """The server's trouble is an answer; the workflow waits. The inbox's health is kept by the live sync."""
+    name = name_of(error) or "ProtocolBroken"
+    if name in OURS:
+        raise error
+    if isinstance(error, FolderGone):
+        name = "FolderGone"
+    after = error.retry_after if isinstance(error, ProviderError) else None
+    return BackfillProgress(
+        state=row.backfill_state,
+        done=row.backfill_done,
+        total=row.backfill_total,
+        failure=name,
+        retry_seconds=None if after is None else int(after) + 1,
+    )

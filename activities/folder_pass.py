@@ -1,0 +1,279 @@
+"""One pass over one folder: new mail, what a full listing misses, a changed UIDVALIDITY, flags and deletions.
+
+Every write is one transaction that begins with the lease, and the cursor moves only in the transaction that gave every
+UID below it a row (integrity I-3). If it dies anywhere, the next pass finds the cursor where the rows end.
+"""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from activities.packing import LARGEST_MAIL, Fetched, Packer, Stretch, fetch_stretch, stretches
+from models.enums import BackfillState, FolderState
+from providers.imap.source import ImapSource
+from providers.imap.values import FlagCursor
+from providers.imap.values import FolderState as Examined
+from store.folders import (
+    FolderRow,
+    begin_reset,
+    finish_reset,
+    flags_read,
+    move_cursor,
+    read_folder,
+    record_refill,
+    set_first_cursor,
+)
+from store.inbox_state import InboxState, Lease, hold_lease
+from store.ledger import KnownRaw, Place, WrittenRows, asked_again, known_uids, rematched, write_rows
+from store.mirror import mirror_flags, mirror_gone, mirror_present, void_identities
+from store.unit_of_work import Database
+
+WINDOW = 2_000  # UIDs whose sizes are asked for at once
+# A folder that appears later and is small was made by a mail program at its first use: its mails are news. A large one
+# is an archive that somebody brought along.
+SMALL_FOLDER = 2_000
+CLOCKS_DIFFER = dt.timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    written: WrittenRows = field(default_factory=WrittenRows)
+    flags_changed: int = 0
+
+    def __add__(self, other: "PassReport") -> "PassReport":
+        return PassReport(self.written + other.written, self.flags_changed + other.flags_changed)
+
+
+class FolderPass:
+    """A pass over one folder of one inbox under one lease. `source` is signed in; `run` names the workflow run."""
+
+    def __init__(
+        self,
+        database: Database,
+        packer: Packer,
+        source: ImapSource,
+        inbox: InboxState,
+        lease: Lease,
+        *,
+        largest: int = LARGEST_MAIL,
+        run: str | None = None,
+    ) -> None:
+        self._database = database
+        self._packer = packer
+        self._source = source
+        self._inbox = inbox
+        self._lease = lease
+        self._largest = largest
+        self._run = run
+
+    async def sync(self, folder: FolderRow, *, whole: bool, flags: bool) -> PassReport:
+        """Bring one folder up to date. `whole` compares the full listing with the ledger; `flags` reads flags even when
+        they were read a moment ago. Raises FolderGone, and whatever ends the connection.
+        """
+        state = await self._source.examine(folder.path)
+        if folder.uidvalidity is None:
+            folder = await self._begin(folder, state)
+        elif folder.uidvalidity != state.uidvalidity:
+            reset = await self._reset(folder, state)
+            if reset is None:
+                return PassReport()
+            folder = reset
+        place = Place(self._inbox.tenant_id, self._inbox.id, folder.id, state.uidvalidity)
+        report = PassReport(await self._new(folder, place, state))
+        report += PassReport(await self._asked_again(place))
+        if whole:
+            report += PassReport(await self._missing(folder, place))
+        if folder.state == FolderState.RESETTING:
+            async with self._writing() as connection:
+                await void_identities(connection, place)
+                await finish_reset(connection, self._inbox.tenant_id, self._inbox.id, folder)
+        if flags or whole or _flags_due(folder, state):
+            report += PassReport(flags_changed=await self._flags(place))
+        return report
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
+            await hold_lease(connection, self._lease)
+            yield connection
+
+    async def _begin(self, folder: FolderRow, state: Examined) -> FolderRow:
+        """The first cursor of a folder that appeared after the inbox was connected."""
+        uids = await self._source.uids()
+        news = len(uids) <= SMALL_FOLDER
+        days = self._inbox.backfill_days
+        horizon = self._inbox.created_at - dt.timedelta(days=days) if days and not news else None
+        async with self._writing() as connection:
+            await set_first_cursor(
+                connection,
+                self._inbox.tenant_id,
+                folder.id,
+                uidvalidity=state.uidvalidity,
+                last_uid=0 if news or not uids else uids[-1],
+                backfill_from=horizon,
+            )
+            return await self._again(connection, folder)
+
+    async def _reset(self, folder: FolderRow, state: Examined) -> FolderRow | None:
+        """All UIDs are void (RFC 3501 §2.3.1.1). What is as old as what we ever wanted is listed anew and re-matched."""
+        uids = await self._source.uids()
+        created = self._inbox.created_at - CLOCKS_DIFFER
+        wanted_since = min(folder.backfill_horizon or created, created)
+        first = uids[-1] + 1 if uids else 1
+        # Downwards, until a whole window is too old: a folder's UIDs follow its dates closely enough.
+        for end in range(len(uids), 0, -WINDOW):
+            window = uids[max(0, end - WINDOW) : end]
+            metas = await self._source.sizes(window)
+            recent = [
+                m.uid for m in metas.values() if m.internal_date is None or m.internal_date >= wanted_since
+            ]
+            if not recent:
+                break
+            first = min(recent)
+        async with self._writing() as connection:
+            kept = await begin_reset(
+                connection,
+                self._inbox.tenant_id,
+                self._inbox.id,
+                folder,
+                uidvalidity=state.uidvalidity,
+                first_uid=first,
+                listed=len(uids),
+            )
+            return await self._again(connection, folder) if kept else None
+
+    async def _again(self, connection: AsyncConnection, folder: FolderRow) -> FolderRow:
+        row = await read_folder(connection, self._inbox.tenant_id, folder.id)
+        return row or folder
+
+    async def _new(self, folder: FolderRow, place: Place, state: Examined) -> WrittenRows:
+        """Everything above the cursor, upwards, the cursor following each stored stretch."""
+        if state.uidnext is not None and state.uidnext - 1 <= folder.last_uid:
+            return WrittenRows()  # nothing was assigned since
+        uids = await self._source.uids(after=folder.last_uid)
+        return await self._store(uids, place, resetting=folder.state == FolderState.RESETTING, cursor=folder)
+
+    async def _asked_again(self, place: Place) -> WrittenRows:
+        async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
+            uids = await asked_again(connection, place)
+        return await self._store(uids, place) if uids else WrittenRows()
+
+    async def _missing(self, folder: FolderRow, place: Place) -> WrittenRows:
+        """Mails of the range we answer for that have no row: a server that lied, or a restored database."""
+        if folder.backfill_state in (BackfillState.WAITING, BackfillState.RUNNING, BackfillState.PAUSED):
+            first = folder.first_uid  # below, the backfill is still at work
+        else:
+            first = min(folder.backfill_uid or folder.first_uid, folder.first_uid)
+        listed = [uid for uid in await self._source.uids(after=max(first - 1, 0)) if uid >= first]
+        if not listed:
+            return WrittenRows()
+        async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
+            known = await known_uids(connection, place, first, listed[-1])
+        missing = [uid for uid in listed if uid not in known]
+        if not missing:
+            return WrittenRows()
+        horizon = folder.backfill_horizon
+        written = await self._store(missing, place, since=horizon)
+        if written != WrittenRows():
+            async with self._writing() as connection:
+                await record_refill(
+                    connection,
+                    self._inbox.tenant_id,
+                    self._inbox.id,
+                    folder,
+                    listed=len(listed),
+                    missing=len(missing),
+                    refilled=written.stored + written.quarantined,
+                )
+        return written
+
+    async def _store(
+        self,
+        uids: Sequence[int],
+        place: Place,
+        *,
+        resetting: bool = False,
+        cursor: FolderRow | None = None,
+        since: dt.datetime | None = None,
+    ) -> WrittenRows:
+        """Fetch and write `uids`, ascending; the next stretch is fetched while the last one is stored."""
+        written = WrittenRows()
+        for start in range(0, len(uids), WINDOW):
+            window = uids[start : start + WINDOW]
+            metas = await self._source.sizes(window)
+            if since is not None:
+                window = [u for u in window if u not in metas or (metas[u].internal_date or since) >= since]
+            async for stretch, fetched in self._prefetched(stretches(window, metas, largest=self._largest)):
+                rows = await self._packer.pack(
+                    place.tenant_id,
+                    fetched,
+                    metas,
+                    is_history=self._is_history,
+                    rematch=partial(self._rematch, place) if resetting else None,
+                )
+                async with self._writing() as connection:
+                    written += await write_rows(connection, place, rows, run=self._run)
+                    if cursor is not None:
+                        await move_cursor(connection, place.tenant_id, cursor, max(stretch.every))
+        return written
+
+    async def _prefetched(self, cut: Iterable[Stretch]) -> AsyncIterator[tuple[Stretch, Fetched]]:
+        under_way: tuple[Stretch, asyncio.Task[Fetched]] | None = None
+        try:
+            for stretch in cut:
+                following = (stretch, asyncio.create_task(fetch_stretch(self._source, stretch)))
+                if under_way is not None:
+                    before, under_way = under_way, following
+                    yield before[0], await before[1]
+                else:
+                    under_way = following
+            if under_way is not None:
+                last, under_way = under_way, None
+                yield last[0], await last[1]
+        finally:
+            if under_way is not None:
+                under_way[1].cancel()
+                await asyncio.gather(under_way[1], return_exceptions=True)
+
+    async def _rematch(self, place: Place, hashes: Iterable[str]) -> Mapping[str, KnownRaw]:
+        async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
+            return await rematched(connection, place, hashes)
+
+    def _is_history(self, date: dt.datetime | None) -> bool:
+        """Mail that is older than the inbox starts nothing (integrity I-14)."""
+        return date is not None and date < self._inbox.created_at - CLOCKS_DIFFER
+
+    async def _flags(self, place: Place) -> int:
+        """Mirror flags and deletions inward, measured from before new mail was fetched, so that nothing falls between."""
+        async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
+            folder = await read_folder(connection, place.tenant_id, place.folder_id)
+        if folder is None or folder.last_uid == 0:
+            return 0
+        known = FlagCursor(folder.highest_modseq, 1, folder.last_uid)
+        told = await self._source.flag_changes(known)
+        changed = 0
+        async with self._writing() as connection:
+            changed += await mirror_flags(connection, place, told.flags)
+            if told.vanished is not None:
+                changed += await mirror_gone(connection, place, told.vanished)
+            elif told.present is not None:
+                changed += await mirror_present(
+                    connection, place, told.present, last=folder.last_uid
+                )
+            await flags_read(connection, place.tenant_id, folder, told.highest_modseq)
+        return changed
+
+
+def _flags_due(folder: FolderRow, state: Examined) -> bool:
+    """With CONDSTORE when something changed; without it every so often, less often for large folders."""
+    if state.highest_modseq is not None:
+        return state.highest_modseq != folder.highest_modseq
+    if folder.flags_at is None:
+        return True
+    pause = dt.timedelta(seconds=15 + state.exists / 50)
+    return dt.datetime.now(dt.UTC) - folder.flags_at > pause

@@ -1,0 +1,157 @@
+"""Step `inbound.watch`: wait on a mailbox until there is something to fetch, for hours, without a line of history.
+
+INBOX is watched with IDLE on a connection of its own; every so often, and all the time where the server has no IDLE, the
+synced folders are looked at and compared with how they looked before. Writes nothing.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities._edges import edges, name_of
+from activities.accounts import Accounts
+from activities.heartbeat import heartbeats
+from contracts.inbound import InboundSteps, WakeReason, WatchOrder, WatchReport
+from models.enums import FolderState
+from providers.errors import FolderGone, ProviderError
+from providers.imap.account import ImapAccount
+from providers.imap.pool import ImapPool
+from providers.imap.source import ImapSource
+from providers.imap.values import FlagCursor
+from store.folders import FolderRow, list_folders
+from store.inbox_state import InboxState
+from store.sealing import CredentialsUnreadable
+from store.unit_of_work import Database
+
+IDLE = {"new": WakeReason.NEW, "flags": WakeReason.FLAGS}
+# The newest mails of a folder whose flags are compared where the server cannot say what changed.
+FLAGS_COMPARED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a folder looks. `mark` is its modification sequence, or a hash of flags where it has none."""
+
+    uidvalidity: int
+    next_uid: int | None
+    exists: int
+    mark: int
+
+
+class InboundWatch(InboundSteps):
+    """`poll_seconds` is the longest time between two looks at all folders; `pool` should be apart from the one that
+    fetches, as each watched inbox holds a connection for hours.
+    """
+
+    def __init__(
+        self, database: Database, pool: ImapPool, accounts: Accounts, *, poll_seconds: float = 300.0
+    ) -> None:
+        self._database = database
+        self._pool = pool
+        self._accounts = accounts
+        self._poll_seconds = poll_seconds
+
+    @activity.defn(name="inbound.watch")
+    async def watch(self, order: WatchOrder) -> WatchReport:
+        """Returns as soon as there is reason to. If it dies, mail waits until the next attempt: each one begins with a
+        look whether something came in meanwhile. Cancelled, it lets go of its connection at once.
+        """
+        with edges():
+            inbox = await self._accounts.inbox(order.tenant_id, order.inbox_id)
+            if inbox.connected_at is None or inbox.paused_at is not None:
+                return WatchReport(WakeReason.NOT_CONNECTED)
+            async with heartbeats():
+                try:
+                    account = self._accounts.imap(inbox)
+                    return WatchReport(await self._wait(inbox, account, float(order.seconds)))
+                except CredentialsUnreadable:
+                    return WatchReport(WakeReason.CLOSED)
+                except ProviderError as error:
+                    if name_of(error) == "AuthFailed":
+                        return WatchReport(WakeReason.CLOSED)  # the next fetch says so to the inbox
+                    raise
+
+    async def _wait(self, inbox: InboxState, account: ImapAccount, seconds: float) -> WakeReason:
+        ends = time.monotonic() + seconds
+        async with self._pool.lease(f"watch/{inbox.id}", account) as source:
+            folders = await self._synced(inbox)
+            before: dict[str, _Look] | None = None
+            while True:
+                reason, before = await self._compare(source, folders, before)
+                if reason is not None:
+                    return reason
+                left = ends - time.monotonic()
+                if left <= 0:
+                    return WakeReason.TIMEOUT
+                pause = min(left, self._poll_seconds)
+                watched = next((f for f in folders if f.path in before), None)
+                if not source.can_idle or watched is None:
+                    await asyncio.sleep(pause)
+                    continue
+                look = before[watched.path]
+                state = await source.examine(watched.path)
+                if state.exists != look.exists or state.uidnext != look.next_uid:
+                    return WakeReason.NEW  # it came while the other folders were looked at
+                wake = await source.idle(pause)
+                if wake.reason in IDLE:
+                    return IDLE[wake.reason]
+                if wake.reason == "closed":
+                    return WakeReason.CLOSED
+
+    async def _synced(self, inbox: InboxState) -> list[FolderRow]:
+        async with self._database.unit_of_work(inbox.tenant_id) as connection:
+            folders = await list_folders(connection, inbox.tenant_id, inbox.id)
+        return [f for f in folders if f.synced and f.state != FolderState.PARKED]
+
+    async def _compare(
+        self, source: ImapSource, folders: list[FolderRow], before: dict[str, _Look] | None
+    ) -> tuple[WakeReason | None, dict[str, _Look]]:
+        """The first look is compared with the cursors of record, each later one with the look before it."""
+        looks: dict[str, _Look] = {}
+        reason: WakeReason | None = None
+        for folder in folders:
+            try:
+                state = await source.examine(folder.path)
+            except FolderGone:
+                if before is not None and folder.path in before:
+                    reason = reason or WakeReason.NEW
+                continue
+            mark = state.highest_modseq
+            if mark is None:
+                mark = await self._flags_mark(source, state.uidnext, state.exists)
+            look = _Look(state.uidvalidity, state.uidnext, state.exists, mark)
+            looks[folder.path] = look
+            if before is None:
+                if folder.uidvalidity != state.uidvalidity or await self._has_new(
+                    source, folder, state.uidnext
+                ):
+                    return WakeReason.NEW, looks
+                if state.highest_modseq is not None and folder.highest_modseq not in (None, mark):
+                    reason = reason or WakeReason.FLAGS
+            elif (
+                folder.path not in before
+                or before[folder.path].exists < look.exists
+                or (
+                    before[folder.path].next_uid != look.next_uid
+                    or before[folder.path].uidvalidity != look.uidvalidity
+                )
+            ):
+                reason = WakeReason.NEW
+            elif before[folder.path] != look:
+                reason = reason or WakeReason.FLAGS
+        return reason, looks
+
+    async def _has_new(self, source: ImapSource, folder: FolderRow, uidnext: int | None) -> bool:
+        """Asked by UIDs: UIDNEXT alone also grows by mails that were deleted again."""
+        if uidnext is not None and uidnext - 1 <= folder.last_uid:
+            return False
+        return bool(await source.uids(after=folder.last_uid))
+
+    async def _flags_mark(self, source: ImapSource, uidnext: int | None, exists: int) -> int:
+        if not exists:
+            return 0
+        last = uidnext - 1 if uidnext else (await source.uids())[-1:][0]
+        told = await source.flag_changes(FlagCursor(None, max(1, last - FLAGS_COMPARED), last))
+        return hash(frozenset(told.flags.items()))

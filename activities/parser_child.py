@@ -1,0 +1,156 @@
+"""What runs inside a limited child process: bytes in, a read and classified mail out, or the reason why not.
+
+Imports mail knowledge only, so that a child is small and soon there. It holds no connection, so killing it at any
+moment changes nothing anywhere.
+"""
+
+import hashlib
+import resource
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mail.classify import ClassifyContext, classify
+from mail.limits import TooComplex
+from mail.parse import parse_headers_only, parse_mail
+from mail.threads import ThreadHints, thread_hints
+from mail.values import MailKind, ParsedMail, Verdict
+
+SEND_ID_HEADER = "X-Mailroom-Send-ID"
+AUTHENTICATION_HEADER = "Authentication-Results"
+KEPT_OF_A_HEADER = 2_000
+UNREADABLE = Verdict(MailKind.MESSAGE, "unreadable", may_answer=False, silence_reason="unreadable")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOrder:
+    """A mail to read. `headers_only` makes the card of one that cannot be read; `tenant` is what its tokens were signed for."""
+
+    raw: bytes
+    tenant: str
+    folder_role: str
+    own_addresses: frozenset[str]
+    labels: tuple[str, ...] = ()
+    headers_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMail:
+    """A mail with its verdict. `mail.headers` is emptied: what is needed of them stands beside it."""
+
+    mail: ParsedMail
+    verdict: Verdict
+    hints: ThreadHints
+    send_id: str | None
+    authentication: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Why a mail was not read. `final`: trying again gives the same. Nothing here quotes the mail."""
+
+    reason: str
+    detail: str = ""
+    stack_hash: str | None = None
+    final: bool = False
+
+
+class _Limits:
+    """Set once per child by `configure`."""
+
+    cpu_seconds = 10
+    secret = b""
+
+
+def configure(memory_bytes: int, cpu_seconds: int, secret: bytes) -> None:
+    """The child's first act: memory is limited to what it has now plus `memory_bytes` (integrity I-5)."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    most = pages * resource.getpagesize() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would be a mail on the disk
+    _Limits.cpu_seconds = cpu_seconds
+    _Limits.secret = secret
+
+
+def read_chunk(orders: Sequence[ReadOrder]) -> list[ReadMail | Unread]:
+    """Read some mails, each under its own CPU limit. An error of one is its answer; a death takes the chunk along."""
+    return [_read(order) for order in orders]
+
+
+def _read(order: ReadOrder) -> ReadMail | Unread:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    spent = int(used.ru_utime + used.ru_stime)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + 1 + _Limits.cpu_seconds, most))
+    try:
+        return _card(order) if order.headers_only else _whole(order)
+    except TooComplex as too:
+        return Unread("too_complex", f"over the limit: {too.reason}", final=True)
+    except MemoryError:
+        return Unread("parser_memory", "reading it needs more memory than a parser may have")
+    except Exception as error:  # a defect of the parser must cost one mail only, never its neighbours
+        return Unread("parser_error", type(error).__name__, _stack_hash(error))
+
+
+def _whole(order: ReadOrder) -> ReadMail:
+    mail = parse_mail(order.raw)
+    context = ClassifyContext(
+        own_addresses=order.own_addresses,
+        folder_role=order.folder_role,
+        labels=order.labels,
+        loop_secret=_Limits.secret,
+    )
+    return _told(mail, classify(mail, context), order)
+
+
+def _card(order: ReadOrder) -> ReadMail:
+    return _told(parse_headers_only(order.raw), UNREADABLE, order)
+
+
+def _told(mail: ParsedMail, verdict: Verdict, order: ReadOrder) -> ReadMail:
+    authentication = mail.header(AUTHENTICATION_HEADER)
+    return ReadMail(
+        mail=replace(mail, headers=()),
+        verdict=verdict,
+        hints=thread_hints(mail, token_secret=_Limits.secret, tenant=order.tenant),
+        send_id=(mail.header(SEND_ID_HEADER) or "").strip() or None,
+        authentication=authentication[:KEPT_OF_A_HEADER] if authentication else None,
+    )
+
+
+def empty_card(raw_sha256: str, size: int) -> ReadMail:
+    """The card of a mail of which not even the headers can be read. Reads nothing, so it cannot fail."""
+    mail = ParsedMail(
+        raw_sha256=raw_sha256,
+        size=size,
+        message_id=None,
+        content_id=raw_sha256,
+        in_reply_to=(),
+        references=(),
+        subject="",
+        from_=None,
+        sender=None,
+        reply_to=(),
+        to=(),
+        cc=(),
+        bcc=(),
+        date=None,
+        return_path=None,
+        headers=(),
+        content_type="",
+        content_type_params=(),
+        body_text="",
+        body_html=None,
+        body_visible="",
+        parts=(),
+        received_count=0,
+        defects=("headers_only",),
+    )
+    return ReadMail(mail, UNREADABLE, ThreadHints(None, (), None, None, ""), None, None)
+
+
+def _stack_hash(error: Exception) -> str:
+    """Equal defects share it, whatever mail triggered them."""
+    frames = [f"{f.filename}:{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+    return hashlib.sha256("|".join([type(error).__name__, *frames]).encode()).hexdigest()[:16]
