@@ -16,7 +16,14 @@ from activities.outbound_compose import OutboundCompose
 from activities.outbound_deliver import OutboundDeliver
 from activities.outbound_record import OutboundRecord
 from contracts.auto_response import AutoResponseClaim
-from contracts.outbound import ComposeReport, DeliverOutcome, DeliverReport, SendPlan, SettleOrder, SettleReport
+from contracts.outbound import (
+    ComposeReport,
+    DeliverOutcome,
+    DeliverReport,
+    SendPlan,
+    SettleOrder,
+    SettleReport,
+)
 from contracts.refs import ConversationRef, MessageRef
 from providers.egress import EgressPolicy
 from providers.s3.blobs import BlobMissing

@@ -202,6 +202,15 @@ async def test_twenty_at_once_submit_once(room: SendRoom, scripted_smtp: Scripte
     assert (await room.status(ref))[0] == "sent"
 
 
+async def made(frozen: "list[Frozen]") -> "Frozen":
+    """The sender, once the step has asked for it."""
+    async with asyncio.timeout(10):
+        while not frozen:
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 – the list is filled by a plain call
+    await frozen[0].reached.wait()
+    return frozen[0]
+
+
 class Frozen:
     """A sender that stands still before it enters a stage, as a stopped process would, until it is let go."""
 
@@ -232,9 +241,7 @@ async def test_an_old_attempt_that_wakes_up_sends_no_dot(
 
     room.wrap = freeze
     zombie = asyncio.create_task(room.deliver(ref))
-    while not frozen:
-        await asyncio.sleep(0.01)
-    await frozen[0].reached.wait()
+    await made(frozen)
     room.wrap = None
     # The server of time has given the old one up: the row stands before its dot, so the next attempt may send.
     assert (await room.plan(ref)).state is SendState.DUE
@@ -271,9 +278,7 @@ async def test_a_worker_that_dies_mid_body_leaves_a_row_that_is_sent_by_the_next
     frozen: list[Frozen] = []
     room.wrap = lambda sender: frozen.append(Frozen(sender, Stage.DOT)) or frozen[-1]
     dying = asyncio.create_task(room.deliver(ref))
-    while not frozen:
-        await asyncio.sleep(0.01)
-    await frozen[0].reached.wait()
+    await made(frozen)
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     assert (await room.status(ref)) == ("sending", "body")
