@@ -9,6 +9,7 @@ import re
 from mail.display_text import displayable
 
 MAX_BYTES = 200
+_LONG = 4_000
 # Windows refuses or reinterprets these as names, with any extension and in any case.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)", re.IGNORECASE)
 _SLASHES = re.compile(r"[/\\\u2044\u2215\u29f5\u29f8\uff0f\uff3c\ufe68]")
@@ -52,7 +53,9 @@ def safe_filename(name: str, content_type: str) -> str:
     An extension is added only where the name has none and the type is a known one, so that an invitation opens as one.
     """
     # Normalise first: a zero-width space between dot and letters once walked past a check (CVE-2026-28289).
-    base = _SLASHES.split(displayable(name[:4_000]))[-1]
+    if len(name) > _LONG:
+        name = name[: _LONG - 100] + name[-100:]  # the end holds the extension
+    base = _SLASHES.split(displayable(name))[-1]
     base = _SPACES.sub(" ", _FORBIDDEN.sub("_", base)).lstrip(". ").rstrip(". ")
     extension = _EXTENSIONS.get(content_type, "")
     if not base.strip("_ "):

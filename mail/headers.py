@@ -21,6 +21,8 @@ _KNOWN_NAME = re.compile(
     rb"mime-version|content-[a-z-]+|x-[a-z0-9-]+|dkim-signature|authentication-results|arc-[a-z-]+|list-[a-z-]+)[ \t]*:",
     re.IGNORECASE,
 )
+# A parameter at the start of a line: a folded Content-Type whose fold lost its space. Seen in reports of Exchange Online.
+_LOST_FOLD = re.compile(rb"[A-Za-z*0-9-]{1,40}[ \t]*=[ \t]*[^ \t=]")
 _WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,20})?\?([bBqQ])\?([^?]*)\?=")
 _MAIN = re.compile(r"\s*([^\s;()\"=]+)")
 _PARAMETER = re.compile(r';\s*+([^\s=;"]++)\s*+=\s*+("(?:[^"\\]|\\.)*+"?|[^;]*+)', re.DOTALL)
@@ -63,6 +65,9 @@ def split_headers(data: bytes, start: int, end: int, limits: Limits, *, root: bo
             name, value = match[1].decode("ascii"), bytearray(line[match.end() :].strip(b" \t"))
         elif line.startswith((b"From ", b">From ")) and not fields and not name:
             pass
+        elif name.lower().startswith("content-") and _LOST_FOLD.match(line) is not None:
+            value += b" " + line.strip(b" \t")
+            defects.append("header_fold_lost")
         elif root and _KNOWN_NAME.match(data, after, end):
             defects.append("header_malformed")
         else:

@@ -92,7 +92,7 @@ class _Filter:
         if attribute == "background":
             self.blocked += 1
             return None
-        if attribute in {"title", "alt", "lang", "dir"}:
+        if attribute in {"title", "alt", "lang", "dir", "target"}:  # target is never a mail's: it is not in the allow-list
             return value
         return value if _SIMPLE.fullmatch(value) is not None else None
 

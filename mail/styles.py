@@ -21,7 +21,8 @@ _PROPERTIES = frozenset(
 )  # fmt: skip
 # Words, numbers, colours, lists, and the colour functions: no url(), var(), expression(), image-set(), attr(), no escapes.
 _VALUE = re.compile(
-    r"(?:[A-Za-z0-9#%.,+\- /]|'[A-Za-z0-9 ._\-]{0,80}'|\"[A-Za-z0-9 ._\-]{0,80}\"|\b(?:rgb|rgba|hsl|hsla)\([0-9a-z.,%/ +\-]{1,60}\))*+"
+    r"(?:\b(?:rgb|rgba|hsl|hsla)\([0-9a-z.,%/ +\-]{1,60}\)|[A-Za-z0-9#%.,+\- /]|'[A-Za-z0-9 ._\-]{0,80}'|\"[A-Za-z0-9 ._\-]{0,80}\")*+",
+    re.IGNORECASE,
 )
 _IMPORTANT = re.compile(r"!\s*important\s*$", re.IGNORECASE)
 _REMOTE = re.compile(r"url\s*\(|image-set\s*\(|image\s*\(", re.IGNORECASE)

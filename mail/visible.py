@@ -26,6 +26,8 @@ _LABEL = re.compile(r"^[\s>]*\*{0,2}([^\s:*：][^:*：]{0,24}?)\s{0,3}(?:\*{0,2}
 _TIME_OR_YEAR = re.compile(r"\d{1,2}[:.h時时시]\d{2}|(?:19|20)\d{2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 _ADDRESS = re.compile(r"[^\s@<>\[]{1,64}@[^\s@<>]{1,250}\.[a-z]{2,24}", re.IGNORECASE)
 _SIGNATURE_WINDOW = 30
+_VERBS = (*ENDINGS, *{verb for _, verbs in ATTRIBUTIONS for verb in verbs})
+_BEGINNINGS = tuple({begin for begins, _ in ATTRIBUTIONS for begin in begins})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +103,10 @@ def _kept(lines: list[str]) -> list[bool]:
 def _foldable(lines: list[str], blocks: list[tuple[int, int]], end: int) -> list[tuple[int, int]]:
     """The quote blocks to fold: those at the end, and one at the beginning that is answered below."""
     signature = next((i for i in range(len(lines)) if lines[i] in {"-- ", "--"}), end)
-    inner = [
-        (start, stop)
-        for start, stop in blocks
-        if any(lines[i].strip() for i in range(stop, min(end, max(signature, stop))) if not _in_blocks(i, blocks))
-    ]
-    trailing = [block for block in blocks if block not in inner]
+    quoted = {i for start, stop in blocks for i in range(start, stop)}
+    last = next((i for i in range(min(end, signature) - 1, -1, -1) if i not in quoted and lines[i].strip()), -1)
+    inner = [block for block in blocks if block[1] <= last]
+    trailing = blocks[len(inner) :]
     if len(inner) == 1:
         start = inner[0][0]
         above = any(lines[i].strip() for i in range(start))
@@ -114,17 +114,6 @@ def _foldable(lines: list[str], blocks: list[tuple[int, int]], end: int) -> list
         if not above or attributed:
             return [*inner, *trailing]
     return trailing
-
-
-def _in_blocks(index: int, blocks: list[tuple[int, int]]) -> bool:
-    low, high = 0, len(blocks)
-    while low < high:
-        middle = (low + high) // 2
-        if blocks[middle][1] <= index:
-            low = middle + 1
-        else:
-            high = middle
-    return low < len(blocks) and blocks[low][0] <= index
 
 
 def _is_quoted(line: str) -> bool:
@@ -212,15 +201,22 @@ def _may_begin_attribution(line: str) -> bool:
     if _TIME_OR_YEAR.search(line) is not None:
         return True
     low = line.lower()
-    return any(c.isdigit() for c in line) and any(low.startswith(begins) for begins, _ in ATTRIBUTIONS)
+    return any(c.isdigit() for c in line) and low.startswith(_BEGINNINGS)
 
 
 def _is_attribution(joined: str) -> bool:
     """A line ending in a colon that names a moment or a mailbox, or uses a known verb: what quotes stand under."""
     low = joined.rstrip(":： \u00a0").lower()
-    if low.endswith(ENDINGS) or any(low.endswith(verbs) for _, verbs in ATTRIBUTIONS):
+    if low.endswith(_VERBS):
         return True
-    return _TIME_OR_YEAR.search(joined) is not None and ("@" in joined or any(c in joined for c in "<[("))
+    if _TIME_OR_YEAR.search(joined) is None:
+        return False
+    return "@" in joined or any(c in joined for c in "<[(") or _begins_and_says(low)
+
+
+def _begins_and_says(low: str) -> bool:
+    """Known beginning, and the verb of the same language behind it, at the end or before the name («schrieb Jane»)."""
+    return any(low.startswith(begins) and any(f" {verb}" in low for verb in verbs) for begins, verbs in ATTRIBUTIONS)
 
 
 def _certain(lines: list[str], start: int, end: int) -> bool:
@@ -228,9 +224,7 @@ def _certain(lines: list[str], start: int, end: int) -> bool:
     low = " ".join(line.strip() for line in lines[start:end]).rstrip(":： \u00a0").lower()
     if _TIME_OR_YEAR.search(low) is None and _ADDRESS.search(low) is None:
         return False
-    if low.endswith(ENDINGS):
-        return True
-    return any(low.startswith(begins) and low.endswith(verbs) for begins, verbs in ATTRIBUTIONS)
+    return low.endswith(ENDINGS) or _begins_and_says(low)
 
 
 # — HTML —

@@ -67,6 +67,6 @@ HOSTILE = ["a b," * 25_000, '"' * 100_000, "(" * 100_000, "<" * 100_000, "<a@b" 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_stays_linear(hostile: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     parse_addresses(hostile, 1_000_000)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5

@@ -74,6 +74,6 @@ def test_any_bytes_give_storable_text(data: bytes, declared: str | None) -> None
 
 
 def test_detection_is_bounded() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     detect_text(bytes(range(0x80, 0x100)) * 40_000)
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started < 3

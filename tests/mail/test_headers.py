@@ -30,6 +30,13 @@ def test_a_malformed_line_does_not_hide_the_rest() -> None:
     assert fields(b"From: a\r\nquite Delivered-To: x\r\nSubject: s\r\n\r\nB") == [("From", b"a"), ("Subject", b"s")]
 
 
+def test_a_fold_that_lost_its_space() -> None:
+    assert fields(b'Content-Type: multipart/mixed;\r\nboundary="b"\r\nTo: x\r\n\r\n') == [
+        ("Content-Type", b'multipart/mixed; boundary="b"'),
+        ("To", b"x"),
+    ]
+
+
 def test_text_without_separator_is_body() -> None:
     raw = b"Subject: s\r\nHello you\r\nNote: this is text\r\n"
     _, body_at, defects = split_headers(raw, 0, len(raw), Limits(), root=True)
@@ -104,7 +111,7 @@ HOSTILE = ["=?a?q?" * 17_000, "=?" * 50_000, "=?utf-8?q?" + "a" * 100_000, "=?ut
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_stays_linear(hostile: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     decode_words(hostile)
     parse_parameters(hostile)
-    assert time.perf_counter() - started < 0.2
+    assert time.thread_time() - started < 0.2

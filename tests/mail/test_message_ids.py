@@ -60,6 +60,6 @@ def test_synthetic_id_is_valid() -> None:
 
 @pytest.mark.parametrize("hostile", ["<" * 100_000, "<a" * 50_000, "<a b" * 30_000 + ">", "a@b " * 25_000])
 def test_stays_linear(hostile: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     message_ids_in(hostile)
-    assert time.perf_counter() - started < 0.2
+    assert time.thread_time() - started < 0.2

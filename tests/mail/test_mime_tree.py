@@ -59,6 +59,6 @@ def test_message_rfc822_is_one_leaf() -> None:
     ],
 )
 def test_stays_linear(hostile: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     read_tree(hostile, DEFAULT_LIMITS)
-    assert time.perf_counter() - started < 0.3
+    assert time.thread_time() - started < 0.3

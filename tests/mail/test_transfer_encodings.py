@@ -58,6 +58,6 @@ def test_what_is_no_block_stays_text(text: str) -> None:
 
 @pytest.mark.parametrize("hostile", ["begin 644 x\n" * 8_000, "begin 644 x\nend y\n" * 6_000, "begin 644 x\n" + "#0V%T\n" * 16_000])
 def test_stays_linear(hostile: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     extract_uuencoded(hostile)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
