@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from activities._edges import edges, name_of
+from activities._edges import edges
 from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
 from contracts.inbound import InboundSteps, WakeReason, WatchOrder, WatchReport
@@ -66,12 +66,8 @@ class InboundWatch(InboundSteps):
                 try:
                     account = self._accounts.imap(inbox)
                     return WatchReport(await self._wait(inbox, account, float(order.seconds)))
-                except CredentialsUnreadable:
-                    return WatchReport(WakeReason.CLOSED)
-                except ProviderError as error:
-                    if name_of(error) == "AuthFailed":
-                        return WatchReport(WakeReason.CLOSED)  # the next fetch says so to the inbox
-                    raise
+                except (ProviderError, CredentialsUnreadable):
+                    return WatchReport(WakeReason.CLOSED)  # the next fetch finds out why and tells the inbox
 
     async def _wait(self, inbox: InboxState, account: ImapAccount, seconds: float) -> WakeReason:
         ends = time.monotonic() + seconds
