@@ -99,7 +99,9 @@ def check_origin(request: Request, config: ApiConfig) -> None:
             name="foreign-origin",
         )
     if carries_cookie and request.headers.get("x-mailroom") != "1":
-        raise Problem(403, "Calls that change something carry the header `X-Mailroom: 1`.", name="foreign-origin")
+        raise Problem(
+            403, "Calls that change something carry the header `X-Mailroom: 1`.", name="foreign-origin"
+        )
 
 
 def check_access(principal: Principal | None, needed: Access) -> None:

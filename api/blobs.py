@@ -1,6 +1,5 @@
 """What the API asks of the bucket. `api/app.py` gives it the real store and turns that store's errors into these two."""
 
-import hashlib
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -26,8 +25,14 @@ class Blobs(Protocol):
         """Bytes of the object, or None when there is none."""
         ...
 
-    async def presign_get(self, key: str, *, filename: str, content_type: str, inline: bool, seconds: int) -> str:
+    async def presign_get(
+        self, key: str, *, filename: str, content_type: str, inline: bool, seconds: int
+    ) -> str:
         """An address that downloads the object until `seconds` have passed, with a safe type and disposition."""
+        ...
+
+    async def presign_put(self, key: str, *, length: int, content_type: str, seconds: int) -> str:
+        """An address to which exactly `length` bytes of this type may be put."""
         ...
 
     async def ping(self) -> None: ...
@@ -47,7 +52,3 @@ async def chunks(blobs: Blobs, key: str, offset: int, length: int) -> AsyncItera
             raise BlobMissing(key)
         offset += len(piece)
         yield piece
-
-
-def sha256_hex(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -72,7 +72,10 @@ def read_query(request: Request, model: type[BaseModel]) -> BaseModel:
 
 def field_errors(error: ValidationError) -> list[FieldError]:
     """Each error with its path as the client wrote it: `to[0].address`."""
-    return [FieldError(_path(e["loc"]), _sentence(e)) for e in error.errors(include_url=False, include_input=False)]
+    return [
+        FieldError(_path(e["loc"]), _sentence(e))
+        for e in error.errors(include_url=False, include_input=False)
+    ]
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
@@ -104,7 +107,9 @@ def _check_tree(tree: Any) -> None:
             stack.extend((v, (*path, i)) for i, v in enumerate(value))
         elif isinstance(value, str) and ("\0" in value or _has_surrogate(value)):
             where = _path(path).encode("utf-8", "replace").decode().replace("\0", "")
-            raise not_valid(FieldError(where, "holds NUL or half a character, which no text may hold; remove it"))
+            raise not_valid(
+                FieldError(where, "holds NUL or half a character, which no text may hold; remove it")
+            )
 
 
 def _has_surrogate(text: str) -> bool:

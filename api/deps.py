@@ -5,10 +5,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from api.blobs import Blobs
-from api.live import Live
+from api.mail_frames import MailFrames
 from api.metrics import Metrics
 from api.passwords import Passwords
+from api.picture_tokens import PictureTokens
 from api.rate_limits import RateLimits
+from api.remote_pictures import RemotePictures
+from api.stream import EventStreams
 from api.temporal_gateway import Gateway
 from store.sealing import Sealer
 from store.unit_of_work import Database
@@ -57,6 +60,9 @@ class Deps:
     gateway: Gateway
     sealer: Sealer
     passwords: Passwords
-    live: Live
+    streams: EventStreams
+    frames: MailFrames
+    picture_tokens: PictureTokens
+    remote_pictures: RemotePictures
     limits: RateLimits
     metrics: Metrics

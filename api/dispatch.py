@@ -59,7 +59,9 @@ class Dispatcher:
                 call = await self._checked(request)
                 result = await endpoint.handler(call)
         except TimeoutError:
-            raise Problem(504, "It took longer than 30 seconds and was stopped. Ask for less, or try again.") from None
+            raise Problem(
+                504, "It took longer than 30 seconds and was stopped. Ask for less, or try again."
+            ) from None
         return self._render(result)
 
     async def _checked(self, request: Request) -> Call[Any, Any]:
@@ -98,9 +100,15 @@ def problem_of(error: Exception, where: str) -> Problem:
     if isinstance(error, BlobsAway):
         return away("The S3 store", "Nothing was changed. Try again in a moment.")
     if isinstance(error, BlobMissing):
-        return Problem(404, "The stored file is gone from the bucket. Ask the operator to restore it.", name="blob-missing")
+        return Problem(
+            404,
+            "The stored file is gone from the bucket. Ask the operator to restore it.",
+            name="blob-missing",
+        )
     if isinstance(error, TemporalAway):
-        return away("Temporal", "Try again in a moment; sends already accepted wait and go out when it is back.")
+        return away(
+            "Temporal", "Try again in a moment; sends already accepted wait and go out when it is back."
+        )
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     ):

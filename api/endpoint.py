@@ -3,6 +3,7 @@
 Routing, checking and the OpenAPI document are all driven by these values, so none of them can disagree.
 """
 
+import datetime as dt
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -36,6 +37,10 @@ class Call(Generic[Q, B]):
         if self.principal is None:
             raise not_signed_in()
         return self.principal
+
+    @staticmethod
+    def now() -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
 
     def id(self, name: str) -> uuid.UUID:
         """An id of the path. One that is no UUID is as unknown as any other."""

@@ -71,6 +71,4 @@ class RateLimits:
 
 def _refuse(wait: float) -> None:
     if wait > 0:
-        raise Problem(
-            429, f"Slow down: try again in {math.ceil(wait)} s.", retry_after=math.ceil(wait)
-        )
+        raise Problem(429, f"Slow down: try again in {math.ceil(wait)} s.", retry_after=math.ceil(wait))

@@ -15,7 +15,8 @@ from typing import Any, Protocol, TypeVar
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
-from temporalio.exceptions import ApplicationError, TemporalError, TimeoutError as StepTimeout
+from temporalio.exceptions import ApplicationError, TemporalError
+from temporalio.exceptions import TimeoutError as StepTimeout
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import ids, queues
@@ -49,6 +50,8 @@ class Gateway(Protocol):
 
     async def start_send(self, tenant_id: str, message_id: str) -> bool: ...
 
+    async def cancel_send(self, message_id: str) -> bool: ...
+
     async def connect_inbox(self, tenant_id: str, inbox_id: str) -> bool: ...
 
     async def check_inbox(self, tenant_id: str, inbox_id: str) -> CheckOutcome: ...
@@ -79,7 +82,11 @@ class TemporalGateway:
             workflow_id=ids.send_message(message_id),
             attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
             summary="Send one message",
+            poke=True,  # a run that is open (put off, in doubt) looks at the changed row at once
         )
+
+    async def cancel_send(self, message_id: str) -> bool:
+        return await self._signal(ids.send_message(message_id), "cancel")
 
     async def connect_inbox(self, tenant_id: str, inbox_id: str) -> bool:
         return await self._start(
@@ -124,8 +131,12 @@ class TemporalGateway:
         )
 
     async def signal_sync(self, inbox_id: str, name: str) -> bool:
-        """`poke`, `pause` or `resume`. No such run: nothing to tell, since a new one reads the row first."""
-        handle = self._client.get_workflow_handle(ids.inbox_sync(inbox_id))
+        """`poke`, `pause` or `resume`."""
+        return await self._signal(ids.inbox_sync(inbox_id), name)
+
+    async def _signal(self, workflow_id: str, name: str) -> bool:
+        """No such run: nothing to tell, since a new one reads the row first."""
+        handle = self._client.get_workflow_handle(workflow_id)
         try:
             await self._reached(handle.signal(name, rpc_timeout=timedelta(seconds=RPC_SECONDS)))
         except TemporalAway:
@@ -173,6 +184,7 @@ class TemporalGateway:
         workflow_id: str,
         attributes: list[SearchAttributePair[Any]],
         summary: str,
+        poke: bool = False,
     ) -> bool:
         try:
             await self._reached(
@@ -184,6 +196,7 @@ class TemporalGateway:
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     search_attributes=TypedSearchAttributes(attributes),
                     static_summary=summary,
+                    start_signal="poke" if poke else None,
                     rpc_timeout=timedelta(seconds=RPC_SECONDS),
                 )
             )
@@ -203,7 +216,11 @@ class TemporalGateway:
             self._note_away()
             raise TemporalAway from None
         except RPCError as error:
-            if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
+            if error.status in (
+                RPCStatusCode.UNAVAILABLE,
+                RPCStatusCode.DEADLINE_EXCEEDED,
+                RPCStatusCode.CANCELLED,
+            ):
                 self._note_away()
                 raise TemporalAway from None
             raise
@@ -242,5 +259,3 @@ def _drop(call: Awaitable[Any]) -> None:
     close = getattr(call, "close", None)
     if close is not None:
         close()
-
-

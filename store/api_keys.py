@@ -116,7 +116,8 @@ async def list_keys(connection: AsyncConnection, tenant_id: uuid.UUID) -> list[K
         .limit(500)
     )
     return [
-        KeyRow(r.id, r.name, r.prefix, tuple(r.scopes), r.created_at, r.last_used_at, r.revoked_at) for r in rows
+        KeyRow(r.id, r.name, r.prefix, tuple(r.scopes), r.created_at, r.last_used_at, r.revoked_at)
+        for r in rows
     ]
 
 

@@ -111,7 +111,7 @@ class Counts:
     quarantined: int = field(default=0)
 
 
-def conversation_columns() -> Select[Any]:
+def conversation_columns() -> Select[*tuple[Any, ...]]:
     """The columns of a `ConversationRow` without its tags, to be narrowed by the caller."""
     return (
         select(
@@ -163,7 +163,7 @@ async def list_conversations(
     rows = (await connection.execute(statement.order_by(*order).limit(limit + 1))).all()
     kept = rows[:limit]
     tags = await tags_of(connection, viewer.tenant_id, [r.id for r in kept])
-    items = [ConversationRow(**r._mapping, tags=tags.get(r.id, ())) for r in kept]
+    items = [ConversationRow(**r._asdict(), tags=tags.get(r.id, ())) for r in kept]
     following = time_cursor(kept[-1].last_message_at, kept[-1].id) if len(rows) > limit else None
     return Page(items, following)
 
@@ -216,6 +216,7 @@ async def count_conversations(connection: AsyncConnection, viewer: Viewer) -> Co
         ),
         "quarantined": _bounded(
             select(literal(1))
+            .select_from(Quarantine)
             .join(
                 LedgerEntry,
                 and_(LedgerEntry.tenant_id == Quarantine.tenant_id, LedgerEntry.id == Quarantine.ledger_id),
@@ -228,10 +229,10 @@ async def count_conversations(connection: AsyncConnection, viewer: Viewer) -> Co
         ),
     }
     row = (await connection.execute(select(*(c.label(n) for n, c in counted.items())))).one()
-    return Counts(**row._mapping)
+    return Counts(**row._asdict())
 
 
-def _bounded(rows: Select[Any]) -> ColumnElement[int]:
+def _bounded(rows: Select[*tuple[Any, ...]]) -> ColumnElement[int]:
     limited = rows.limit(COUNT_MOST).subquery()
     return select(func.count()).select_from(limited).scalar_subquery()
 

@@ -80,7 +80,7 @@ async def get_conversation(
     if row is None:
         return None
     tags = await tags_of(connection, viewer.tenant_id, [row.id])
-    return ConversationRow(**row._mapping, tags=tags.get(row.id, ()))
+    return ConversationRow(**row._asdict(), tags=tags.get(row.id, ()))
 
 
 async def people_of(
@@ -94,10 +94,17 @@ async def people_of(
         .limit(PEOPLE_FROM)
         .subquery()
     )
-    authors = select(newest.c.from_address.label("address"), newest.c.from_name.label("name"), newest.c.sent_at)
+    authors = select(
+        newest.c.from_address.label("address"), newest.c.from_name.label("name"), newest.c.sent_at
+    )
     addressed = (
         select(MessageRecipient.address, MessageRecipient.name, newest.c.sent_at)
-        .join(newest, and_(newest.c.tenant_id == MessageRecipient.tenant_id, newest.c.id == MessageRecipient.message_id))
+        .join(
+            newest,
+            and_(
+                newest.c.tenant_id == MessageRecipient.tenant_id, newest.c.id == MessageRecipient.message_id
+            ),
+        )
         .where(MessageRecipient.recipient_type != "bcc")
     )
     rows = (await connection.execute(authors.union_all(addressed))).all()
@@ -117,7 +124,9 @@ async def suggestions_of(
     other = aliased(Conversation)
     rows = await connection.execute(
         select(other.id, other.number, other.subject, ThreadSuggestion.why)
-        .join(other, and_(other.tenant_id == ThreadSuggestion.tenant_id, other.id == ThreadSuggestion.other_id))
+        .join(
+            other, and_(other.tenant_id == ThreadSuggestion.tenant_id, other.id == ThreadSuggestion.other_id)
+        )
         .where(
             ThreadSuggestion.tenant_id == viewer.tenant_id,
             ThreadSuggestion.conversation_id == conversation_id,
@@ -205,7 +214,11 @@ async def change_conversation(
         )
     ).scalar_one()
     payload: dict[str, Any] = {"version": current, "changed": sorted(new)}
-    payload |= {n: str(v) if v is not None else None for n, v in new.items() if n in ("status", "assigned_to", "priority")}
+    payload |= {
+        n: str(v) if v is not None else None
+        for n, v in new.items()
+        if n in ("status", "assigned_to", "priority")
+    }
     await _tell(connection, viewer, conversation_id, row.inbox_id, payload)
     return True
 
@@ -247,7 +260,11 @@ async def mark_read(connection: AsyncConnection, viewer: Viewer, conversation_id
         )
     ).scalar_one()
     await _tell(
-        connection, viewer, conversation_id, row.inbox_id, {"version": current, "changed": ["unread_count"], "unread_count": 0}
+        connection,
+        viewer,
+        conversation_id,
+        row.inbox_id,
+        {"version": current, "changed": ["unread_count"], "unread_count": 0},
     )
     return True
 

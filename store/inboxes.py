@@ -5,19 +5,17 @@ Credentials come in sealed and are never read here. What a sync writes about its
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, case, func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Folder, Inbox, LedgerEntry
 from models.enums import LedgerState
 from store.event_log import NewEvent, append_events
 from store.visibility import Viewer, may_see
-
-COUNT_MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ async def list_inboxes(connection: AsyncConnection, viewer: Viewer) -> list[Inbo
         .order_by(Inbox.name, Inbox.id)
         .limit(1000)
     )
-    return [InboxRow(**r._mapping) for r in rows]
+    return [InboxRow(**r._asdict()) for r in rows]
 
 
 async def get_inbox(connection: AsyncConnection, viewer: Viewer, inbox_id: uuid.UUID) -> InboxRow | None:
@@ -110,7 +108,7 @@ async def get_inbox(connection: AsyncConnection, viewer: Viewer, inbox_id: uuid.
             )
         )
     ).first()
-    return InboxRow(**row._mapping) if row else None
+    return InboxRow(**row._asdict()) if row else None
 
 
 async def add_inbox(
@@ -175,7 +173,9 @@ async def change_inbox(
     await _tell(connection, viewer, inbox_id, "inbox.updated", {"changed": sorted(values)})
 
 
-async def pause_inbox(connection: AsyncConnection, viewer: Viewer, inbox_id: uuid.UUID, *, paused: bool) -> bool:
+async def pause_inbox(
+    connection: AsyncConnection, viewer: Viewer, inbox_id: uuid.UUID, *, paused: bool
+) -> bool:
     """True when this changed something. A resumed inbox is `ok` until a sync says otherwise, or connects first."""
     condition = Inbox.paused_at.is_(None) if paused else Inbox.paused_at.is_not(None)
     health = "paused" if paused else case((Inbox.connected_at.is_(None), "connecting"), else_="ok")
@@ -227,7 +227,7 @@ async def folders_of(
         .order_by(Folder.synced.desc(), Folder.role != "inbox", Folder.name)
         .limit(500)
     )
-    return [FolderRow(**r._mapping) for r in rows]
+    return [FolderRow(**r._asdict()) for r in rows]
 
 
 async def ledger_counts(
@@ -242,47 +242,15 @@ async def ledger_counts(
     return {state.value: 0 for state in LedgerState} | {str(r[0]): int(r[1]) for r in rows}
 
 
-async def backfill_folders(
-    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, folder_id: uuid.UUID | None
-) -> list[uuid.UUID]:
-    """The synced folders of an inbox, or the one asked for when it is one of its folders."""
-    conditions = [Folder.tenant_id == tenant_id, Folder.inbox_id == inbox_id]
-    conditions.append(Folder.id == folder_id if folder_id is not None else Folder.synced)
-    rows = await connection.execute(select(Folder.id).where(and_(*conditions)).order_by(Folder.name).limit(500))
-    return list(rows.scalars())
-
-
-async def set_backfill(
-    connection: AsyncConnection,
-    viewer: Viewer,
-    inbox_id: uuid.UUID,
-    folders: Sequence[uuid.UUID],
-    action: str,
-) -> list[uuid.UUID]:
-    """Move the backfills of these folders; gives those that changed. `start` begins again what ended or was never begun,
-    `resume` what was paused, `pause` and `cancel` what is under way. What it has fetched stays.
-    """
-    before, after = {
-        "start": (("none", "done", "cancelled"), "waiting"),
-        "pause": (("waiting", "running"), "paused"),
-        "resume": (("paused",), "waiting"),
-        "cancel": (("waiting", "running", "paused"), "cancelled"),
-    }[action]
-    changed = await connection.execute(
-        update(Folder)
-        .where(
-            Folder.tenant_id == viewer.tenant_id,
-            Folder.inbox_id == inbox_id,
-            Folder.id.in_(folders),
-            Folder.backfill_state.in_(before),
+async def has_folder(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, folder_id: uuid.UUID
+) -> bool:
+    row = await connection.execute(
+        select(Folder.id).where(
+            Folder.tenant_id == tenant_id, Folder.inbox_id == inbox_id, Folder.id == folder_id
         )
-        .values(backfill_state=after)
-        .returning(Folder.id)
     )
-    ids = list(changed.scalars())
-    for folder_id in ids:
-        await _tell(connection, viewer, inbox_id, "backfill.progress", {"folder_id": str(folder_id), "state": after})
-    return ids
+    return row.first() is not None
 
 
 async def _tell(

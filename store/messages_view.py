@@ -212,9 +212,7 @@ async def html_of(connection: AsyncConnection, viewer: Viewer, message_id: uuid.
     return MessageHtml(row.body_html, row.body_text, pictures)
 
 
-async def raw_of(
-    connection: AsyncConnection, viewer: Viewer, message_id: uuid.UUID
-) -> RawPlace | None:
+async def raw_of(connection: AsyncConnection, viewer: Viewer, message_id: uuid.UUID) -> RawPlace | None:
     """Where the raw mail lies; None for an unknown message and for one that has no bytes yet."""
     row = (
         await connection.execute(
@@ -229,14 +227,14 @@ async def raw_of(
     return RawPlace(row.raw_key, row.raw_offset, row.raw_length) if row else None
 
 
-async def get_file(
-    connection: AsyncConnection, viewer: Viewer, attachment_id: uuid.UUID
-) -> FileRow | None:
+async def get_file(connection: AsyncConnection, viewer: Viewer, attachment_id: uuid.UUID) -> FileRow | None:
     """A file of a message that the viewer may see."""
     row = (
         await connection.execute(
             select(*FILES)
-            .join(Message, and_(Message.tenant_id == Attachment.tenant_id, Message.id == Attachment.message_id))
+            .join(
+                Message, and_(Message.tenant_id == Attachment.tenant_id, Message.id == Attachment.message_id)
+            )
             .where(
                 Attachment.tenant_id == viewer.tenant_id,
                 Attachment.id == attachment_id,
@@ -244,7 +242,7 @@ async def get_file(
             )
         )
     ).first()
-    return FileRow(**row._mapping) if row else None
+    return FileRow(**row._asdict()) if row else None
 
 
 async def _rows(
@@ -260,9 +258,7 @@ async def _rows(
     return list((await connection.execute(statement)).all())
 
 
-async def _whole(
-    connection: AsyncConnection, tenant_id: uuid.UUID, rows: Sequence[Any]
-) -> list[MessageRow]:
+async def _whole(connection: AsyncConnection, tenant_id: uuid.UUID, rows: Sequence[Any]) -> list[MessageRow]:
     ids = [r.id for r in rows]
     if not ids:
         return []
@@ -272,7 +268,7 @@ async def _whole(
     notes = await _quarantine(connection, tenant_id, ids)
     return [
         MessageRow(
-            **r._mapping,
+            **r._asdict(),
             recipients=tuple(recipients.get(r.id, ())),
             references=tuple(references.get(r.id, ())),
             files=tuple(files.get(r.id, ())),
@@ -329,7 +325,7 @@ async def _files(
     )
     found: dict[uuid.UUID, list[FileRow]] = defaultdict(list)
     for r in rows:
-        found[r.message_id].append(FileRow(**r._mapping))
+        found[r.message_id].append(FileRow(**r._asdict()))
     return found
 
 

@@ -59,7 +59,7 @@ async def get_upload(connection: AsyncConnection, viewer: Viewer, upload_id: uui
             ).where(Upload.tenant_id == viewer.tenant_id, Upload.id == upload_id, _own(viewer))
         )
     ).first()
-    return UploadRow(**row._mapping) if row else None
+    return UploadRow(**row._asdict()) if row else None
 
 
 async def complete_upload(

@@ -1,0 +1,219 @@
+"""The API's composition root: reads the settings, opens the doors to database, bucket and Temporal, and serves.
+
+`python -m api.app` runs it; `create_app` makes the application from given parts, for tests and for other roots.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from temporalio.client import Client
+
+from api.access_log import AccessLog
+from api.blobs import BlobMissing, BlobsAway
+from api.deps import ApiConfig, Deps
+from api.dispatch import problem_of
+from api.headers import SecurityHeaders
+from api.mail_frames import MailFrames
+from api.metrics import Metrics
+from api.passwords import Passwords
+from api.picture_tokens import PictureTokens
+from api.problems import Problem, not_found
+from api.rate_limits import RateLimits
+from api.remote_pictures import RemotePictures
+from api.routes import routes
+from api.stream import EventStreams
+from api.temporal_gateway import TemporalGateway
+from providers.egress import EgressPolicy, Purpose, connect, tls_context
+from providers.errors import ProviderError
+from providers.s3.blobs import BlobMissing as NoObject
+from providers.s3.blobs import BlobStore
+from settings import Settings, load_settings
+from store.sealing import Sealer
+from store.unit_of_work import Database
+
+T = TypeVar("T")
+WEB = Path(__file__).resolve().parents[1] / "web"
+AWS = "https://s3.{region}.amazonaws.com"
+BUCKET_SECONDS = 20.0
+DRAIN_SECONDS = 20
+log = logging.getLogger("mailroom.api")
+
+
+def create_app(deps: Deps) -> Starlette:
+    """The application. Starting it starts the reader of the event log; stopping it closes what `deps` holds open."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        deps.streams.start()
+        try:
+            yield
+        finally:
+            await deps.streams.close()
+            deps.passwords.close()
+            deps.frames.close()
+            await deps.database.close()
+
+    return Starlette(
+        routes=routes(deps),
+        middleware=[Middleware(SecurityHeaders, secure=deps.config.secure), Middleware(AccessLog)],
+        exception_handlers={HTTPException: _refused, Exception: _broken},
+        lifespan=lifespan,
+    )
+
+
+async def build(settings: Settings) -> Deps:
+    """Everything the settings name. Nothing is reached yet: each part may be away while the process starts."""
+    database = Database(
+        settings.database_url, pool_size=settings.database_pool_size, application="mailroom-api"
+    )
+    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, lazy=True)
+    endpoint = settings.s3_endpoint or AWS.format(region=settings.s3_region)
+    public = settings.s3_public_endpoint or endpoint
+    store = BlobStore(
+        endpoint,
+        settings.s3_bucket,
+        settings.s3_access_key,
+        settings.s3_secret_key.get_secret_value(),
+        settings.s3_region,
+        public if public != endpoint else None,
+    )
+    session_secret = settings.session_secret.get_secret_value().encode()
+    parts = urlsplit(public)
+    config = ApiConfig(
+        public_url=settings.public_url,
+        session_secret=session_secret,
+        s3_origin=f"{parts.scheme}://{parts.netloc}",
+        temporal_ui_url=settings.temporal_ui_url,
+        temporal_namespace=settings.temporal_namespace,
+        web_directory=WEB,
+    )
+    policy = EgressPolicy(allow=tuple(ipaddress.ip_network(n) for n in settings.egress_allow))
+    tls = tls_context()
+
+    async def dial(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await connect(host, port, policy, purpose=Purpose.WEB, seconds=5.0, tls=tls)
+
+    metrics = Metrics()
+    tokens = PictureTokens(session_secret)
+    return Deps(
+        config=config,
+        database=database,
+        blobs=Bucket(store),
+        gateway=TemporalGateway(client),
+        sealer=Sealer(settings.key_ring),
+        passwords=Passwords(),
+        streams=EventStreams(database, settings.database_url, metrics),
+        frames=MailFrames(config.origin, tokens),
+        picture_tokens=tokens,
+        remote_pictures=RemotePictures(dial),
+        limits=RateLimits(),
+        metrics=metrics,
+    )
+
+
+class Bucket:
+    """The blob store as the API knows it: its errors are the API's two, and no call lasts."""
+
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
+
+    async def get(self, key: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        whole = length is None
+        return await _reached(self._store.get(key, None if whole else offset, length))
+
+    async def put(self, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
+        await _reached(self._store.put(key, data, content_type))
+
+    async def size(self, key: str) -> int | None:
+        info = await _reached(self._store.head(key))
+        return info.size if info else None
+
+    async def presign_get(
+        self, key: str, *, filename: str, content_type: str, inline: bool, seconds: int
+    ) -> str:
+        return await _reached(
+            self._store.presign_get(
+                key, filename=filename, content_type=content_type, inline=inline, seconds=seconds
+            )
+        )
+
+    async def presign_put(self, key: str, *, length: int, content_type: str, seconds: int) -> str:
+        return await _reached(
+            self._store.presign_put(key, length=length, content_type=content_type, seconds=seconds)
+        )
+
+    async def ping(self) -> None:
+        await _reached(self._store.ping())
+
+
+async def _reached(call: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(BUCKET_SECONDS):
+            return await call
+    except NoObject as error:
+        raise (BlobsAway if error.reason == "bucket_missing" else BlobMissing)(error.reason) from None
+    except ProviderError as error:
+        log.warning("the S3 store did not do its part (%s)", error.reason)
+        raise BlobsAway(error.reason) from None
+    except TimeoutError:
+        log.warning("the S3 store did not answer in time")
+        raise BlobsAway("timeout") from None
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    """What the router itself refuses."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404:
+        return not_found().response()
+    if status == 405:
+        return Problem(405, "This address does not take this method. See /v1/openapi.json.").response()
+    return Problem(status if status in (400, 413) else 400, "The request cannot be understood.").response()
+
+
+async def _broken(_request: Request, error: Exception) -> Response:
+    return problem_of(error, "the router").response()
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; open requests get twenty seconds, streams end at once and resume elsewhere."""
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    # These print payloads at DEBUG.
+    for chatty in ("sse_starlette", "botocore", "boto3", "urllib3", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+    async def run() -> None:
+        app = create_app(await build(settings))
+        config = uvicorn.Config(
+            app,
+            host=settings.api_host,
+            port=settings.api_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=True,
+            h11_max_incomplete_event_size=16 * 1024,  # integrity X-61: headers
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        await uvicorn.Server(config).serve()
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    serve(load_settings())

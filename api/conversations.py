@@ -1,0 +1,181 @@
+"""Reading and changing conversations. Sending is in `api/replies.py`."""
+
+import uuid
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api import rendering
+from api.auth import Access
+from api.endpoint import Call, Empty, Endpoint
+from api.problems import FieldError, Problem, not_found, not_valid
+from api.schemas.base import PageOf, PageQuery
+from api.schemas.conversations import (
+    ChangeConversation,
+    Conversation,
+    ConversationItem,
+    ConversationQuery,
+    Counts,
+)
+from api.schemas.messages import Message
+from store.conversation_list import ListFilter, count_conversations, list_conversations
+from store.conversations import (
+    NoSuchPerson,
+    StaleVersion,
+    change_conversation,
+    get_conversation,
+    mark_read,
+    people_of,
+    sending_address,
+    suggestions_of,
+)
+from store.messages_view import list_messages
+from store.outbound import default_recipients
+from store.visibility import Viewer
+
+
+async def list_all(call: Call[ConversationQuery, None]) -> PageOf[ConversationItem]:
+    who, query = call.who, call.query
+    if query.search.strip():
+        call.deps.limits.search(who.caller)
+    assigned: uuid.UUID | str | None = query.assigned_to
+    if assigned == "me":
+        if who.user_id is None:
+            raise not_valid(FieldError("assigned_to", "`me` is a person; a key gives an id"))
+        assigned = who.user_id
+    elif assigned not in (None, "none"):
+        assigned = uuid.UUID(str(assigned))
+    wanted = ListFilter(
+        status=query.status,
+        category=query.category,
+        channel=query.channel,
+        inbox=query.inbox,
+        assigned_to=assigned,
+        tag=query.tag,
+        unread=query.unread,
+        search=query.search,
+        oldest_first=query.sort == "oldest",
+    )
+    async with call.deps.database.unit_of_work(who.tenant_id) as connection:
+        page = await list_conversations(connection, who.viewer, wanted, after=query.after, limit=query.limit)
+    return PageOf[ConversationItem](
+        items=[rendering.conversation_item(r) for r in page.items], next=page.next
+    )
+
+
+async def counts(call: Call[Empty, None]) -> Counts:
+    who = call.who
+    async with call.deps.database.unit_of_work(who.tenant_id) as connection:
+        found = await count_conversations(connection, who.viewer)
+    return Counts.model_validate(found, from_attributes=True)
+
+
+async def read_one(call: Call[Empty, None]) -> Conversation:
+    async with call.deps.database.unit_of_work(call.who.tenant_id) as connection:
+        return await whole(connection, call.who.viewer, call.id("conversation_id"))
+
+
+async def read_messages(call: Call[PageQuery, None]) -> PageOf[Message]:
+    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
+    async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+        if await get_conversation(connection, viewer, conversation_id) is None:
+            raise not_found()
+        page = await list_messages(
+            connection, viewer, conversation_id, after=call.query.after, limit=call.query.limit
+        )
+    now = call.now()
+    return PageOf[Message](items=[rendering.message(r, now) for r in page.items], next=page.next)
+
+
+async def change(call: Call[Empty, ChangeConversation]) -> Conversation:
+    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
+    changes = {n: getattr(call.body, n) for n in call.body.model_fields_set - {"version"}}
+    try:
+        async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+            known = await change_conversation(
+                connection, viewer, conversation_id, changes, version=call.body.version
+            )
+            if not known:
+                raise not_found()
+            return await whole(connection, viewer, conversation_id)
+    except StaleVersion as stale:
+        raise Problem(
+            409,
+            "Somebody changed this conversation since you looked. Load it again, then change it.",
+            name="stale-view",
+            extra={"current_version": stale.current},
+        ) from None
+    except NoSuchPerson:
+        raise not_valid(FieldError("assigned_to", "is nobody of this team")) from None
+
+
+async def read_all(call: Call[Empty, None]) -> Conversation:
+    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
+    async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+        if not await mark_read(connection, viewer, conversation_id):
+            raise not_found()
+        return await whole(connection, viewer, conversation_id)
+
+
+async def whole(connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID) -> Conversation:
+    """One conversation with everything around it, or 404."""
+    row = await get_conversation(connection, viewer, conversation_id)
+    if row is None:
+        raise not_found()
+    return rendering.conversation(
+        row,
+        await people_of(connection, viewer, conversation_id),
+        await suggestions_of(connection, viewer, conversation_id),
+        await default_recipients(connection, tenant_id=viewer.tenant_id, conversation_id=conversation_id),
+        await sending_address(connection, viewer.tenant_id, row.inbox_id),
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/v1/conversations",
+        list_all,
+        Access.VIEWER,
+        "A page of conversations",
+        response=PageOf[ConversationItem],
+        query=ConversationQuery,
+    ),
+    Endpoint(
+        "GET", "/v1/conversations/counts", counts, Access.VIEWER, "How much waits where", response=Counts
+    ),
+    Endpoint(
+        "GET",
+        "/v1/conversations/{conversation_id}",
+        read_one,
+        Access.VIEWER,
+        "One conversation",
+        response=Conversation,
+    ),
+    Endpoint(
+        "PATCH",
+        "/v1/conversations/{conversation_id}",
+        change,
+        Access.AGENT,
+        "Change a conversation",
+        response=Conversation,
+        body=ChangeConversation,
+        conflicts=("stale-view",),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/conversations/{conversation_id}/read",
+        read_all,
+        Access.AGENT,
+        "Mark all messages read",
+        response=Conversation,
+    ),
+    Endpoint(
+        "GET",
+        "/v1/conversations/{conversation_id}/messages",
+        read_messages,
+        Access.VIEWER,
+        "Its messages, oldest first",
+        response=PageOf[Message],
+        query=PageQuery,
+    ),
+)

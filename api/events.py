@@ -1,0 +1,177 @@
+"""`GET /v1/events/stream`: what a client may see of the event log, as server-sent events that can be resumed.
+
+First `ready` with the cursor, or what was missed since the client's own cursor; then everything as it happens. `reset`
+says that a hole is possible and the client loads again.
+"""
+
+import asyncio
+import json
+import logging
+import uuid
+from collections.abc import AsyncIterator
+
+from sqlalchemy.exc import SQLAlchemyError
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from api.auth import Access, Principal, find_principal
+from api.endpoint import Call, Endpoint
+from api.problems import FieldError, away, not_valid
+from api.schemas.service import StreamQuery
+from api.stream import Subscription, TooFarBehind
+from store.event_log import Cursor, LoggedEvent
+from store.visibility import visible_inboxes
+
+log = logging.getLogger("mailroom.api.stream")
+PING_SECONDS = 15
+SEND_SECONDS = 15.0  # a client that takes nothing for so long is frozen; it comes back and resumes
+
+
+async def stream(call: Call[StreamQuery, None]) -> EventSourceResponse:
+    who = call.who
+    given = call.request.headers.get("last-event-id") or call.query.after
+    since: Cursor | None = None
+    if given:
+        try:
+            since = Cursor.parse(given)
+        except ValueError:
+            raise not_valid(FieldError("after", "is not a cursor that this stream gave")) from None
+    caller = str(who.user_id or who.caller)
+    try:
+        await call.deps.streams.check_room(who.tenant_id, caller)
+    except TimeoutError:
+        raise away(
+            "PostgreSQL", "The event log cannot be read just now; the browser tries again by itself."
+        ) from None
+
+    async def body() -> AsyncIterator[ServerSentEvent]:
+        try:
+            async with call.deps.streams.subscribe(who.tenant_id, caller) as subscription:
+                async for event in _Client(call, subscription, since).events():
+                    yield event
+        except (SQLAlchemyError, OSError) as error:
+            # Who may see what cannot be checked now: end, and let the client come back.
+            log.warning("an event stream ends because PostgreSQL does not answer (%s)", type(error).__name__)
+
+    return EventSourceResponse(
+        body(),
+        ping=PING_SECONDS,
+        send_timeout=SEND_SECONDS,
+        headers={"Cache-Control": "private, no-store"},
+    )
+
+
+class _Client:
+    """One open stream."""
+
+    def __init__(
+        self, call: Call[StreamQuery, None], subscription: Subscription, since: Cursor | None
+    ) -> None:
+        self._call = call
+        self._deps = call.deps
+        self._who = call.who
+        self._subscription = subscription
+        self._since = since
+        self._visible: frozenset[uuid.UUID] = frozenset()
+        self._hidden: set[uuid.UUID] = set()
+
+    async def events(self) -> AsyncIterator[ServerSentEvent]:
+        joined = self._subscription.joined_at
+        last = self._since or joined
+        await self._look_again()
+        yield _control("ready", max(last, joined) if self._since is None else last)
+        if self._since is not None:
+            try:
+                async for event in self._deps.streams.missed(self._subscription, self._since):
+                    last = event.cursor
+                    if await self._may_see(event):
+                        yield _rendered(event)
+            except TooFarBehind:
+                yield _control("reset", joined)
+                last = joined
+        checked = _now()
+        while not self._deps.streams.closing.is_set():
+            if self._subscription.overflowed:
+                yield _control("reset", last)
+                return
+            left = self._deps.config.recheck_seconds - (_now() - checked)
+            if left <= 0:
+                if not await self._still_welcome():
+                    return
+                checked = _now()
+                continue
+            try:
+                event = await asyncio.wait_for(self._subscription.queue.get(), min(left, 5.0))
+            except TimeoutError:
+                continue
+            # A cursor of another process may lie ahead of where this one joined: nothing comes twice.
+            if event.cursor > last:
+                last = event.cursor
+                if await self._may_see(event):
+                    yield _rendered(event)
+
+    async def _may_see(self, event: LoggedEvent) -> bool:
+        inbox = event.inbox_id
+        if inbox is None or self._who.viewer.sees_all or inbox in self._visible:
+            return True
+        if inbox not in self._hidden:
+            await self._look_again()  # an inbox that was made since
+            if inbox not in self._visible:
+                self._hidden.add(inbox)
+        return inbox in self._visible
+
+    async def _look_again(self) -> None:
+        if self._who.viewer.sees_all:
+            return
+        async with self._deps.database.unit_of_work(self._who.tenant_id) as connection:
+            self._visible = await visible_inboxes(connection, self._who.viewer)
+        self._hidden.clear()
+
+    async def _still_welcome(self) -> bool:
+        """Signed in as before? A revoked session or key ends its stream within this check's interval."""
+        found: Principal | None = await find_principal(
+            self._call.request, self._deps.config, self._deps.database
+        )
+        if found is None or found.caller != self._who.caller or found.access < Access.VIEWER:
+            return False
+        self._who = found
+        await self._look_again()
+        return True
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _control(kind: str, cursor: Cursor) -> ServerSentEvent:
+    return ServerSentEvent(event=kind, id=str(cursor), data=json.dumps({"type": kind, "cursor": str(cursor)}))
+
+
+def _rendered(event: LoggedEvent) -> ServerSentEvent:
+    def text(value: uuid.UUID | None) -> str | None:
+        return str(value) if value is not None else None
+
+    data = {
+        "type": event.type,
+        "at": event.at.isoformat().replace("+00:00", "Z"),
+        "conversation_id": text(event.conversation_id),
+        "message_id": text(event.message_id),
+        "inbox_id": text(event.inbox_id),
+        "actor": event.actor,
+        "payload": event.payload,
+    }
+    return ServerSentEvent(event=event.type, id=str(event.cursor), data=json.dumps(data))
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/v1/events/stream",
+        stream,
+        Access.VIEWER,
+        "What happens, as it happens",
+        query=StreamQuery,
+        endless=True,
+        media_type="text/event-stream",
+        headers={"Last-Event-ID": "Resume behind this event."},
+    ),
+)

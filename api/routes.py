@@ -1,0 +1,83 @@
+"""The one table of routes: everything the API answers, in the order in which paths are matched."""
+
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from api import (
+    api_keys,
+    attachments,
+    conversations,
+    events,
+    health,
+    inbox_status,
+    inboxes,
+    ledger,
+    messages,
+    quarantine,
+    replies,
+    session,
+    uploads,
+    users,
+)
+from api.auth import Access
+from api.deps import Deps
+from api.dispatch import Dispatcher
+from api.endpoint import Call, Empty, Endpoint
+from api.openapi import openapi_document
+from api.schemas.service import OpenApiDocument
+from api.static import WebClient
+
+VERSION = "0.1.0"
+
+
+async def openapi(_call: Call[Empty, None]) -> Response:
+    return JSONResponse(document(), headers={"Cache-Control": "no-cache"})
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *session.ENDPOINTS,
+    *users.ENDPOINTS,
+    *api_keys.ENDPOINTS,
+    *conversations.ENDPOINTS,
+    *replies.ENDPOINTS,
+    *messages.ENDPOINTS,
+    *attachments.ENDPOINTS,
+    *uploads.ENDPOINTS,
+    *inboxes.ENDPOINTS,
+    *inbox_status.ENDPOINTS,
+    *ledger.ENDPOINTS,
+    *quarantine.ENDPOINTS,
+    *events.ENDPOINTS,
+    *health.ENDPOINTS,
+    Endpoint("GET", "/v1/openapi.json", openapi, Access.PUBLIC, "This document", response=OpenApiDocument),
+)
+
+
+@functools.cache
+def document() -> dict[str, Any]:
+    """The OpenAPI document of everything above."""
+    return openapi_document(ENDPOINTS, version=VERSION)
+
+
+def routes(deps: Deps, endpoints: Sequence[Endpoint] = ENDPOINTS) -> list[BaseRoute]:
+    """Starlette's routes for the endpoints, then the web client."""
+    web = WebClient(deps.config.web_directory, deps.config.s3_origin)
+    made: list[BaseRoute] = [
+        Route(e.path, _asgi(Dispatcher(e, deps)), methods=[e.method], name=f"{e.method} {e.path}")
+        for e in endpoints
+    ]
+    made.append(Route("/web/{path:path}", web.file, methods=["GET"]))
+    made.append(Route("/{path:path}", web.page, methods=["GET"]))
+    return made
+
+
+def _asgi(dispatcher: Dispatcher) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return await dispatcher(request)
+
+    return endpoint

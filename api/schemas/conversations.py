@@ -1,0 +1,123 @@
+"""Conversations and the list that shows them."""
+
+import uuid
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from api.schemas.base import (
+    Addr,
+    Answer,
+    Asked,
+    Channel,
+    ConversationStatus,
+    Direction,
+    HeaderLine,
+    Instant,
+    Named,
+    PageQuery,
+    Priority,
+)
+
+
+class Tag(Answer):
+    name: str
+    color: str
+
+
+class ConversationItem(Answer):
+    id: str
+    number: int
+    subject: str
+    snippet: str
+    status: ConversationStatus
+    priority: Priority
+    category: str | None
+    channel: Channel
+    inbox: Named
+    customer: Addr
+    assigned_to: Named | None
+    tags: list[Tag]
+    unread_count: int
+    message_count: int
+    last_message_at: Instant
+    last_message_direction: Direction | None
+    has_failed_send: bool
+    has_unknown_send: bool
+    version: int
+    created_at: Instant
+    updated_at: Instant
+
+
+class Suggestion(Answer):
+    """A conversation that this one may belong to."""
+
+    conversation_id: str
+    number: int
+    subject: str
+    why: str
+
+
+class Reply(Answer):
+    """Whom a reply goes to unless the agent says otherwise."""
+
+    to: list[Addr]
+    cc: list[Addr]
+    from_: Annotated[Addr, Field(alias="from")]
+    subject: str
+
+
+class Conversation(ConversationItem):
+    participants: list[Addr]
+    suggestions: list[Suggestion]
+    reply: Reply
+    merged_into: str | None
+
+
+class Counts(Answer):
+    """Each at most 10,000."""
+
+    open: int
+    pending: int
+    closed: int
+    unread: int
+    mine: int
+    unassigned: int
+    spam: int
+    quarantined: int
+
+
+Words = Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=50)]
+
+
+class ConversationQuery(PageQuery):
+    status: Annotated[tuple[ConversationStatus, ...], Field(max_length=10)] = ()
+    category: Words = ()
+    channel: Annotated[tuple[Channel, ...], Field(max_length=10)] = ()
+    inbox: Annotated[tuple[uuid.UUID, ...], Field(max_length=100)] = ()
+    assigned_to: Annotated[str | None, Field(description="`me`, `none` or a person's id")] = None
+    tag: Words = ()
+    unread: bool | None = None
+    search: Annotated[str, Field(max_length=300)] = ""
+    sort: Annotated[str, Field(pattern="^(newest|oldest)$")] = "newest"
+
+    @field_validator("assigned_to")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value in (None, "me", "none"):
+            return value
+        try:
+            return str(uuid.UUID(value))
+        except ValueError:
+            raise ValueError("is `me`, `none` or a person's id") from None
+
+
+class ChangeConversation(Asked):
+    """What to change; what is left out stays. `version` refuses the change when the conversation has moved on."""
+
+    status: ConversationStatus = "open"
+    assigned_to: uuid.UUID | None = None
+    category: Annotated[str, Field(max_length=100)] | None = None
+    priority: Priority = "normal"
+    subject: HeaderLine = ""
+    version: Annotated[int, Field(ge=0, le=2**62)] | None = None

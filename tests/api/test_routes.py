@@ -1,0 +1,212 @@
+"""Every route of the table: who may call it, that a stranger finds nothing there, that unknown fields are refused.
+
+A new route without a row in `CASES` fails; so does a row whose route is gone.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from api.auth import Access
+from api.endpoint import Endpoint
+from api.routes import ENDPOINTS
+from api.schemas.base import Classification, ConversationStatus, LedgerState
+from models import enums
+from tests.api.world import PASSWORD, World, new_inbox
+
+
+@dataclass(frozen=True)
+class Case:
+    """How to call a route well. `ids` fills the path from the world; `status` is the good answer."""
+
+    ids: tuple[tuple[str, str], ...] = ()
+    body: Callable[[World], dict[str, Any]] | None = None
+    status: int = 200
+    content: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    skip_call: bool = False  # endless: called in test_stream.py
+
+
+def at(name: str, row: str) -> tuple[tuple[str, str], ...]:
+    return ((name, row),)
+
+
+CONVERSATION, INBOX = at("conversation_id", "conversation"), at("inbox_id", "inbox")
+MESSAGE, QUARANTINE = at("message_id", "message"), at("quarantine_id", "quarantine")
+CASES: dict[tuple[str, str], Case] = {
+    ("POST", "/v1/session"): Case(body=lambda w: {"email": w.emails["agent"], "password": PASSWORD}),
+    ("GET", "/v1/session"): Case(),
+    ("DELETE", "/v1/session"): Case(status=204),
+    ("GET", "/v1/users"): Case(),
+    ("POST", "/v1/users"): Case(
+        body=lambda w: {"email": f"new-{uuid.uuid4().hex}@example.org", "name": "New", "role": "agent", "password": PASSWORD}, status=201
+    ),
+    ("GET", "/v1/api-keys"): Case(),
+    ("POST", "/v1/api-keys"): Case(body=lambda w: {"name": "Reports", "scopes": ["read"]}, status=201),
+    ("DELETE", "/v1/api-keys/{key_id}"): Case(at("key_id", "key"), status=204),
+    ("GET", "/v1/conversations"): Case(),
+    ("GET", "/v1/conversations/counts"): Case(),
+    ("GET", "/v1/conversations/{conversation_id}"): Case(CONVERSATION),
+    ("PATCH", "/v1/conversations/{conversation_id}"): Case(CONVERSATION, lambda w: {"priority": "high"}),
+    ("POST", "/v1/conversations/{conversation_id}/read"): Case(CONVERSATION),
+    ("GET", "/v1/conversations/{conversation_id}/messages"): Case(CONVERSATION),
+    ("POST", "/v1/conversations/{conversation_id}/messages"): Case(
+        CONVERSATION, lambda w: {"text": "We come at once.", "seen_version": 99}, 201
+    ),
+    ("GET", "/v1/messages/{message_id}"): Case(MESSAGE),
+    ("GET", "/v1/messages/{message_id}/html"): Case(MESSAGE),
+    ("GET", "/v1/messages/{message_id}/frame"): Case(MESSAGE),
+    ("GET", "/v1/messages/{message_id}/raw"): Case(MESSAGE),
+    ("POST", "/v1/messages/{message_id}/cancel"): Case(at("message_id", "queued")),
+    ("POST", "/v1/messages/{message_id}/retry"): Case(at("message_id", "failed")),
+    ("POST", "/v1/messages/{message_id}/resolve"): Case(at("message_id", "unknown"), lambda w: {"outcome": "sent"}),
+    ("POST", "/v1/messages/{message_id}/not-spam"): Case(at("message_id", "spam")),
+    ("GET", "/v1/messages/{message_id}/timeline"): Case(MESSAGE),
+    ("GET", "/v1/attachments/{attachment_id}/download"): Case(at("attachment_id", "attachment"), status=302),
+    ("GET", "/v1/inline/{token}"): Case(at("token", "token")),
+    ("POST", "/v1/uploads"): Case(body=lambda w: {"filename": "a.txt", "content_type": "text/plain", "size_bytes": 3}, status=201),
+    ("PUT", "/v1/uploads/{upload_id}/content"): Case(at("upload_id", "upload"), content=b"abc", status=204),
+    ("POST", "/v1/uploads/{upload_id}/complete"): Case(at("upload_id", "upload")),
+    ("GET", "/v1/inboxes"): Case(),
+    ("POST", "/v1/inboxes"): Case(body=lambda w: dict(new_inbox()), status=201),
+    ("GET", "/v1/inboxes/{inbox_id}"): Case(INBOX),
+    ("PATCH", "/v1/inboxes/{inbox_id}"): Case(INBOX, lambda w: {"name": "Renamed"}),
+    ("POST", "/v1/inboxes/{inbox_id}/test"): Case(INBOX),
+    ("POST", "/v1/inboxes/{inbox_id}/pause"): Case(INBOX),
+    ("POST", "/v1/inboxes/{inbox_id}/resume"): Case(INBOX),
+    ("GET", "/v1/inboxes/{inbox_id}/status"): Case(INBOX),
+    ("POST", "/v1/inboxes/{inbox_id}/resync"): Case(INBOX, lambda w: {"scope": "new"}, 202),
+    ("POST", "/v1/inboxes/{inbox_id}/backfill"): Case(INBOX, lambda w: {"action": "start"}, 202),
+    ("GET", "/v1/inboxes/{inbox_id}/ledger"): Case(INBOX),
+    ("GET", "/v1/quarantine"): Case(),
+    ("GET", "/v1/quarantine/{quarantine_id}/raw"): Case(QUARANTINE),
+    ("GET", "/v1/quarantine/{quarantine_id}/text"): Case(QUARANTINE),
+    ("POST", "/v1/quarantine/{quarantine_id}/retry"): Case(QUARANTINE, status=202),
+    ("POST", "/v1/quarantine/{quarantine_id}/dismiss"): Case(QUARANTINE),
+    ("GET", "/v1/events/stream"): Case(skip_call=True),
+    ("GET", "/healthz"): Case(),
+    ("GET", "/readyz"): Case(),
+    ("GET", "/metrics"): Case(),
+    ("GET", "/v1/openapi.json"): Case(),
+}
+LEAST = {Access.VIEWER: ("viewer", "key:read"), Access.AGENT: ("agent", "key:write"), Access.ADMIN: ("admin", "key:admin")}
+BELOW = {
+    Access.VIEWER: (),
+    Access.AGENT: ("viewer", "key:read"),
+    Access.ADMIN: ("viewer", "agent", "key:read", "key:write"),
+}
+
+
+def case_of(endpoint: Endpoint) -> Case:
+    return CASES[endpoint.method, endpoint.path]
+
+
+def named(endpoint: Endpoint) -> str:
+    return f"{endpoint.method} {endpoint.path}"
+
+
+CLOSED = [pytest.param(e, id=named(e)) for e in ENDPOINTS if e.access is not Access.PUBLIC]
+
+
+async def fill(world: World) -> None:
+    """Ids that only some routes need."""
+    world.ids["key"] = (await world.rows("select id from api_keys where scopes = '{read}'"))[0]["id"]
+    async with world.client("agent") as agent:
+        slot = (await agent.post("/v1/uploads", json={"filename": "a.txt", "size_bytes": 3})).json()
+        world.ids["upload"] = uuid.UUID(slot["id"])
+        await agent.put(slot["put_url"], content=b"abc", headers=slot["headers"])
+    token = world.deps.picture_tokens.of_attachment(world.tenant_id, world.ids["picture"])
+    world.ids["token"] = token  # type: ignore[assignment]
+
+
+async def call(world: World, endpoint: Endpoint, who: str | None, *, owner: World | None = None, **extra: Any) -> Any:
+    """Call it as `who` of `world`, on the rows of `owner`."""
+    case, rows = case_of(endpoint), owner or world
+    path = endpoint.path
+    for name, row in case.ids:
+        path = path.replace("{" + name + "}", str(rows.ids[row]))
+    async with world.client(who, **case.headers) as client:
+        body = {**(case.body(rows) if case.body else {}), **extra.get("body", {})} or None
+        return await client.request(
+            endpoint.method, path, json=body if case.content is None else None, content=case.content, params=extra.get("query")
+        )
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    assert set(CASES) == {(e.method, e.path) for e in ENDPOINTS}
+    assert len({named(e) for e in ENDPOINTS}) == len(ENDPOINTS)
+
+
+@pytest.mark.parametrize("endpoint", CLOSED)
+async def test_nobody_gets_in(world, endpoint) -> None:
+    await fill(world)
+    assert (await call(world, endpoint, None)).status_code == 401
+
+
+@pytest.mark.parametrize("endpoint", CLOSED)
+async def test_each_role_may_what_it_may_and_no_more(world, endpoint) -> None:
+    await fill(world)
+    for who in BELOW[endpoint.access]:
+        assert (await call(world, endpoint, who)).status_code == 403, who
+    if case_of(endpoint).skip_call:
+        return
+    who, key = LEAST[endpoint.access]
+    if case_of(endpoint).ids == at("upload_id", "upload"):
+        who, key = "agent", "agent"  # an upload belongs to whoever announced it
+    answer = await call(world, endpoint, who)
+    assert answer.status_code == case_of(endpoint).status, answer.text
+    assert (await call(world, endpoint, key)).status_code not in (401, 403)
+
+
+@pytest.mark.parametrize("endpoint", [p for p in CLOSED if "{" in p.id])
+async def test_rows_of_others_are_as_unknown_as_no_rows(world, other, endpoint) -> None:
+    await fill(world)
+    await fill(other)
+    who = "admin" if endpoint.access is Access.ADMIN else "agent"
+    foreign = await call(other, endpoint, who, owner=world)
+    assert foreign.status_code == 404, foreign.text
+    for name, _ in case_of(endpoint).ids:
+        world.ids[dict(case_of(endpoint).ids)[name]] = uuid.uuid4()
+    unknown = await call(other, endpoint, who, owner=world)
+    assert (unknown.status_code, unknown.json()) == (404, foreign.json())
+    assert await world.rows("select 1 from conversations where status <> 'open' or priority <> 'normal'") == []
+
+
+@pytest.mark.parametrize("endpoint", [pytest.param(e, id=named(e)) for e in ENDPOINTS if e.body is not None])
+async def test_unknown_fields_are_refused(world, endpoint) -> None:
+    await fill(world)
+    who = {Access.PUBLIC: None, Access.VIEWER: "viewer", Access.AGENT: "agent", Access.ADMIN: "owner"}[endpoint.access]
+    answer = await call(world, endpoint, who, body={"tenant_id": "x"})
+    assert answer.status_code == 422
+    assert [e["field"] for e in answer.json()["errors"]] == ["tenant_id"]
+
+
+@pytest.mark.parametrize("endpoint", [pytest.param(e, id=named(e)) for e in ENDPOINTS])
+async def test_unknown_parameters_are_refused(world, endpoint) -> None:
+    await fill(world)
+    answer = await call(world, endpoint, "owner", query={"nonsense": "1"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "nonsense", "message": "is not a field of this call; remove it"}]
+
+
+@pytest.mark.parametrize("path", ["/v1/conversations/not-a-uuid", "/v1/nothing", "/v1/messages/1/frame", "/web/..%2fsettings.py", "/web/js/../../settings.py%00", "/web/.gitignore"])
+async def test_addresses_that_lead_nowhere(world, path) -> None:
+    async with world.client("agent") as client:
+        answer = await client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_method_that_is_not_taken(world) -> None:
+    async with world.client("agent") as client:
+        answer = await client.put("/v1/conversations", json={})
+    assert (answer.status_code, answer.json()["type"]) == (405, "/problems/method-not-allowed")
+
+
+def test_words_of_the_schemas_are_those_of_the_tables() -> None:
+    pairs = ((ConversationStatus, enums.ConversationStatus), (Classification, enums.Classification), (LedgerState, enums.LedgerState))
+    for literal, enum in pairs:
+        assert set(literal.__args__) == {e.value for e in enum}
