@@ -137,13 +137,19 @@ def _mail(facts: ConversationFacts) -> tuple[AutomaticMail | None, str]:
         return None, ""
     subject = fill_line(facts.template_subject, values)
     text = fill(facts.template_text, values)
-    html = fill_html(facts.template_html, values) if facts.template_html and facts.template_html.strip() else None
+    html = (
+        fill_html(facts.template_html, values)
+        if facts.template_html and facts.template_html.strip()
+        else None
+    )
     missing = dict.fromkeys([*subject.missing, *text.missing, *(html.missing if html else ())])
     chosen = subject.text[:LONGEST_SUBJECT]
     mail = AutomaticMail(
         to_address=address,
         to_name=to.name,
-        subject=with_ticket_number(chosen, facts.number) if chosen else reply_subject(facts.subject, facts.number),
+        subject=with_ticket_number(chosen, facts.number)
+        if chosen
+        else reply_subject(facts.subject, facts.number),
         text=text.text,
         html=html.text if html is not None else None,
     )

@@ -61,7 +61,9 @@ class OutboundCompose(OutboundSteps):
         if source.frozen_bytes is not None:
             return ComposeReport(SendState.DUE, source.frozen_bytes)
         if source.inbox_deleted:
-            return await self._refuse(tenant_id, message_id, "The inbox was deleted; answer from another one.")
+            return await self._refuse(
+                tenant_id, message_id, "The inbox was deleted; answer from another one."
+            )
         try:
             request = await self._request(source, tenant_id)
             mail = compose(request)
@@ -109,7 +111,11 @@ class OutboundCompose(OutboundSteps):
         return ComposeRequest(
             send_id=str(source.id),
             message_id=make_message_id(
-                str(source.id), source.number or 1, str(tenant_id), from_.address.rpartition("@")[2], self._secret
+                str(source.id),
+                source.number or 1,
+                str(tenant_id),
+                from_.address.rpartition("@")[2],
+                self._secret,
             ),
             date=self._clock().replace(microsecond=0),
             from_=from_,

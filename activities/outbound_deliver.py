@@ -110,7 +110,11 @@ class OutboundDeliver(OutboundSteps):
         )
         async with self._database.unit_of_work(tenant_id) as connection:
             mine = await claim(
-                connection, tenant_id=tenant_id, message_id=message_id, now=self._clock(), workflow_run=run_id()
+                connection,
+                tenant_id=tenant_id,
+                message_id=message_id,
+                now=self._clock(),
+                workflow_run=run_id(),
             )
             # Read again under the claim: a report or an earlier attempt may have served some meanwhile.
             envelope = await read_envelope(connection, tenant_id=tenant_id, message_id=message_id)
@@ -134,7 +138,11 @@ class OutboundDeliver(OutboundSteps):
         async def on_stage(stage: Stage) -> None:
             async with self._database.unit_of_work(tenant_id) as connection:
                 await commit_stage(
-                    connection, tenant_id=tenant_id, message_id=envelope.id, attempt=attempt, stage=stage.value
+                    connection,
+                    tenant_id=tenant_id,
+                    message_id=envelope.id,
+                    attempt=attempt,
+                    stage=stage.value,
                 )
 
         recipients = [checked(Address(r.address), "to").address for r in envelope.open_recipients]

@@ -68,9 +68,7 @@ class OutboundFileCopy(OutboundSteps):
         if hashlib.sha256(raw).hexdigest() != envelope.raw_sha256:
             raise failure("BlobMissing")
         async with self._pool.lease(str(inbox.id), self._accounts.imap(inbox)) as source:
-            copy = await file_sent_copy(
-                source, folders.file_into, raw, envelope.message_id, envelope.date
-            )
+            copy = await file_sent_copy(source, folders.file_into, raw, envelope.message_id, envelope.date)
         await self._mark(tenant_id, message_id, "was there already" if copy.already else "filed")
         return CopyReport(filed=not copy.already, already=copy.already)
 

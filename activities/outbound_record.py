@@ -41,9 +41,7 @@ class OutboundRecord(OutboundSteps):
         with edges():
             tenant_id, message_id = uuid.UUID(ref.tenant_id), uuid.UUID(ref.message_id)
             async with self._database.unit_of_work(tenant_id) as connection:
-                found = await plan(
-                    connection, tenant_id=tenant_id, message_id=message_id, now=self._clock()
-                )
+                found = await plan(connection, tenant_id=tenant_id, message_id=message_id, now=self._clock())
             return SendPlan(SendState(found.state.value), found.wait_seconds, found.kind, found.copy_missing)
 
     @activity.defn(name="outbound.settle")
