@@ -6,14 +6,16 @@ Promises that no leaf disappears: what is not chosen as text or HTML comes back 
 
 import hashlib
 import html
+import re
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from mail.charsets import decode_text
 from mail.display_text import displayable, scrubbed
 from mail.filenames import safe_filename
 from mail.flowed import unflowed
 from mail.headers import decode_value, split_headers
-from mail.html_contorted import calmed
+from mail.html_contorted import MAX_NESTING, calmed
 from mail.html_scan import pictured_content_ids
 from mail.html_text import html_to_text
 from mail.invites import read_invite
@@ -26,8 +28,8 @@ from mail.values import Part
 _BODY_TYPES = {"text/plain", "text/html"}
 _CALENDAR_TYPES = {"text/calendar", "application/ics"}
 _TNEF_TYPES = {"application/ms-tnef", "application/vnd.ms-tnef"}
+_TAG_BEGINS = re.compile(r"</?[a-zA-Z]")
 _SUBJECT_BYTES = 32 * 1024
-_CALM_BELOW = 1_500  # characters: too short to nest or to carry attributes beyond the caps
 
 
 @dataclass(slots=True)
@@ -282,7 +284,7 @@ def _check_html(reading: Reading, files: list[Part], limits: Limits) -> None:
     source = reading.html or ""
     if source.lower().count("href") > limits.links:
         reading.defects.append("too_many_links")
-    elif len(source) > _CALM_BELOW and calmed(source) is None:
+    elif _nests_deeply(source) and calmed(source) is None:
         reading.defects.append("html_contorted")
     else:
         return
@@ -290,3 +292,9 @@ def _check_html(reading: Reading, files: list[Part], limits: Limits) -> None:
         reading.text, reading.text_is_from_html = html_to_text(source), True
     files.append(_part("", "text/html", source.encode(), None))
     reading.html = None
+
+
+def _nests_deeply(source: str) -> bool:
+    """A rough count, fast enough for every mail; the sanitiser looks closely and shows the text of what it finds contorted."""
+    steps = [-1 if tag[1] == "/" else 1 for tag in _TAG_BEGINS.findall(source)]
+    return len(steps) > MAX_NESTING and max(accumulate(steps)) > MAX_NESTING

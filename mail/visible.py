@@ -24,6 +24,7 @@ _DASHES = re.compile(r"^[\s>*]*[-–—_=*]{2,}[ \t]*([^-–—_=*].{0,120}?)[ \
 _RULE = re.compile(r"^\s*[_\u2500-]{20,}\s*$")
 _LABEL = re.compile(r"^[\s>]*\*{0,2}([^\s:*：][^:*：]{0,24}?)\s{0,3}(?:\*{0,2}\s{0,3}[:：]|[:：]\*{0,2})")
 _TIME_OR_YEAR = re.compile(r"\d{1,2}[:.h時时시]\d{2}|(?:19|20)\d{2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
+_DIGIT = re.compile(r"\d")
 _ADDRESS = re.compile(r"[^\s@<>\[]{1,64}@[^\s@<>]{1,250}\.[a-z]{2,24}", re.IGNORECASE)
 _SIGNATURE_WINDOW = 30
 _VERBS = (*ENDINGS, *{verb for _, verbs in ATTRIBUTIONS for verb in verbs})
@@ -198,10 +199,9 @@ def _attribution_end(lines: list[str], index: int) -> int:
 
 def _may_begin_attribution(line: str) -> bool:
     """Over several lines the first must carry the date, or the sentence above would be taken for a part of it."""
-    if _TIME_OR_YEAR.search(line) is not None:
-        return True
-    low = line.lower()
-    return any(c.isdigit() for c in line) and low.startswith(_BEGINNINGS)
+    if _DIGIT.search(line) is None:
+        return False
+    return line.lower().startswith(_BEGINNINGS) or _TIME_OR_YEAR.search(line) is not None
 
 
 def _is_attribution(joined: str) -> bool:

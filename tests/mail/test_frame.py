@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Dialog, Playwright, sync_playwright
 
 from mail.frame import FRAME_CSP, frame_document
 from tests.mail.vectors import VECTORS
@@ -115,7 +115,12 @@ def _shown(browser: Browser, listener: Listener, body: str, sandbox: str | None)
     listener.asked.clear()
     dialogs: list[str] = []
     page = browser.new_page()
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def note(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", note)
     page.goto(f"{listener.origin}/app")
     document = frame_document(body, image_origin=f"{listener.origin}/images/", remote_images=False)
     page.evaluate(
