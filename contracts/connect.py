@@ -40,6 +40,13 @@ class DiscoverReport:
     backfill: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectFailure:
+    tenant_id: str
+    inbox_id: str
+    failure: str
+
+
 class ConnectSteps:
     """Signatures of the connect activities; `activities/connect.py` overrides each."""
 
@@ -56,13 +63,6 @@ class ConnectSteps:
         raise NotImplementedError
 
     @activity.defn(name="connect.fail")
-    async def fail(self, report: "ConnectFailure") -> None:
+    async def fail(self, report: ConnectFailure) -> None:
         """Write why connecting failed to the inbox, where people see it."""
         raise NotImplementedError
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectFailure:
-    tenant_id: str
-    inbox_id: str
-    failure: str

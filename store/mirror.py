@@ -21,7 +21,8 @@ CHANGED = text(
     update ledger l set flags = cast(v.flags as text[]), updated_at = now()
     from unnest(cast(:uids as bigint[]), cast(:flags as text[])) as v(uid, flags)
     where l.tenant_id = :tenant and l.inbox_id = :inbox and l.folder_id = :folder and l.uidvalidity = :uidvalidity
-      and l.uid = v.uid and not (l.flags @> cast(v.flags as text[]) and cast(v.flags as text[]) @> l.flags)
+      and l.uid = v.uid and not (cast(l.flags as text[]) @> cast(v.flags as text[])
+                               and cast(v.flags as text[]) @> cast(l.flags as text[]))
     returning l.message_id, l.flags
     """
 )
