@@ -41,6 +41,7 @@ from activities.inbound_ingest import InboundIngest
 from activities.inbound_open import InboundOpen
 from activities.inbound_react import InboundReact
 from activities.inbound_watch import InboundWatch
+from activities.ingestion import Ingestion
 from activities.outbound_compose import OutboundCompose
 from activities.outbound_deliver import OutboundDeliver
 from activities.outbound_file_copy import OutboundFileCopy
@@ -111,7 +112,9 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
     """Providers, store and activities from settings; everything is closed at the end."""
     secret = settings.token_secret.get_secret_value().encode()
     policy = EgressPolicy(allow=tuple(ipaddress.ip_network(n) for n in settings.egress_allow))
-    database = Database(settings.database_url, pool_size=settings.database_pool_size, application="mailroom-worker")
+    database = Database(
+        settings.database_url, pool_size=settings.database_pool_size, application="mailroom-worker"
+    )
     blobs = BlobStore(
         endpoint=settings.s3_address,
         bucket=settings.s3_bucket,
@@ -119,20 +122,22 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
         secret_key=settings.s3_secret_key.get_secret_value(),
         region=settings.s3_region,
     )
-    pool = ImapPool(policy, total=settings.worker_watches + 64)
+    pool = ImapPool(policy)
+    watching = ImapPool(policy, per_account=1, total=settings.worker_watches)
     accounts = Accounts(database, Sealer(settings.key_ring))
     parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
+    ingestion = Ingestion(database, blobs, parsers)
     try:
         yield Steps(
             (
                 AutoResponseClaiming(database),
-                Backfilling(),
-                Connecting(),
-                InboundFetch(),
-                InboundIngest(),
-                InboundOpen(),
-                InboundReact(),
-                InboundWatch(),
+                Backfilling(database, blobs, pool, accounts, ingestion),
+                Connecting(database, pool, accounts, policy),
+                InboundFetch(database, blobs, pool, accounts),
+                InboundIngest(database, ingestion),
+                InboundOpen(accounts, poll_seconds=settings.poll_seconds),
+                InboundReact(database),
+                InboundWatch(database, watching, accounts, poll_seconds=settings.poll_seconds),
                 OutboundCompose(database, blobs, secret),
                 OutboundDeliver(database, accounts, blobs, lambda account: SmtpSender(account, policy)),
                 OutboundFileCopy(database, accounts, pool, blobs),
@@ -143,14 +148,17 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
         )
     finally:
         parsers.close()
+        await watching.close()
         await pool.close()
+        blobs.close()
         await database.close()
 
 
 def workers(client: Client, steps: Steps, chosen: Sequence[str], settings: Settings) -> list[Worker]:
     """One Temporal worker for each queue, each with its own number of slots: the queue's resource decides it.
 
-    Every queue knows every activity; which one runs where is the workflows' choice (`task_queue=`)."""
+    Every queue knows every activity; which one runs where is the workflows' choice (`task_queue=`).
+    """
     slots = {
         queues.FLOW: 50,
         queues.IMAP: 32,
@@ -178,7 +186,10 @@ def workers(client: Client, steps: Steps, chosen: Sequence[str], settings: Setti
 async def ensure_sweep(client: Client) -> None:
     """Make the sweep's schedule where it is missing: at the first start, and after Temporal's database was lost."""
     action = ScheduleActionStartWorkflow(
-        Sweep.run, id=ids.SWEEP, task_queue=queues.FLOW, static_summary="start what a crash left, tidy what expired"
+        Sweep.run,
+        id=ids.SWEEP,
+        task_queue=queues.FLOW,
+        static_summary="start what a crash left, tidy what expired",
     )
     with contextlib.suppress(ScheduleAlreadyRunningError):
         await client.create_schedule(
@@ -214,7 +225,9 @@ async def connect(settings: Settings, runtime: Runtime) -> Client:
             if pause is None:
                 break
             await asyncio.sleep(pause)
-    raise SystemExit(f"Temporal does not answer at {settings.temporal_address}; check MAILROOM_TEMPORAL_ADDRESS, try `mailroom doctor`")
+    raise SystemExit(
+        f"Temporal does not answer at {settings.temporal_address}; check MAILROOM_TEMPORAL_ADDRESS, try `mailroom doctor`"
+    )
 
 
 def free_port() -> int:
@@ -226,7 +239,9 @@ def free_port() -> int:
 async def run(settings: Settings, chosen: Sequence[str]) -> None:
     """Poll until SIGTERM or SIGINT, or until a poller dies."""
     sdk_port = free_port()
-    runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=f"127.0.0.1:{sdk_port}")))
+    runtime = Runtime(
+        telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=f"127.0.0.1:{sdk_port}"))
+    )
     client = await connect(settings, runtime)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -269,7 +284,9 @@ def main() -> None:
     chosen = tuple(q.strip() for q in named.split(",") if q.strip()) or queues.ALL
     unknown = sorted(set(chosen) - set(queues.ALL))
     if unknown:
-        raise SystemExit(f"MAILROOM_WORKER_QUEUES: {', '.join(unknown)} is not one of {', '.join(queues.ALL)}")
+        raise SystemExit(
+            f"MAILROOM_WORKER_QUEUES: {', '.join(unknown)} is not one of {', '.join(queues.ALL)}"
+        )
     asyncio.run(run(settings, chosen))
 
 

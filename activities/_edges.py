@@ -82,8 +82,10 @@ def edges() -> Iterator[None]:
 def _unknown(error: Exception) -> ApplicationError:
     """Stays retryable: a defect may be mended by the next deployment. Its text stays here, its place goes to the log."""
     kind = type(error).__name__
-    frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-8:]]
-    log.error("a step failed in an unexpected way", extra={"kind": kind, "frames": frames})
+    frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    ours = [frame for frame in frames if "site-packages" not in frame]
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    log.error("a step failed in an unexpected way", extra={"kind": kind, "sqlstate": state, "frames": ours[-8:]})
     return ApplicationError(kind, type=kind)
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -154,7 +154,7 @@ class LedgerEntry(TenantRow, Base):
     raw_offset: Mapped[int] = mapped_column(server_default="0")
     raw_length: Mapped[int] = mapped_column(server_default="0")
     internal_date: Mapped[dt.datetime | None]
-    flags: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"))
+    flags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     historical: Mapped[bool] = mapped_column(server_default=text("false"))
     state: Mapped[str] = mapped_column(server_default="seen")
     reason: Mapped[str | None]

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -110,8 +110,8 @@ class Message(TenantRow, Base):
     raw_length: Mapped[int] = mapped_column(server_default="0")
     raw_sha256: Mapped[str | None]
     parser_version: Mapped[int | None]
-    defects: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"))
-    flags: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"))
+    defects: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    flags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     duplicate_of_id: Mapped[bool] = mapped_column(server_default=text("false"))
     bounce_received_at: Mapped[dt.datetime | None]
     historical: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -51,8 +51,8 @@ class User(TenantRow, Base):
     role: Mapped[str] = mapped_column(server_default="agent")
     status: Mapped[str] = mapped_column(server_default="offline")
     capacity: Mapped[int] = mapped_column(server_default="20")
-    skills: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"))
-    languages: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"))
+    skills: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    languages: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     seniority: Mapped[int] = mapped_column(server_default="0")
     signature_html: Mapped[str | None]
     created_at: Mapped[CreatedAt]
@@ -104,7 +104,7 @@ class ApiKey(TenantRow, Base):
     name: Mapped[str]
     prefix: Mapped[str]
     key_sha256: Mapped[bytes]
-    scopes: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=text("'{}'"))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     created_by: Mapped[uuid.UUID | None]
     created_at: Mapped[CreatedAt]
     last_used_at: Mapped[dt.datetime | None]
