@@ -42,7 +42,13 @@ CASES: dict[tuple[str, str], Case] = {
     ("DELETE", "/v1/session"): Case(status=204),
     ("GET", "/v1/users"): Case(),
     ("POST", "/v1/users"): Case(
-        body=lambda w: {"email": f"new-{uuid.uuid4().hex}@example.org", "name": "New", "role": "agent", "password": PASSWORD}, status=201
+        body=lambda w: {
+            "email": f"new-{uuid.uuid4().hex}@example.org",
+            "name": "New",
+            "role": "agent",
+            "password": PASSWORD,
+        },
+        status=201,
     ),
     ("GET", "/v1/api-keys"): Case(),
     ("POST", "/v1/api-keys"): Case(body=lambda w: {"name": "Reports", "scopes": ["read"]}, status=201),
@@ -62,12 +68,16 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/v1/messages/{message_id}/raw"): Case(MESSAGE),
     ("POST", "/v1/messages/{message_id}/cancel"): Case(at("message_id", "queued")),
     ("POST", "/v1/messages/{message_id}/retry"): Case(at("message_id", "failed")),
-    ("POST", "/v1/messages/{message_id}/resolve"): Case(at("message_id", "unknown"), lambda w: {"outcome": "sent"}),
+    ("POST", "/v1/messages/{message_id}/resolve"): Case(
+        at("message_id", "unknown"), lambda w: {"outcome": "sent"}
+    ),
     ("POST", "/v1/messages/{message_id}/not-spam"): Case(at("message_id", "spam")),
     ("GET", "/v1/messages/{message_id}/timeline"): Case(MESSAGE),
     ("GET", "/v1/attachments/{attachment_id}/download"): Case(at("attachment_id", "attachment"), status=302),
     ("GET", "/v1/inline/{token}"): Case(at("token", "token")),
-    ("POST", "/v1/uploads"): Case(body=lambda w: {"filename": "a.txt", "content_type": "text/plain", "size_bytes": 3}, status=201),
+    ("POST", "/v1/uploads"): Case(
+        body=lambda w: {"filename": "a.txt", "content_type": "text/plain", "size_bytes": 3}, status=201
+    ),
     ("PUT", "/v1/uploads/{upload_id}/content"): Case(at("upload_id", "upload"), content=b"abc", status=204),
     ("POST", "/v1/uploads/{upload_id}/complete"): Case(at("upload_id", "upload")),
     ("GET", "/v1/inboxes"): Case(),
@@ -92,7 +102,11 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/metrics"): Case(),
     ("GET", "/v1/openapi.json"): Case(),
 }
-LEAST = {Access.VIEWER: ("viewer", "key:read"), Access.AGENT: ("agent", "key:write"), Access.ADMIN: ("admin", "key:admin")}
+LEAST = {
+    Access.VIEWER: ("viewer", "key:read"),
+    Access.AGENT: ("agent", "key:write"),
+    Access.ADMIN: ("admin", "key:admin"),
+}
 BELOW = {
     Access.VIEWER: (),
     Access.AGENT: ("viewer", "key:read"),
@@ -122,7 +136,9 @@ async def fill(world: World) -> None:
     world.ids["token"] = token  # type: ignore[assignment]
 
 
-async def call(world: World, endpoint: Endpoint, who: str | None, *, owner: World | None = None, **extra: Any) -> Any:
+async def call(
+    world: World, endpoint: Endpoint, who: str | None, *, owner: World | None = None, **extra: Any
+) -> Any:
     """Call it as `who` of `world`, on the rows of `owner`."""
     case, rows = case_of(endpoint), owner or world
     path = endpoint.path
@@ -131,7 +147,11 @@ async def call(world: World, endpoint: Endpoint, who: str | None, *, owner: Worl
     async with world.client(who, **case.headers) as client:
         body = {**(case.body(rows) if case.body else {}), **extra.get("body", {})} or None
         return await client.request(
-            endpoint.method, path, json=body if case.content is None else None, content=case.content, params=extra.get("query")
+            endpoint.method,
+            path,
+            json=body if case.content is None else None,
+            content=case.content,
+            params=extra.get("query"),
         )
 
 
@@ -172,13 +192,17 @@ async def test_rows_of_others_are_as_unknown_as_no_rows(world, other, endpoint) 
         world.ids[dict(case_of(endpoint).ids)[name]] = uuid.uuid4()
     unknown = await call(other, endpoint, who, owner=world)
     assert (unknown.status_code, unknown.json()) == (404, foreign.json())
-    assert await world.rows("select 1 from conversations where status <> 'open' or priority <> 'normal'") == []
+    assert (
+        await world.rows("select 1 from conversations where status <> 'open' or priority <> 'normal'") == []
+    )
 
 
 @pytest.mark.parametrize("endpoint", [pytest.param(e, id=named(e)) for e in ENDPOINTS if e.body is not None])
 async def test_unknown_fields_are_refused(world, endpoint) -> None:
     await fill(world)
-    who = {Access.PUBLIC: None, Access.VIEWER: "viewer", Access.AGENT: "agent", Access.ADMIN: "owner"}[endpoint.access]
+    who = {Access.PUBLIC: None, Access.VIEWER: "viewer", Access.AGENT: "agent", Access.ADMIN: "owner"}[
+        endpoint.access
+    ]
     answer = await call(world, endpoint, who, body={"tenant_id": "x"})
     assert answer.status_code == 422
     assert [e["field"] for e in answer.json()["errors"]] == ["tenant_id"]
@@ -189,10 +213,22 @@ async def test_unknown_parameters_are_refused(world, endpoint) -> None:
     await fill(world)
     answer = await call(world, endpoint, "owner", query={"nonsense": "1"})
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"field": "nonsense", "message": "is not a field of this call; remove it"}]
+    assert answer.json()["errors"] == [
+        {"field": "nonsense", "message": "is not a field of this call; remove it"}
+    ]
 
 
-@pytest.mark.parametrize("path", ["/v1/conversations/not-a-uuid", "/v1/nothing", "/v1/messages/1/frame", "/web/..%2fsettings.py", "/web/js/../../settings.py%00", "/web/.gitignore"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/conversations/not-a-uuid",
+        "/v1/nothing",
+        "/v1/messages/1/frame",
+        "/web/..%2fsettings.py",
+        "/web/js/../../settings.py%00",
+        "/web/.gitignore",
+    ],
+)
 async def test_addresses_that_lead_nowhere(world, path) -> None:
     async with world.client("agent") as client:
         answer = await client.get(path)
@@ -207,6 +243,10 @@ async def test_a_method_that_is_not_taken(world) -> None:
 
 
 def test_words_of_the_schemas_are_those_of_the_tables() -> None:
-    pairs = ((ConversationStatus, enums.ConversationStatus), (Classification, enums.Classification), (LedgerState, enums.LedgerState))
+    pairs = (
+        (ConversationStatus, enums.ConversationStatus),
+        (Classification, enums.Classification),
+        (LedgerState, enums.LedgerState),
+    )
     for literal, enum in pairs:
         assert set(literal.__args__) == {e.value for e in enum}

@@ -75,7 +75,9 @@ class MemoryBlobs:
         self._here()
         return len(self.objects[key]) if key in self.objects else None
 
-    async def presign_get(self, key: str, *, filename: str, content_type: str, inline: bool, seconds: int) -> str:
+    async def presign_get(
+        self, key: str, *, filename: str, content_type: str, inline: bool, seconds: int
+    ) -> str:
         self._here()
         return f"http://bucket.test/{key}?for={seconds}"
 
@@ -168,7 +170,13 @@ class Checker:
     def __init__(self) -> None:
         self._document = document()
         self._paths = [
-            (e.method, re.compile(re.sub(r"{\w+}", "[^/]+", re.escape(e.path).replace(r"\{", "{").replace(r"\}", "}"))), e.path)
+            (
+                e.method,
+                re.compile(
+                    re.sub(r"{\w+}", "[^/]+", re.escape(e.path).replace(r"\{", "{").replace(r"\}", "}"))
+                ),
+                e.path,
+            )
             for e in ENDPOINTS
         ]
 
@@ -178,7 +186,9 @@ class Checker:
         if found is None or "text/event-stream" in response.headers.get("content-type", ""):
             return
         answers = self._document["paths"][found][method.lower()]["responses"]
-        assert str(response.status_code) in answers, f"{method} {found} answered {response.status_code}, not declared"
+        assert str(response.status_code) in answers, (
+            f"{method} {found} answered {response.status_code}, not declared"
+        )
         declared = answers[str(response.status_code)].get("content", {})
         await response.aread()
         for kind, content in declared.items():
@@ -279,7 +289,9 @@ class World:
             **values,
         )
 
-    async def recipient(self, message_id: uuid.UUID, address: str, kind: str = "to", position: int = 0) -> None:
+    async def recipient(
+        self, message_id: uuid.UUID, address: str, kind: str = "to", position: int = 0
+    ) -> None:
         await self.rows(
             "insert into message_recipients (tenant_id, message_id, recipient_type, position, address, address_key, delivery_status)"
             " values (:tenant, :m, :k, :p, :a, :key, 'pending')",
@@ -296,7 +308,12 @@ class World:
         self.blobs.objects[key] = data
         given = {"filename": "flame.png", "content_type": "image/png", "disposition": "attachment"}
         return await self.insert(
-            "attachments", message_id=message_id, size_bytes=len(data), sha256=digest, storage_key=key, **(given | values)
+            "attachments",
+            message_id=message_id,
+            size_bytes=len(data),
+            sha256=digest,
+            storage_key=key,
+            **(given | values),
         )
 
 
@@ -373,16 +390,33 @@ def servers() -> dict[str, Any]:
 async def _fill(world: World) -> None:
     ids = world.ids
     ids["folder"] = await world.insert(
-        "folders", inbox_id=ids["inbox"], name="INBOX", path="INBOX", role="inbox", synced=True, uidvalidity=1, last_uid=7
+        "folders",
+        inbox_id=ids["inbox"],
+        name="INBOX",
+        path="INBOX",
+        role="inbox",
+        synced=True,
+        uidvalidity=1,
+        last_uid=7,
     )
-    ids["conversation"] = await world.conversation(42, unread_count=1, message_count=1, customer_message_count=1)
-    ids["message"] = await world.message(ids["conversation"], body_html=HTML, raw_key="raw/pack", raw_offset=4, raw_length=5)
+    ids["conversation"] = await world.conversation(
+        42, unread_count=1, message_count=1, customer_message_count=1
+    )
+    ids["message"] = await world.message(
+        ids["conversation"], body_html=HTML, raw_key="raw/pack", raw_offset=4, raw_length=5
+    )
     world.blobs.objects["raw/pack"] = b"xxxxhelloyyyy"
-    ids["picture"] = await world.attach(ids["message"], PNG, disposition="inline", content_id_header="pic@example.com")
-    ids["attachment"] = await world.attach(ids["message"], b"<svg onload=alert(1)>", filename="a.svg", content_type="image/svg+xml")
+    ids["picture"] = await world.attach(
+        ids["message"], PNG, disposition="inline", content_id_header="pic@example.com"
+    )
+    ids["attachment"] = await world.attach(
+        ids["message"], b"<svg onload=alert(1)>", filename="a.svg", content_type="image/svg+xml"
+    )
     for status in ("queued", "failed", "unknown", "sent"):
         ids[status] = await world.outgoing(status, sent_at=NOW + dt.timedelta(hours=1))
-    ids["spam"] = await world.message(None, classification="spam", spam_verdict="x-spam-flag", subject="Cheap watches")
+    ids["spam"] = await world.message(
+        None, classification="spam", spam_verdict="x-spam-flag", subject="Cheap watches"
+    )
     ids["ledger"] = await world.insert(
         "ledger",
         inbox_id=ids["inbox"],
@@ -411,11 +445,19 @@ async def _fill(world: World) -> None:
         raw_length=13,
         attempts=3,
     )
-    ids["quarantine"] = await world.insert("quarantine", ledger_id=poisoned, reason="parser_crashed", detail="It crashed.")
+    ids["quarantine"] = await world.insert(
+        "quarantine", ledger_id=poisoned, reason="parser_crashed", detail="It crashed."
+    )
 
 
 def new_inbox() -> Mapping[str, Any]:
-    server = {"port": 993, "security": "tls", "username": "u@example.org", "auth": "password", "password": "a secret"}
+    server = {
+        "port": 993,
+        "security": "tls",
+        "username": "u@example.org",
+        "auth": "password",
+        "password": "a secret",
+    }
     return {
         "name": "Second",
         "email_address": "second@example.org",
