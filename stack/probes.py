@@ -48,17 +48,20 @@ def banner_ready(host: str, port: int, greeting: bytes) -> Probe:
     return probe
 
 
-async def http_status(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> int:
+async def http_status(
+    url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> int:
     """The status code that `url` (plain http) answers. Raises OSError (TimeoutError included) when it does not."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 80
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [f"{method} {target} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in {"Host": f"{host}:{port}", **(headers or {})}.items()]
+    given = {"Host": f"{host}:{port}", **({"Content-Length": str(len(body))} if body else {}), **(headers or {})}
+    lines += [f"{name}: {value}" for name, value in given.items()]
     async with asyncio.timeout(TIMEOUT):
         reader, writer = await asyncio.open_connection(host, port)
         try:
-            writer.write(("\r\n".join([*lines, "Connection: close"]) + "\r\n\r\n").encode("ascii"))
+            writer.write(("\r\n".join([*lines, "Connection: close"]) + "\r\n\r\n").encode("ascii") + body)
             await writer.drain()
             words = (await reader.readline()).split()
         finally:

@@ -105,6 +105,8 @@ class SupervisedProcess:
         self._stopping = False
         hold = await self._take_hold()
         try:
+            if self._stopping:
+                raise self.failed("was stopped before it started")
             self._spawn(hold)
         except OSError as error:
             raise self.failed(f"cannot be started ({error})") from error

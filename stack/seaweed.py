@@ -4,6 +4,7 @@ It promises that the bucket answers to the given keys and to nobody else. Seawee
 would hand out every object unasked; signed internal traffic closes them.
 """
 
+import hashlib
 import signal
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from stack.temporal import find_program
 BUCKET = "mail"
 REGION = "us-east-1"
 READY_WITHIN = 60.0
-EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+MARK = ".ready"  # the object that is written at every start
 
 
 class Seaweed:
@@ -63,7 +64,7 @@ class Seaweed:
         for stale in ("filer.sock", "s3.sock"):
             (self._directory / stale).unlink(missing_ok=True)
         await self._process.start()
-        await self._process.ready(self._bucket_answers, READY_WITHIN)
+        await self._process.ready(self._stores, READY_WITHIN)
 
     async def stop(self) -> None:
         await self._process.stop()
@@ -77,14 +78,26 @@ class Seaweed:
         path.touch(mode=0o600)
         path.write_text("".join(f'[{name}]\nkey = "{self._internal_key}"\n' for name in sections), encoding="ascii")
 
-    async def _bucket_answers(self) -> str | None:
-        """A signed question, so that a wrong key is noticed here and not at the first mail."""
-        request = AWSRequest("HEAD", f"{self.endpoint}/{BUCKET}", headers={"x-amz-content-sha256": EMPTY_SHA256})
-        S3SigV4Auth(Credentials(self.access_key, self.secret_key), "s3", REGION).add_auth(request)
+    async def _stores(self) -> str | None:
+        """Signed questions, so that a wrong key is noticed here and not at the first mail; then a mark is read and written.
+
+        Seen in practice: after a restart the bucket answers up to some seconds before the stored objects can be read,
+        which are 500 until then.
+        """
         try:
-            status = await http_status(f"{self.endpoint}/{BUCKET}", method="HEAD", headers=dict(request.headers))
+            bucket = await self._ask("HEAD", f"/{BUCKET}")
+            if bucket != 200:
+                return "the bucket is not there yet" if bucket == 404 else f"the bucket answers {bucket}"
+            read = await self._ask("GET", f"/{BUCKET}/{MARK}")
+            if read not in {200, 404}:
+                return f"stored objects cannot be read yet ({read})"
+            written = await self._ask("PUT", f"/{BUCKET}/{MARK}", b"ready\n")
         except OSError as error:
-            return f"it does not accept connections ({type(error).__name__})"
-        if status == 200:
-            return None
-        return "the bucket is not there yet" if status == 404 else f"the bucket answers {status}"
+            return f"it does not answer ({type(error).__name__})"
+        return None if written == 200 else f"objects cannot be stored yet ({written})"
+
+    async def _ask(self, method: str, path: str, body: bytes = b"") -> int:
+        headers = {"x-amz-content-sha256": hashlib.sha256(body).hexdigest()}
+        request = AWSRequest(method, self.endpoint + path, headers=headers, data=body)
+        S3SigV4Auth(Credentials(self.access_key, self.secret_key), "s3", REGION).add_auth(request)
+        return await http_status(self.endpoint + path, method=method, headers=dict(request.headers), body=body)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from temporalio.client import Client
 
+from contracts.search_attributes import ALL
 from stack.database import ensure_database, ensure_roles
 from stack.layout import Layout
 from stack.ports import HOST, PortBook
@@ -71,6 +72,12 @@ async def test_roles_may_be_ensured_again_and_the_app_stays_weak(
             connection.execute("CREATE TABLE mine (id int)")
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(postgres_server.app_dsn("ensured_twice").replace(":" + postgres_server.app_password, ":no"))
+
+
+def test_search_attributes_are_those_of_the_contracts() -> None:
+    """The stack stands beside the contracts and may not import them."""
+    assert set(SEARCH_ATTRIBUTES) == {key.name for key in ALL}
+    assert {int(kind) for kind in SEARCH_ATTRIBUTES.values()} == {int(key.indexed_value_type) for key in ALL}
 
 
 async def test_search_attributes_of_a_later_version_are_added_to_old_data(
