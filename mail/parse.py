@@ -42,7 +42,8 @@ class _Fields:
         return values[0] if values else None
 
     def ids(self, name: str) -> tuple[str, ...]:
-        return message_ids_in(" ".join(raw_text(v) for v in self.by_name.get(name, [])))
+        # RFC 2047 §5 forbids encoded words here; seen in practice: Python's email package writes long ids so.
+        return message_ids_in(" ".join(decode_value(v) for v in self.by_name.get(name, [])))
 
     def addresses(self, name: str, at_most: int) -> tuple[Address, ...]:
         """All addresses of all fields of that name: RFC 5322 §3.6 allows one To, real mail has several."""

@@ -151,3 +151,16 @@ def test_an_ordinary_mail_takes_about_a_millisecond() -> None:
     for _ in range(50):
         parse_mail(raw)
     assert (time.thread_time() - started) / 50 < 0.01  # ten times the aim, so that a busy machine does not fail it
+
+
+def test_ids_that_a_program_encoded_as_words_still_join() -> None:
+    """Seen in practice: Python's email package encodes an id that is longer than a line."""
+    raw = (
+        b"From: a@example.com\r\nMessage-ID: <x@example.com>\r\n"
+        b"In-Reply-To: =?utf-8?q?=3C01a1fc0737037410bbf4ef2db697447d=2E1=2Elhjtfi67dxd?=\r\n"
+        b" =?utf-8?q?hwjd7i7votr6fzt=40mailroom=2Eexample=2Ecom=3E?=\r\n\r\nhello\r\n"
+    )
+    parsed = parse_mail(raw)
+    assert parsed.in_reply_to == (
+        "<01a1fc0737037410bbf4ef2db697447d.1.lhjtfi67dxdhwjd7i7votr6fzt@mailroom.example.com>",
+    )
