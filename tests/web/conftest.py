@@ -4,70 +4,14 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
-from tests.web import fake_data
+from tests.web.desk import ARGUMENTS, CHROMIUM, Desk
 from tests.web.fake_api import build
 from tests.web.fake_state import Fake
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic",
-    "--disable-dev-shm-usage",
-]
-
-
-class Desk:
-    """A page of the web client, and what it complained about."""
-
-    def __init__(self, page: Page, fake: Fake) -> None:
-        self.page = page
-        self.fake = fake
-        self.complaints: list[str] = []
-        self.expected: list[str] = []
-        self.strangers: list[str] = []
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("request", self._request)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(f"{message.type}: {message.text}")
-
-    def _request(self, request: Request) -> None:
-        if not request.url.startswith((self.fake.origin, self.fake.s3_origin, "data:", "blob:", "about:")):
-            self.strangers.append(request.url)
-
-    def allow(self, *texts: str) -> None:
-        """Complaints that this test provokes, such as a refused request, which Chromium logs as an error."""
-        self.expected.extend(texts)
-
-    def check(self) -> None:
-        left = [one for one in self.complaints if not any(text in one for text in self.expected)]
-        assert not left, f"the console is not clean: {left}"
-        assert not self.strangers, f"requests left: {self.strangers}"
-
-    def open(self, path: str = "/") -> Page:
-        self.page.goto(self.fake.origin + path)
-        return self.page
-
-    def sign_in(self, path: str = "/", email: str = "maya@desk.example.com") -> Page:
-        self.allow("401 (Unauthorized)")
-        self.open(path)
-        self.page.get_by_label("Email").fill(email)
-        self.page.get_by_label("Password").fill(fake_data.PASSWORD)
-        self.page.get_by_role("button", name="Sign in").click()
-        self.page.locator("side-nav .live[data-state=open]").wait_for(state="attached")
-        return self.page
-
-    def open_number(self, number: int) -> Page:
-        self.sign_in(f"/c/{self.fake.number(number)['id']}")
-        self.page.locator("conversation-header .number", has_text=f"#{number}").wait_for()
-        return self.page
 
 
 @pytest.fixture(scope="session")
@@ -98,10 +42,10 @@ def server() -> Iterator[Fake]:
 
 
 @pytest.fixture
-def fake(server: Fake) -> Iterator[Fake]:
+def fake(server: Fake) -> Fake:
     server.do(server.drop_streams)
     server.do(server.reset)
-    yield server
+    return server
 
 
 @pytest.fixture(scope="session")

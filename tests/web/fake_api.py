@@ -74,7 +74,7 @@ def build(fake: Fake) -> Starlette:
         raw = await request.body()
         body = json.loads(raw) if raw else None
         if path != "/v1/events/stream":
-            fake.calls.append((request.method, path, body))
+            fake.calls.append((request.method, path, json.loads(raw) if raw else None))
         for failure in list(fake.failures):
             method, pattern, status, answer, headers = failure
             if method == request.method and pattern.fullmatch(path):
@@ -103,8 +103,7 @@ def build(fake: Fake) -> Starlette:
         if user is None or request.state.body["password"] != data.PASSWORD:
             fake.wrong_passwords += 1
             return problem(401, "wrong-password", "Email and password do not match.")
-        token = secrets.token_urlsafe(24)
-        fake.sessions[token] = user
+        token = fake.open_session(user["email"])
         response = JSONResponse(me(user))
         response.set_cookie("mr_session", token, httponly=True, samesite="lax", path="/")
         return response
@@ -306,6 +305,7 @@ def build(fake: Fake) -> Starlette:
 
         async def lines() -> AsyncIterator[str]:
             queue: asyncio.Queue[Row | None] = asyncio.Queue(1000)
+            event: Row | None
             cursor = int(given) if given is not None else len(fake.events)
             if cursor < fake.oldest_cursor:
                 cursor = len(fake.events)

@@ -71,6 +71,11 @@ class Fake:
         body = {"type": "/problems/injected", "title": "Injected", "status": status, **problem}
         self.failures.append((method, re.compile(path), status, body, headers or {}))
 
+    def open_session(self, email: str) -> str:
+        token = uuid.uuid4().hex
+        self.sessions[token] = next(user for user in self.users if user["email"] == email)
+        return token
+
     def drop_streams(self) -> None:
         for queue in self.watchers:
             queue.put_nowait(None)

@@ -6,18 +6,19 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FilePayload, Page, ViewportSize, sync_playwright
 
 from tests.web import fake_data
-from tests.web.conftest import ARGUMENTS, CHROMIUM
+from tests.web.desk import ARGUMENTS, CHROMIUM
 from tests.web.fake_api import build
 from tests.web.fake_state import Fake
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
-WIDE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 800}
+WIDE = ViewportSize(width=1280, height=800)
+PHONE = ViewportSize(width=390, height=800)
 
 
 def serve(fake: Fake) -> None:
@@ -41,8 +42,13 @@ def write_reply(page: Page) -> None:
     page.keyboard.type("Hello Anna,\n\nthe log shows an overheated head. Please clean the sensor with the brush from the box:")
     page.get_by_role("button", name="Bulleted list").click()
     page.keyboard.type("switch the printer off for ten minutes")
-    page.locator("reply-box input[type=file]").set_input_files(files=[{"name": "cleaning-guide.pdf", "mimeType": "application/pdf", "buffer": b"x" * 310_000}])
+    page.locator("reply-box input[type=file]").set_input_files(FilePayload(name="cleaning-guide.pdf", mimeType="application/pdf", buffer=b"x" * 310_000))
     page.locator(".file.ready").wait_for()
+
+
+def open_timeline(page: Page) -> None:
+    page.locator("message-card menu-button button").last.click()
+    page.get_by_role("menuitem", name="Timeline").click()
 
 
 def main() -> None:
@@ -58,7 +64,7 @@ def main() -> None:
     def nothing(page: Page) -> None:
         page.wait_for_timeout(1)
 
-    shots: list[tuple[str, str, str, dict[str, int], Callable[[Page], None]]] = [
+    shots: list[tuple[str, str, Literal["light", "dark"], ViewportSize, Callable[[Page], None]]] = [
         ("conversation-light", path(1042), "light", WIDE, nothing),
         ("conversation-dark", path(1041), "dark", WIDE, nothing),
         ("reply-light", path(1042), "light", WIDE, write_reply),
@@ -66,7 +72,7 @@ def main() -> None:
         ("failed-send", path(1040), "dark", WIDE, nothing),
         ("inbox", f"/inboxes/{support}", "light", WIDE, nothing),
         ("quarantine", "/quarantine", "dark", WIDE, nothing),
-        ("timeline", path(1042), "light", WIDE, lambda page: (page.locator("message-card menu-button button").last.click(), page.get_by_role("menuitem", name="Timeline").click())[0]),
+        ("timeline", path(1042), "light", WIDE, open_timeline),
         ("phone-list", "/", "light", PHONE, nothing),
         ("phone-conversation", path(1040), "dark", PHONE, nothing),
     ]

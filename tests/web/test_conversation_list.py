@@ -3,23 +3,25 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.web import fake_data
+from tests.web.desk import Desk
+from tests.web.fake_state import Fake
 
 pytestmark = pytest.mark.chromium
 
 
-def subjects(page):
+def subjects(page: Page) -> list[str]:
     return [text.split("\n")[-1] for text in page.locator("conversation-row .row-subject").all_inner_texts()]
 
 
-def crowd(fake, amount, start=2000):
+def crowd(fake: Fake, amount: int, start: int = 2000) -> None:
     for number in range(start, start + amount):
         fake._conversation({"number": number, "subject": f"Crowd {number}", "customer": fake_data.ANNA, "mails": [fake_data.mail("Hello", minutes=10_000 - number)]})
 
 
-def test_a_mail_arrives_live_and_on_top(desk):
+def test_a_mail_arrives_live_and_on_top(desk: Desk) -> None:
     page = desk.sign_in()
     expect(page.locator("conversation-row")).to_have_count(6)
     desk.fake.do(desk.fake.arrive, "Where is my order?", subject="Order 77", customer={"name": "Rosa Lind", "address": "rosa@lind.example.org"})
@@ -31,7 +33,7 @@ def test_a_mail_arrives_live_and_on_top(desk):
     expect(page.locator("#announcer")).to_contain_text("Order 77")
 
 
-def test_live_mail_moves_neither_scroll_nor_selection(desk):
+def test_live_mail_moves_neither_scroll_nor_selection(desk: Desk) -> None:
     desk.fake.do(crowd, desk.fake, 45)
     page = desk.sign_in()
     expect(page.locator("conversation-row")).to_have_count(50)
@@ -40,15 +42,15 @@ def test_live_mail_moves_neither_scroll_nor_selection(desk):
     row = page.locator(f'conversation-row[data-id="{chosen}"]')
     page.evaluate("document.querySelector('conversation-list .scroller').scrollTop = 900")
     page.wait_for_timeout(200)
-    before = row.bounding_box()["y"]
+    before = desk.box(row)["y"]
     desk.fake.do(desk.fake.arrive, "Hello", subject="Fresh one")
     expect(page.get_by_role("link", name=re.compile("Fresh one"))).to_be_attached()
     page.wait_for_timeout(200)
-    assert abs(row.bounding_box()["y"] - before) <= 2
+    assert abs(desk.box(row)["y"] - before) <= 2
     expect(page.locator("conversation-row[current]")).to_have_attribute("data-id", chosen)
 
 
-def test_pages_load_by_scrolling_without_doubles(desk):
+def test_pages_load_by_scrolling_without_doubles(desk: Desk) -> None:
     desk.fake.do(crowd, desk.fake, 130)
     page = desk.sign_in()
     expect(page.locator("conversation-row").nth(49)).to_be_attached()
@@ -65,7 +67,7 @@ def test_pages_load_by_scrolling_without_doubles(desk):
     ("Closed", ["Thank you"]),
     ("Mine", ["Label printer stops after three labels", "Broken pallet on arrival"]),
 ])
-def test_views(desk, view, expected):
+def test_views(desk: Desk, view: str, expected: list[str]) -> None:
     page = desk.sign_in()
     page.get_by_role("navigation", name="Conversations").get_by_role("link", name=view).click()
     expect(page.get_by_role("heading", name=view)).to_be_visible()
@@ -75,7 +77,7 @@ def test_views(desk, view, expected):
     expect(page.locator("conversation-row")).to_have_count(len(expected))
 
 
-def test_search_inbox_and_unread_filters_with_an_empty_state(desk):
+def test_search_inbox_and_unread_filters_with_an_empty_state(desk: Desk) -> None:
     page = desk.sign_in()
     expect(page.locator("conversation-row")).to_have_count(6)
     page.get_by_label("Inbox").select_option(label="Billing")
@@ -92,9 +94,12 @@ def test_search_inbox_and_unread_filters_with_an_empty_state(desk):
     expect(page.locator("conversation-row")).to_have_count(6)
 
 
-def test_badges_tell_of_failed_and_unknown_sends_and_of_drafts(desk):
+def test_badges_tell_of_failed_and_unknown_sends_and_of_drafts(desk: Desk) -> None:
     page = desk.open_number(1038)
-    row = lambda number: page.locator(f'conversation-row[data-id="{desk.fake.number(number)["id"]}"]')  # noqa: E731
+
+    def row(number: int) -> Locator:
+        return page.locator(f'conversation-row[data-id="{desk.fake.number(number)["id"]}"]')
+
     expect(row(1040)).to_contain_text("Not sent")
     expect(row(1039)).to_contain_text("Send unknown")
     page.keyboard.press("r")
@@ -104,7 +109,7 @@ def test_badges_tell_of_failed_and_unknown_sends_and_of_drafts(desk):
     expect(row(1038)).to_contain_text("Draft")
 
 
-def test_a_failed_load_says_why_and_tries_again(desk):
+def test_a_failed_load_says_why_and_tries_again(desk: Desk) -> None:
     desk.allow("500 (Internal Server Error)")
     for _ in range(2):  # Once at sign-in, once when the stream is ready.
         desk.fake.fail("GET", "/v1/conversations", 500, detail="The list could not be read. Try again in a moment.")
@@ -115,8 +120,8 @@ def test_a_failed_load_says_why_and_tries_again(desk):
     expect(page.locator("conversation-row")).to_have_count(6)
 
 
-def test_times_are_short_and_exact_in_the_title(desk):
+def test_times_are_short_and_exact_in_the_title(desk: Desk) -> None:
     page = desk.sign_in()
     time = page.locator("conversation-row").first.locator("time-ago")
     expect(time).to_have_text("14 min ago")
-    assert re.search(r"\d{4} at \d\d:\d\d:\d\d", time.get_attribute("title"))
+    assert re.search(r"\d{4} at \d\d:\d\d:\d\d", time.get_attribute("title") or "")

@@ -1,21 +1,22 @@
 """Inboxes: health, pause and resume, resync, history, checks, ledger, adding and editing with complaints at their fields; quarantine; spam; people."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.web import fake_data
+from tests.web.desk import Desk
 
 pytestmark = pytest.mark.chromium
 SUPPORT = f"/v1/inboxes/{fake_data.INBOX_SUPPORT}"
 
 
-def support(desk):
+def support(desk: Desk) -> Page:
     page = desk.sign_in(f"/inboxes/{fake_data.INBOX_SUPPORT}")
     expect(page.get_by_role("heading", name="Support")).to_be_visible()
     return page
 
 
-def test_the_list_shows_health_in_words_and_the_last_error(desk):
+def test_the_list_shows_health_in_words_and_the_last_error(desk: Desk) -> None:
     page = desk.sign_in("/inboxes")
     expect(page.locator(".inbox-row", has_text="Support")).to_contain_text("Healthy")
     billing = page.locator(".inbox-row", has_text="billing@desk.example.com")
@@ -26,7 +27,7 @@ def test_the_list_shows_health_in_words_and_the_last_error(desk):
     expect(page.locator(".inbox-row", has_text="support@")).to_contain_text("Sign-in refused")
 
 
-def test_pause_resume_and_resync(desk):
+def test_pause_resume_and_resync(desk: Desk) -> None:
     page = support(desk)
     page.get_by_role("button", name="Pause").first.click()
     expect(page.locator(".page-head .badge")).to_have_text("Paused")
@@ -45,7 +46,7 @@ def test_pause_resume_and_resync(desk):
     assert desk.fake.called("POST", f"{SUPPORT}/resync") == [{"scope": "folder", "folder_id": folder}, {"scope": "all"}]
 
 
-def test_history_progress_is_live_and_can_be_paused_resumed_cancelled(desk):
+def test_history_progress_is_live_and_can_be_paused_resumed_cancelled(desk: Desk) -> None:
     page = support(desk)
     line = page.locator("inbox-backfill li").first
     expect(line).to_contain_text("1,204 of 1,840 (65 %), about 4 min left")
@@ -61,7 +62,7 @@ def test_history_progress_is_live_and_can_be_paused_resumed_cancelled(desk):
     expect(line).to_contain_text("Cancelled")
 
 
-def test_checks_tell_what_to_do_and_temporal_is_linked(desk):
+def test_checks_tell_what_to_do_and_temporal_is_linked(desk: Desk) -> None:
     page = support(desk)
     page.get_by_role("button", name="Test connection").click()
     expect(page.locator("inbox-checks")).to_contain_text("Something is wrong")
@@ -69,7 +70,7 @@ def test_checks_tell_what_to_do_and_temporal_is_linked(desk):
     expect(page.get_by_role("link", name="Workflow in Temporal")).to_have_attribute("href", desk.fake.inboxes[fake_data.INBOX_SUPPORT]["links"]["temporal"])
 
 
-def test_the_ledger_names_state_class_and_reason_and_filters(desk):
+def test_the_ledger_names_state_class_and_reason_and_filters(desk: Desk) -> None:
     page = support(desk)
     ledger = page.locator("inbox-ledger")
     expect(ledger.locator("tbody tr")).to_have_count(7)
@@ -79,7 +80,7 @@ def test_the_ledger_names_state_class_and_reason_and_filters(desk):
     expect(ledger.locator("tbody tr").first).to_contain_text("X-Spam-Flag: YES")
 
 
-def test_adding_places_complaints_at_their_fields(desk):
+def test_adding_places_complaints_at_their_fields(desk: Desk) -> None:
     desk.allow("422 (Unprocessable")
     page = desk.sign_in("/inboxes/new")
     page.get_by_role("button", name="Connect").click()
@@ -102,7 +103,7 @@ def test_adding_places_complaints_at_their_fields(desk):
     assert body["smtp"] == {"host": "smtp.desk.example.com", "port": 587, "security": "starttls", "username": "sales@desk.example.com", "auth": "password", "password": "hush"}
 
 
-def test_editing_sends_what_changed_and_a_new_host_needs_the_password(desk):
+def test_editing_sends_what_changed_and_a_new_host_needs_the_password(desk: Desk) -> None:
     desk.allow("422 (Unprocessable")
     page = support(desk)
     page.get_by_role("link", name="Edit").click()
@@ -121,7 +122,7 @@ def test_editing_sends_what_changed_and_a_new_host_needs_the_password(desk):
     assert desk.fake.inboxes[fake_data.INBOX_SUPPORT]["settings"]["smtp"]["host"] == "other.desk.example.com"
 
 
-def test_an_agent_sees_but_does_not_steer(desk):
+def test_an_agent_sees_but_does_not_steer(desk: Desk) -> None:
     page = desk.sign_in(f"/inboxes/{fake_data.INBOX_SUPPORT}", email="jonas@desk.example.com")
     expect(page.get_by_role("heading", name="Support")).to_be_visible()
     expect(page.locator("inbox-ledger tbody tr").first).to_be_visible()
@@ -129,7 +130,7 @@ def test_an_agent_sees_but_does_not_steer(desk):
         expect(page.get_by_role("button", name=name)).to_have_count(0)
 
 
-def test_quarantine_is_read_retried_and_dismissed(desk):
+def test_quarantine_is_read_retried_and_dismissed(desk: Desk) -> None:
     page = desk.sign_in("/quarantine")
     first = page.locator("quarantine-page li").first
     expect(first).to_contain_text("Too complex")
@@ -146,7 +147,7 @@ def test_quarantine_is_read_retried_and_dismissed(desk):
     expect(page.locator("quarantine-page li")).to_have_count(2)
 
 
-def test_spam_is_brought_in(desk):
+def test_spam_is_brought_in(desk: Desk) -> None:
     page = desk.sign_in("/spam")
     expect(page.locator("spam-page li")).to_have_count(2)
     page.locator("li", has_text="You won a prize").get_by_role("button", name="Not spam").click()
@@ -155,7 +156,7 @@ def test_spam_is_brought_in(desk):
     expect(page.locator("conversation-header .subject")).to_have_text("You won a prize")
 
 
-def test_people_and_keys(desk):
+def test_people_and_keys(desk: Desk) -> None:
     desk.allow("422 (Unprocessable")
     page = desk.sign_in("/users")
     people = page.get_by_role("region", name="People")

@@ -3,23 +3,25 @@
 import json
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, Page, Route, expect
+
+from tests.web.desk import Desk
 
 pytestmark = pytest.mark.chromium
 SENT = "/v1/conversations/[^/]+/messages"
 
 
-def write(page, text):
+def write(page: Page, text: str) -> None:
     page.keyboard.press("r")
     expect(page.locator(".editor-area")).to_be_focused()
     page.keyboard.type(text)
 
 
-def attach(page, *files):
-    page.locator("reply-box input[type=file]").set_input_files(files=[{"name": name, "mimeType": kind, "buffer": data} for name, kind, data in files])
+def attach(page: Page, *files: tuple[str, str, bytes]) -> None:
+    page.locator("reply-box input[type=file]").set_input_files(files=[FilePayload(name=name, mimeType=kind, buffer=data) for name, kind, data in files])
 
 
-def test_an_answer_with_an_attachment_leaves_and_is_shown_as_handed_over(desk):
+def test_an_answer_with_an_attachment_leaves_and_is_shown_as_handed_over(desk: Desk) -> None:
     page = desk.open_number(1042)
     write(page, "Hello Anna,\nsee the guide.")
     attach(page, ("guide.pdf", "application/pdf", b"%PDF" + b"x" * 5000))
@@ -39,7 +41,7 @@ def test_an_answer_with_an_attachment_leaves_and_is_shown_as_handed_over(desk):
     expect(page.locator(".reply-opener")).to_be_visible()
 
 
-def test_formatting_reaches_the_mail_and_pasted_markup_does_not(desk):
+def test_formatting_reaches_the_mail_and_pasted_markup_does_not(desk: Desk) -> None:
     page = desk.open_number(1042)
     write(page, "plain ")
     page.keyboard.press("Control+b")
@@ -62,7 +64,7 @@ def test_formatting_reaches_the_mail_and_pasted_markup_does_not(desk):
     assert "- item one <i>kept as text</i>" in page.evaluate("document.querySelector('rich-editor').text")
 
 
-def test_links_are_asked_for_and_unsafe_ones_dropped(desk):
+def test_links_are_asked_for_and_unsafe_ones_dropped(desk: Desk) -> None:
     page = desk.open_number(1042)
     write(page, "see ")
     page.keyboard.press("Control+k")
@@ -75,7 +77,7 @@ def test_links_are_asked_for_and_unsafe_ones_dropped(desk):
     expect(page.locator(".editor-area a")).to_have_attribute("href", "https://docs.example.com/lp200")
 
 
-def test_limits_name_the_file_and_the_limit(desk):
+def test_limits_name_the_file_and_the_limit(desk: Desk) -> None:
     page = desk.open_number(1042)
     desk.fake.do(lambda: None)
     page.evaluate("""async () => (await import("/web/js/store.js")).store.get("me").limits = { file_bytes: 2000, files: 2, message_bytes: 3000 }""")
@@ -90,7 +92,7 @@ def test_limits_name_the_file_and_the_limit(desk):
     expect(page.locator("upload-tray .file.ready")).to_have_count(2)
 
 
-def test_a_dropped_file_is_attached_and_a_failed_upload_can_be_retried(desk):
+def test_a_dropped_file_is_attached_and_a_failed_upload_can_be_retried(desk: Desk) -> None:
     desk.allow("503 (Service Unavailable)")
     desk.fake.fail("POST", "/v1/uploads", 503, detail="S3 is away.")
     page = desk.open_number(1042)
@@ -107,7 +109,7 @@ def test_a_dropped_file_is_attached_and_a_failed_upload_can_be_retried(desk):
     expect(page.locator("upload-tray .file.ready")).to_contain_text("drop.txt")
 
 
-def test_cc_bcc_and_wrong_addresses(desk):
+def test_cc_bcc_and_wrong_addresses(desk: Desk) -> None:
     desk.allow("422 (Unprocessable")
     page = desk.open_number(1042)
     write(page, "Hello")
@@ -130,7 +132,7 @@ def test_cc_bcc_and_wrong_addresses(desk):
     assert body["bcc"] == [{"address": "log@desk.example.com", "name": ""}]
 
 
-def test_nothing_to_send_is_told(desk):
+def test_nothing_to_send_is_told(desk: Desk) -> None:
     page = desk.open_number(1042)
     write(page, "  ")
     page.keyboard.press("Control+Enter")
@@ -138,7 +140,7 @@ def test_nothing_to_send_is_told(desk):
     assert desk.fake.called("POST", SENT) == []
 
 
-def test_a_draft_survives_a_reload_and_stays_with_its_conversation(desk):
+def test_a_draft_survives_a_reload_and_stays_with_its_conversation(desk: Desk) -> None:
     page = desk.open_number(1042)
     write(page, "Not yet done")
     attach(page, ("a.txt", "text/plain", b"a"))
@@ -154,12 +156,12 @@ def test_a_draft_survives_a_reload_and_stays_with_its_conversation(desk):
     expect(page.locator(".editor-area")).to_have_text("Not yet done")
 
 
-def test_a_lost_answer_is_repeated_with_the_same_key_and_sends_once(desk):
+def test_a_lost_answer_is_repeated_with_the_same_key_and_sends_once(desk: Desk) -> None:
     desk.allow("ERR_FAILED", "Failed to load resource")
     page = desk.open_number(1042)
-    keys = []
+    keys: list[str] = []
 
-    def swallow(route):
+    def swallow(route: Route) -> None:
         keys.append(route.request.headers["idempotency-key"])
         if len(keys) == 1:
             route.fetch()  # It reaches the server; only the answer is lost.
@@ -181,7 +183,7 @@ def test_a_lost_answer_is_repeated_with_the_same_key_and_sends_once(desk):
     expect(page.locator("message-card", has_text="Once only")).to_have_count(1)
 
 
-def test_a_newer_message_while_writing_stops_the_send_until_it_is_read(desk):
+def test_a_newer_message_while_writing_stops_the_send_until_it_is_read(desk: Desk) -> None:
     page = desk.open_number(1042)
     write(page, "My answer")
     desk.fake.do(desk.fake.arrive, "It works again, never mind!", number=1042)
@@ -196,7 +198,7 @@ def test_a_newer_message_while_writing_stops_the_send_until_it_is_read(desk):
     assert len(desk.fake.called("POST", SENT)) == 1
 
 
-def test_the_servers_stale_view_refusal_shows_what_is_newer(desk):
+def test_the_servers_stale_view_refusal_shows_what_is_newer(desk: Desk) -> None:
     desk.allow("409 (Conflict)")
     desk.fake.stream_down = False
     page = desk.open_number(1042)
@@ -213,7 +215,7 @@ def test_the_servers_stale_view_refusal_shows_what_is_newer(desk):
     assert desk.fake.called("POST", SENT)[-1]["seen_version"] > stale
 
 
-def test_send_later_is_scheduled_and_can_be_cancelled_back_into_the_box(desk):
+def test_send_later_is_scheduled_and_can_be_cancelled_back_into_the_box(desk: Desk) -> None:
     page = desk.open_number(1042)
     write(page, "Good morning")
     page.get_by_role("button", name="Send later").click()
@@ -226,7 +228,7 @@ def test_send_later_is_scheduled_and_can_be_cancelled_back_into_the_box(desk):
     expect(page.locator(".editor-area")).to_have_text("Good morning")
 
 
-def test_discard_can_be_taken_back(desk):
+def test_discard_can_be_taken_back(desk: Desk) -> None:
     page = desk.open_number(1042)
     write(page, "Precious")
     page.get_by_role("button", name="Discard the draft").click()
@@ -235,7 +237,7 @@ def test_discard_can_be_taken_back(desk):
     expect(page.locator(".editor-area")).to_have_text("Precious")
 
 
-def test_a_viewer_gets_no_reply_box(desk):
+def test_a_viewer_gets_no_reply_box(desk: Desk) -> None:
     desk.fake.users[1]["role"] = "viewer"
     conversation = desk.fake.number(1042)["id"]
     page = desk.sign_in(f"/c/{conversation}", email="jonas@desk.example.com")

@@ -1,16 +1,18 @@
 """What became of a send: honest words, undo before it leaves, retry of a failed one, the agent's word on an unknown one."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
+
+from tests.web.desk import Desk
 
 pytestmark = pytest.mark.chromium
 
 
-def state_of(page):
+def state_of(page: Page) -> Locator:
     return page.locator("message-card[data-direction=outbound]").last.locator("send-state")
 
 
-def test_undo_takes_it_back_before_it_leaves(desk):
+def test_undo_takes_it_back_before_it_leaves(desk: Desk) -> None:
     desk.fake.undo_seconds = 20
     page = desk.open_number(1042)
     page.keyboard.press("r")
@@ -24,7 +26,7 @@ def test_undo_takes_it_back_before_it_leaves(desk):
     expect(page.locator("toast-stack")).to_contain_text("Undone.")
 
 
-def test_the_countdown_ends_and_the_states_follow_live(desk):
+def test_the_countdown_ends_and_the_states_follow_live(desk: Desk) -> None:
     desk.fake.undo_seconds = 1.2
     page = desk.open_number(1042)
     page.keyboard.press("r")
@@ -35,7 +37,7 @@ def test_the_countdown_ends_and_the_states_follow_live(desk):
     expect(state_of(page).get_by_role("button", name="Undo")).to_have_count(0)
 
 
-def test_a_late_undo_is_told(desk):
+def test_a_late_undo_is_told(desk: Desk) -> None:
     desk.allow("409 (Conflict)")
     desk.fake.undo_seconds = 20
     page = desk.open_number(1042)
@@ -48,7 +50,7 @@ def test_a_late_undo_is_told(desk):
     expect(page.locator("toast-stack")).to_contain_text("Undo: It has already left.")
 
 
-def test_a_failed_send_says_why_and_is_retried(desk):
+def test_a_failed_send_says_why_and_is_retried(desk: Desk) -> None:
     page = desk.open_number(1040)
     expect(state_of(page)).to_contain_text("Failed")
     expect(state_of(page)).to_contain_text("550 5.7.1")
@@ -58,7 +60,7 @@ def test_a_failed_send_says_why_and_is_retried(desk):
     expect(row).not_to_contain_text("Not sent")
 
 
-def test_an_unknown_send_is_settled_by_the_agents_word(desk):
+def test_an_unknown_send_is_settled_by_the_agents_word(desk: Desk) -> None:
     page = desk.open_number(1039)
     expect(state_of(page)).to_contain_text("Unknown")
     expect(state_of(page)).to_contain_text("It may have been delivered, or not.")
@@ -67,7 +69,7 @@ def test_an_unknown_send_is_settled_by_the_agents_word(desk):
     assert desk.fake.called("POST", "/v1/messages/[^/]+/resolve") == [{"outcome": "sent"}]
 
 
-def test_sending_again_asks_first_and_explains_the_risk(desk):
+def test_sending_again_asks_first_and_explains_the_risk(desk: Desk) -> None:
     page = desk.open_number(1039)
     state_of(page).get_by_role("button", name="Send again").click()
     dialog = page.get_by_role("dialog")
@@ -80,7 +82,7 @@ def test_sending_again_asks_first_and_explains_the_risk(desk):
     assert desk.fake.called("POST", "/v1/messages/[^/]+/resolve") == [{"outcome": "send_again"}]
 
 
-def test_delivered_only_with_reports_and_bounced_wins(desk):
+def test_delivered_only_with_reports_and_bounced_wins(desk: Desk) -> None:
     page = desk.open_number(1042)
     state = page.locator("message-card[data-direction=outbound]").first.locator("send-state")
     expect(state).to_contain_text("Delivered")
@@ -91,7 +93,7 @@ def test_delivered_only_with_reports_and_bounced_wins(desk):
     expect(state).to_contain_text("5.1.1 mailbox unknown")
 
 
-def test_the_timeline_shows_each_step_with_its_run(desk):
+def test_the_timeline_shows_each_step_with_its_run(desk: Desk) -> None:
     page = desk.open_number(1039)
     page.locator("message-card").last.get_by_role("button", name="More about this message").click()
     page.get_by_role("menuitem", name="Timeline").click()

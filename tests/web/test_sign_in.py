@@ -1,28 +1,31 @@
 """The door: wrong passwords, the rate limit, a lost session, and the way back to where one was."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.web import fake_data
+from tests.web.desk import Desk
 
 pytestmark = pytest.mark.chromium
 
 
-def fill_in(page, password=fake_data.PASSWORD):
+def fill_in(page: Page, password: str = fake_data.PASSWORD) -> None:
     page.get_by_label("Email").fill("maya@desk.example.com")
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
 
 
-def test_sign_in_shows_the_open_conversations(desk):
-    page = desk.sign_in()
+def test_sign_in_shows_the_open_conversations(desk: Desk) -> None:
+    desk.allow("401 (Unauthorized)")
+    page = desk.open()
+    fill_in(page)
     expect(page.get_by_role("heading", name="Open")).to_be_visible()
     expect(page.locator("conversation-row")).to_have_count(6)
     assert page.url == f"{desk.fake.origin}/"
     expect(page).to_have_title("(2) Conversations · Mailroom")
 
 
-def test_missing_and_wrong_passwords_are_told_plainly(desk):
+def test_missing_and_wrong_passwords_are_told_plainly(desk: Desk) -> None:
     desk.allow("401 (Unauthorized)", "429 (Too Many Requests)")
     page = desk.open()
     page.get_by_role("button", name="Sign in").click()
@@ -35,28 +38,32 @@ def test_missing_and_wrong_passwords_are_told_plainly(desk):
     assert len(desk.fake.called("POST", "/v1/session")) == 6
 
 
-def test_the_address_asked_for_is_shown_after_sign_in(desk):
-    page = desk.sign_in("/quarantine?state=resolved")
+def test_the_address_asked_for_is_shown_after_sign_in(desk: Desk) -> None:
+    desk.allow("401 (Unauthorized)")
+    page = desk.open("/quarantine?state=resolved")
+    fill_in(page)
     expect(page.get_by_role("heading", name="Quarantine")).to_be_visible()
     assert page.url.endswith("/quarantine?state=resolved")
 
 
-def test_a_lost_session_leads_to_the_door_and_back_with_the_draft(desk):
+def test_a_lost_session_leads_to_the_door_and_back_with_the_draft(desk: Desk) -> None:
+    desk.allow("401 (Unauthorized)")
     page = desk.open_number(1042)
     where = page.url
     page.keyboard.press("r")
     page.keyboard.type("Half a sentence")
     desk.fake.do(desk.fake.sessions.clear)
-    page.get_by_role("button", name="Send", exact=True).click()
+    page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Your session ended.")).to_be_visible()
     assert page.url.endswith("/sign-in")
     fill_in(page)
     expect(page.locator(".editor-area")).to_have_text("Half a sentence")
-    assert page.url == where
+    expect(page).to_have_url(where)
     assert [one for one in desk.fake.thread(desk.fake.number(1042)["id"]) if "Half" in one["body_text"]] == []
 
 
-def test_signing_out_removes_drafts_and_shows_the_door(desk):
+def test_signing_out_removes_drafts_and_shows_the_door(desk: Desk) -> None:
+    desk.allow("401 (Unauthorized)")
     page = desk.open_number(1042)
     page.keyboard.press("r")
     page.keyboard.type("Secret plans")
@@ -67,10 +74,11 @@ def test_signing_out_removes_drafts_and_shows_the_door(desk):
     assert desk.fake.sessions == {}
 
 
-def test_another_person_finds_nothing_of_the_one_before(desk):
+def test_another_person_finds_nothing_of_the_one_before(desk: Desk) -> None:
+    desk.allow("401 (Unauthorized)")
     page = desk.open_number(1042)
     desk.fake.do(desk.fake.sessions.clear)
-    page.get_by_role("button", name="Close", exact=True).click()
+    page.keyboard.press("e")
     expect(page.get_by_text("Your session ended.")).to_be_visible()
     page.get_by_label("Email").fill("jonas@desk.example.com")
     page.get_by_label("Password").fill(fake_data.PASSWORD)
@@ -81,7 +89,7 @@ def test_another_person_finds_nothing_of_the_one_before(desk):
     expect(page.get_by_role("link", name="People and keys")).to_have_count(0)
 
 
-def test_a_server_that_does_not_answer_is_named(desk):
+def test_a_server_that_does_not_answer_is_named(desk: Desk) -> None:
     desk.allow("ERR_FAILED", "Failed to load resource")
     desk.page.route("**/v1/session", lambda route: route.abort())
     page = desk.open()

@@ -59,7 +59,7 @@ function noAnswer(cause) {
 
 async function call(method, path, { query, body, headers = {}, signal, quiet = false, as = "json" } = {}) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const all = { Accept: as === "json" ? "application/json, application/problem+json" : "*/*", ...headers };
+  const all = { Accept: as === "json" ? "application/json, application/problem+json" : "text/plain, application/problem+json", ...headers };
   if (method !== "GET") all["X-Mailroom"] = "1";
   if (body !== undefined) all["Content-Type"] = "application/json";
   let response;

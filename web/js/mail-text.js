@@ -7,6 +7,9 @@ const MOST_SOURCE = 500_000;
 const MOST_TEXT = 20_000;
 const MOST_TAG = 2_000;
 const PICTURE_PX = 160;
+const ROW_PX = 16;
+const HEADING_PX = 26;
+const MOST_PADDING_PX = 80;
 const TALLEST_PICTURE_PX = 1_200;
 const SKIPPED = new Set(["head", "style", "script", "title"]);
 const ONE_BREAK = new Set(["br", "/div", "/li", "/tr", "/center", "/section", "/article", "/header", "/footer"]);
@@ -17,13 +20,19 @@ function pictureHeight(tag) {
   return Math.min(height === undefined ? PICTURE_PX : Number(height), TALLEST_PICTURE_PX);
 }
 
-/** `{text, pictures}`: text with line breaks where blocks end; pictures as a sum of pixels. */
+/** Vertical padding that a tag asks for in its style, in pixels. */
+function padding(tag) {
+  const asked = /\bpadding(?:-top|-bottom)?:\s{0,3}(\d{1,4})px/.exec(tag)?.[1];
+  return asked === undefined ? 0 : Math.min(2 * Number(asked), MOST_PADDING_PX);
+}
+
+/** `{text, extra}`: text with line breaks where blocks end; extra is the height in pixels of what is not text. */
 export function textOf(document) {
   const source = document.slice(0, MOST_SOURCE);
   const lower = source.toLowerCase();
   const parts = [];
   let length = 0;
-  let pictures = 0;
+  let extra = 0;
   let at = 0;
   while (at < source.length && length < MOST_TEXT) {
     const open = source.indexOf("<", at);
@@ -40,9 +49,10 @@ export function textOf(document) {
     if (comment) continue;
     const tag = lower.slice(open + 1, Math.min(shut, open + MOST_TAG));
     const name = /^\/?[a-z0-9]*/.exec(tag)[0];
+    extra += padding(tag) + (name === "tr" ? ROW_PX : 0) + (/^h[1-6]$/.test(name) ? HEADING_PX : 0);
     if (ONE_BREAK.has(name)) parts.push("\n");
     else if (TWO_BREAKS.has(name)) parts.push("\n\n");
-    else if (name === "img") pictures += pictureHeight(tag);
+    else if (name === "img") extra += pictureHeight(tag);
     else if (SKIPPED.has(name)) {
       const end = lower.indexOf(`</${name}`, at);
       if (end === -1) break;
@@ -50,5 +60,5 @@ export function textOf(document) {
     }
   }
   const text = parts.join("").slice(0, MOST_TEXT).replace(/&#?\w{1,8};/g, "x").replace(/\n{3,}/g, "\n\n");
-  return { text: text.trim(), pictures };
+  return { text: text.trim(), extra };
 }

@@ -27,12 +27,12 @@ export class AddressField extends RoomElement {
   }
 
   get addresses() {
-    this.#take(this.input?.value ?? "");
     return this.#addresses;
   }
 
-  get invalid() {
-    return this.addresses.filter((one) => !validAddress(one.address));
+  /** Makes what stands half-typed in the field a recipient; for the moment before sending. */
+  commit() {
+    this.#take(this.input?.value ?? "");
   }
 
   /** Marks chips by their index: `{0: "message"}`; `"*"` marks the field. */

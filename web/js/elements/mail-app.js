@@ -112,6 +112,8 @@ export class MailApp extends RoomElement {
 
   #lost({ first = false } = {}) {
     stream.stop();
+    // Several requests may come back refused; the second must not empty the form that someone is already filling in.
+    if (!this.door.hidden && this.door.querySelector("sign-in")) return;
     if (router.current.name !== "sign-in") this.#back = router.current.path;
     store.set("me", null);
     this.room.hidden = true;

@@ -65,13 +65,14 @@ export class MailFrame extends RoomElement {
    * estimated: its bare text is laid out at the same width, and the pictures' heights are added.
    */
   #measure() {
-    const { text, pictures } = textOf(this.#meta.document);
+    const { text, extra } = textOf(this.#meta.document);
     const probe = h("div", { class: "mail-probe", "aria-hidden": "true" }, text);
     this.box.append(probe);
     const high = probe.getBoundingClientRect().height;
     probe.remove();
-    // Lists, tables and margins need more room than their bare text does.
-    this.#estimate = Math.min(MOST_PX, Math.max(LEAST_PX, Math.ceil(high * 1.12 + pictures + 44)));
+    // Margins, lists and above all tables need more room than their bare text does; too much is better than a second scroll bar.
+    const loose = /<table\b/i.test(this.#meta.document) ? 1.35 : 1.15;
+    this.#estimate = Math.min(MOST_PX, Math.max(LEAST_PX, Math.ceil(high * loose + extra + 44)));
     this.#resize();
   }
 

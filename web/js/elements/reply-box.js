@@ -228,6 +228,7 @@ export class ReplyBox extends RoomElement {
 
   async send({ sendAt = null } = {}) {
     if (this.#sending) return;
+    for (const field of [this.to, this.cc, this.bcc]) field.commit();
     const obstacle = this.#obstacle();
     if (obstacle) {
       this.#say(obstacle, "warn");

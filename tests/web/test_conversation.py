@@ -1,0 +1,131 @@
+"""A conversation: its messages and marks, its controls, live arrivals, reading marks, and addresses that lead nowhere."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.desk import Desk
+
+pytestmark = pytest.mark.chromium
+
+
+def test_messages_stand_in_order_with_marks_files_and_folded_quotes(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    cards = page.locator("message-card")
+    expect(cards).to_have_count(4)
+    assert cards.evaluate_all("cards => cards.map((card) => card.dataset.direction)") == ["inbound", "outbound", "inbound", "inbound"]
+    expect(cards.nth(0)).to_have_attribute("closed", "")
+    expect(cards.nth(2)).to_contain_text("Out of office")
+    last = cards.nth(3)
+    expect(last.locator("attachment-list a")).to_have_count(3)
+    expect(last.get_by_role("link", name="display.jpg")).to_have_attribute("href", re.compile("/v1/attachments/.+/download"))
+    expect(last.get_by_role("link", name="display.jpg")).to_contain_text("471 KB")
+    quoted = last.get_by_text("Could you send us the serial number?")
+    expect(quoted).to_be_hidden()
+    last.get_by_text("Show quoted text").click()
+    expect(quoted).to_be_visible()
+    last.get_by_role("button", name="to Northwind Support").click()
+    expect(last.locator(".details")).to_contain_text("Anna Sample <anna@customer.example.org>")
+    expect(page.locator(".suggestions")).to_contain_text("Perhaps belongs to #1017 Printer: paper jam same customer, similar subject")
+
+
+def test_a_folded_message_opens_by_click_and_by_button(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    first = page.locator("message-card").first
+    first.locator(".row-snippet").click()
+    expect(first.locator(".plain-text")).to_contain_text("blinks red")
+    expect(first.locator(".plain-text a")).to_have_attribute("href", "https://docs.example.com/lp200")
+    first.get_by_role("button", name="Fold this message").click()
+    expect(first.locator(".plain-text")).to_be_hidden()
+
+
+def test_opening_marks_as_read_everywhere(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    row = page.locator(f'conversation-row[data-id="{desk.fake.number(1042)["id"]}"]')
+    expect(row).not_to_have_attribute("unread", "")
+    assert desk.fake.number(1042)["unread_count"] == 0
+
+
+def test_a_mail_that_comes_in_while_nobody_looks_stays_unread(desk: Desk) -> None:
+    page = desk.open_number(1038)
+    page.keyboard.press("u")
+    expect(page.get_by_text("Choose a conversation")).to_be_visible()
+    desk.fake.do(desk.fake.arrive, "Noch eine Frage", number=1038)
+    row = page.locator(f'conversation-row[data-id="{desk.fake.number(1038)["id"]}"]')
+    expect(row).to_have_attribute("unread", "")
+    page.wait_for_timeout(400)
+    assert desk.fake.number(1038)["unread_count"] == 1
+    row.click()
+    expect(page.locator("message-card").last).to_contain_text("Noch eine Frage")
+    expect(row).not_to_have_attribute("unread", "")
+
+
+def test_status_owner_priority_category_and_subject_are_changed(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    row = desk.fake.number(1042)
+    page.get_by_label("Status").select_option(label="Pending")
+    page.get_by_label("Assignee").select_option(label="Jonas Weber")
+    page.get_by_label("Priority").select_option(label="Urgent priority")
+    page.get_by_label("Category").fill("hardware")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Change the subject").click()
+    page.get_by_label("Subject", exact=True).fill("LP-200 stops")
+    page.keyboard.press("Enter")
+    expect(page.locator("conversation-header .subject")).to_have_text("LP-200 stops")
+    expect(page.get_by_role("navigation", name="Conversations").get_by_role("link", name="Pending")).to_contain_text("2")
+    assert (row["status"], row["assigned_to"]["name"], row["priority"], row["category"], row["subject"]) == ("pending", "Jonas Weber", "urgent", "hardware", "LP-200 stops")
+
+
+def test_a_refused_change_is_taken_back_with_the_reason(desk: Desk) -> None:
+    desk.allow("503 (Service Unavailable)")
+    page = desk.open_number(1042)
+    desk.fake.fail("PATCH", "/v1/conversations/[^/]+", 503, detail="PostgreSQL is away. Nothing was changed.")
+    page.get_by_label("Status").select_option(label="Closed")
+    expect(page.locator("toast-stack")).to_contain_text("Not changed: PostgreSQL is away.")
+    expect(page.get_by_label("Status")).to_have_value("open")
+
+
+def test_another_persons_change_shows_live(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    row = desk.fake.number(1042)
+    row["priority"] = "low"
+    desk.fake.do(desk.fake.emit, "conversation.updated", row)
+    expect(page.get_by_label("Priority")).to_have_value("low")
+
+
+def test_a_new_message_is_offered_without_moving_a_reader(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    while page.locator("message-card[closed]").count():
+        page.locator("message-card[closed] .row-snippet").first.click()
+    page.evaluate("document.querySelector('.conversation-scroll').scrollTop = 0")
+    desk.fake.do(desk.fake.arrive, "One more thing", number=1042)
+    pill = page.get_by_role("button", name="1 new message below")
+    expect(pill).to_be_visible()
+    assert page.evaluate("document.querySelector('.conversation-scroll').scrollTop") == 0
+    pill.click()
+    expect(page.get_by_text("One more thing").last).to_be_in_viewport()
+
+
+def test_nowhere_and_merged_addresses(desk: Desk) -> None:
+    desk.allow("404 (Not Found)")
+    page = desk.sign_in("/c/00000000-0000-4000-8000-000000000000")
+    expect(page.get_by_role("heading", name="No such conversation")).to_be_visible()
+    dead, alive = desk.fake.number(1037), desk.fake.number(1038)
+    dead["merged_into"] = alive["id"]
+    page.goto(f"{desk.fake.origin}/c/{dead['id']}")
+    expect(page.locator("conversation-header .number")).to_have_text("#1038")
+    assert page.url.endswith(alive["id"])
+    page.goto(f"{desk.fake.origin}/no/such/room")
+    expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
+
+
+def test_a_duplicate_and_a_quarantined_mail_are_marked(desk: Desk) -> None:
+    page = desk.open_number(1036)
+    expect(page.locator("message-card .marks")).to_contain_text("Same Message-ID as another mail, other content")
+    message = desk.fake.thread(desk.fake.number(1036)["id"])[0]
+    message["quarantine"] = {"id": "q", "reason": "too_complex"}
+    message["defects"] = ["bad_charset", "missing_date"]
+    desk.fake.do(desk.fake.emit, "message.updated", desk.fake.number(1036), message)
+    expect(page.locator("message-card")).to_contain_text("This mail could not be read safely: Too complex.")
+    expect(page.locator("message-card .marks")).to_contain_text("2 defects")

@@ -1,0 +1,74 @@
+"""The rules of web/: one element per file, one fetch, one EventSource, no string ever becomes markup, nothing from elsewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+WEB = Path(__file__).parents[2] / "web"
+SCRIPTS = sorted((WEB / "js").rglob("*.js"))
+STYLES = sorted((WEB / "css").glob("*.css"))
+ELEMENTS = sorted((WEB / "js" / "elements").glob("*.js"))
+SINKS = re.compile(r"\.innerHTML|\.outerHTML\s*=|insertAdjacentHTML|document\.write|\.srcdoc|setHTMLUnsafe|parseFromString|\beval\(|new Function|\.style\.cssText|setAttribute\(\"style\"")
+
+
+def code(path: Path) -> str:
+    text = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+    return re.sub(r"(?<![:\"'`])//.*", "", text)
+
+
+@pytest.mark.parametrize("path", SCRIPTS + STYLES, ids=lambda path: path.name)
+def test_a_file_has_one_idea_says_which_and_stays_short(path: Path) -> None:
+    text = path.read_text()
+    assert text.startswith("/*"), "open with a comment: what it is, what it promises, what it leaves to whom"
+    assert len(text.splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", ELEMENTS, ids=lambda path: path.stem)
+def test_each_element_has_its_file_and_is_loaded(path: Path) -> None:
+    defined = re.findall(r'customElements\.define\("([^"]+)"', code(path))
+    assert defined == [path.stem]
+    assert f'import "/web/js/elements/{path.name}";' in (WEB / "js" / "main.js").read_text()
+
+
+def test_only_their_own_files_speak_to_the_server() -> None:
+    where = {word: [path.name for path in SCRIPTS if re.search(pattern, code(path))] for word, pattern in {
+        "fetch": r"\bfetch\(", "XMLHttpRequest": r"\bXMLHttpRequest\(", "EventSource": r"new EventSource\(", "history": r"history\.(push|replace)State"}.items()}
+    assert where == {"fetch": ["api.js"], "XMLHttpRequest": ["api.js"], "EventSource": ["stream.js"], "history": ["router.js"]}
+
+
+def test_no_string_becomes_markup() -> None:
+    assert [path.name for path in SCRIPTS if SINKS.search(code(path))] == []
+
+
+def test_nothing_comes_from_elsewhere() -> None:
+    for path in [*SCRIPTS, *STYLES, WEB / "index.html"]:
+        for address in re.findall(r"https?://[^\s\"'`)]+", code(path)):
+            assert address.startswith(("https://example.com", "https://${", "http://www.w3.org/2000/svg")), f"{path.name}: {address}"
+
+
+def test_the_page_carries_no_inline_script_or_style_and_links_every_sheet() -> None:
+    page = (WEB / "index.html").read_text()
+    assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", page)
+    assert re.findall(r'href="/web/css/([^"]+)"', page) == ["tokens.css", "base.css", "controls.css", "shell.css", "list.css", "conversation.css", "reply.css", "pages.css", "dialogs.css"]
+    assert {path.name for path in STYLES} == set(re.findall(r'href="/web/css/([^"]+)"', page))
+
+
+def test_colours_are_named_only_among_the_tokens() -> None:
+    for path in STYLES:
+        if path.name not in {"tokens.css", "base.css"}:
+            assert not re.search(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(|\bhsla?\(", code(path)), path.name
+
+
+def test_every_icon_asked_for_is_in_the_sheet() -> None:
+    sheet = set(re.findall(r'<symbol id="([^"]+)"', (WEB / "icons" / "sheet.svg").read_text()))
+    asked = set()
+    for path in SCRIPTS:
+        asked |= set(re.findall(r'icon\("([a-z-]+)"', code(path))) | set(re.findall(r'(?:iconName|icon): "([a-z-]+)"', code(path)))
+    assert asked - sheet == set()
+
+
+def test_imports_name_files_that_exist() -> None:
+    for path in SCRIPTS:
+        for wanted in re.findall(r'(?:from|import) "(/web/[^"]+)"', code(path)):
+            assert (WEB.parent / wanted.lstrip("/")).is_file(), f"{path.name}: {wanted}"
