@@ -165,11 +165,11 @@ class Mailroom:
     async def messages(self, conversation_id: str) -> list[dict[str, Any]]:
         return await self.items(f"/v1/conversations/{conversation_id}/messages")
 
-    async def conversation_about(self, subject: str, within: float = WITHIN) -> dict[str, Any]:
-        """The one conversation whose subject holds `subject`, once it is there."""
+    async def conversation_about(self, subject: str, inbox: dict[str, Any], within: float = WITHIN) -> dict[str, Any]:
+        """The one conversation of the inbox whose subject holds `subject`, once it is there."""
 
         async def look() -> dict[str, Any] | None:
-            found = [c for c in await self.conversations(limit=200) if subject in c["subject"]]
+            found = [c for c in await self.conversations(limit=200, inbox=inbox["id"]) if subject in c["subject"]]
             assert len(found) < 2, f"{len(found)} conversations about {subject!r}"
             return found[0] if found else None
 

@@ -51,7 +51,7 @@ async def test_nothing_is_lost_or_doubled(own_mailroom: Mailroom, pymap_box: Mai
     customers = [demo_mail.add_account(f"kill-{uuid.uuid4().hex[:8]}@customers.example.com") for _ in range(SENDS)]
     for number, account in enumerate(customers):
         pymap_box.put(letter(account.address, pymap_box.address, f"Live question {number}", "Now.").as_bytes())
-    conversations = [await mailroom.conversation_about(f"Live question {n}", 90) for n in range(SENDS)]
+    conversations = [await mailroom.conversation_about(f"Live question {n}", inbox, 90) for n in range(SENDS)]
     replies = [await mailroom.reply(c, f"Answer {n} marker-{n}-end") for n, c in enumerate(conversations)]
     await asyncio.sleep(chance.uniform(0.05, 0.6))
     assert kill_workers(mailroom)
@@ -101,7 +101,7 @@ async def test_a_lost_temporal_database_is_recovered_without_sending_twice(own_m
     inbox = await mailroom.connect_inbox(pymap_box, smtp(), undo_send_seconds=15)
     account = demo_mail.add_account(f"lost-{uuid.uuid4().hex[:8]}@customers.example.com")
     pymap_box.put(letter(account.address, pymap_box.address, "Before the loss", "?").as_bytes())
-    conversation = await mailroom.conversation_about("Before the loss")
+    conversation = await mailroom.conversation_about("Before the loss", inbox)
     first = await mailroom.reply(conversation, "sent before")
     await mailroom.sent(first["id"], within=60)
     second = await mailroom.reply(conversation, "waits in the undo window")
@@ -111,7 +111,7 @@ async def test_a_lost_temporal_database_is_recovered_without_sending_twice(own_m
     await mailroom.start()
     await mailroom.sent(second["id"], within=120)
     pymap_box.put(letter(account.address, pymap_box.address, "After the loss", "?").as_bytes())
-    await mailroom.conversation_about("After the loss", 120)
+    await mailroom.conversation_about("After the loss", inbox, 120)
     assert (await mailroom.get(f"/v1/inboxes/{inbox['id']}"))["health"] == "ok"
     bodies = [p.read_bytes() for p in account.maildir.glob("new/*")]
     assert sum(b"sent before" in b for b in bodies) == 1

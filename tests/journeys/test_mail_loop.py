@@ -31,14 +31,14 @@ async def test_mail_comes_in_and_the_answer_goes_out(mailroom: Mailroom, box: Ma
     old = letter(customer.address, box.address, "An old question", "From last month.")
     box.put(old.as_bytes(), received=datetime.now(UTC) - timedelta(days=20), seen=True)
     inbox = await mailroom.connect_inbox(box, smtp())
-    history = await mailroom.conversation_about("An old question")
+    history = await mailroom.conversation_about("An old question", inbox)
     assert history["unread_count"] == 0
 
     async with mailroom.listening() as heard:
         question = letter(customer.address, box.address, "Where is my order?", "Order 77, please.\n\nAda")
         began = time.monotonic()
         box.put(question.as_bytes())
-        conversation = await mailroom.conversation_about("Where is my order?")
+        conversation = await mailroom.conversation_about("Where is my order?", inbox)
         assert time.monotonic() - began < 30
         assert conversation["unread_count"] == 1
         assert conversation["customer"]["address"] == customer.address
@@ -92,7 +92,7 @@ async def test_an_answer_written_in_another_mail_program_appears(mailroom: Mailr
     inbox = await mailroom.connect_inbox(box, smtp())
     question = letter(customer.address, box.address, "Which tyre fits?", "28 inch.")
     box.put(question.as_bytes())
-    conversation = await mailroom.conversation_about("Which tyre fits?")
+    conversation = await mailroom.conversation_about("Which tyre fits?", inbox)
     elsewhere = letter(box.address, customer.address, "Re: Which tyre fits?", "The blue one.", answers=question["Message-ID"])
     box.put(elsewhere.as_bytes(), folder="Sent", seen=True)
     await mailroom.post(f"/v1/inboxes/{inbox['id']}/resync", {"scope": "new"}, status=202)
@@ -108,13 +108,13 @@ async def test_an_answer_written_in_another_mail_program_appears(mailroom: Mailr
 
 
 async def test_files_travel_both_ways(mailroom: Mailroom, box: Mailbox, customer: Mailbox, smtp) -> None:
-    await mailroom.connect_inbox(box, smtp())
+    inbox = await mailroom.connect_inbox(box, smtp())
     photo, bill = picture(48), one_page_pdf("a bill")
     mail = letter(customer.address, box.address, "Two files", "See both.")
     mail.add_attachment(photo, "image", "png", filename="photo.png")
     mail.add_attachment(bill, "application", "pdf", filename="größe ../bill.pdf")
     box.put(mail.as_bytes())
-    conversation = await mailroom.conversation_about("Two files")
+    conversation = await mailroom.conversation_about("Two files", inbox)
     (message,) = await mailroom.messages(conversation["id"])
     assert {a["content_type"] for a in message["attachments"]} == {"image/png", "application/pdf"}
     for attachment, content in zip(sorted(message["attachments"], key=lambda a: a["content_type"], reverse=True), (photo, bill), strict=True):
@@ -150,7 +150,7 @@ async def test_odd_mail_ends_in_a_named_state(mailroom: Mailroom, box: Mailbox, 
     inbox = await mailroom.connect_inbox(box, smtp())
     question = letter(customer.address, box.address, "A normal question", "Hello.")
     box.put(question.as_bytes())
-    conversation = await mailroom.conversation_about("A normal question")
+    conversation = await mailroom.conversation_about("A normal question", inbox)
     queued = await mailroom.reply(conversation, "An answer that will bounce.")
     sent = await mailroom.sent(queued["id"])
 
@@ -187,7 +187,7 @@ async def test_odd_mail_ends_in_a_named_state(mailroom: Mailroom, box: Mailbox, 
     (junk,) = [r for r in rows if r["classification"] == "spam"]
     assert junk["conversation_id"] is None
     await mailroom.post(f"/v1/messages/{junk['message_id']}/not-spam")
-    await mailroom.conversation_about("You have won")
+    await mailroom.conversation_about("You have won", inbox)
 
     assert len([r for r in rows if r["state"] == "skipped" and r["reason"] == "duplicate"]) == 1
     pair = [c for c in await mailroom.conversations(limit=200) if c["subject"] == "Same id, other words" and c["inbox"]["id"] == inbox["id"]]
@@ -211,10 +211,10 @@ async def test_children_that_arrive_before_their_parents_join(mailroom: Mailroom
 
 
 async def test_a_failed_send_says_why_and_can_be_retried(mailroom: Mailroom, pymap_box: Mailbox, customer: Mailbox, smtp, demo_mail) -> None:
-    await mailroom.connect_inbox(pymap_box, smtp())
+    inbox = await mailroom.connect_inbox(pymap_box, smtp())
     refused = f"gone-{uuid.uuid4().hex[:8]}@customers.example.com"
     pymap_box.put(letter(refused, pymap_box.address, "Write back?", "Please.").as_bytes())
-    conversation = await mailroom.conversation_about("Write back?")
+    conversation = await mailroom.conversation_about("Write back?", inbox)
     queued = await mailroom.reply(conversation, "Hello there.")
     failed = await mailroom.sent(queued["id"], "failed")
     assert "550" in failed["send"]["error"] or "5.1.1" in failed["send"]["error"]
@@ -228,9 +228,9 @@ async def test_a_failed_send_says_why_and_can_be_retried(mailroom: Mailroom, pym
 
 
 async def test_the_undo_window_takes_an_answer_back(mailroom: Mailroom, pymap_box: Mailbox, customer: Mailbox, smtp) -> None:
-    await mailroom.connect_inbox(pymap_box, smtp(), undo_send_seconds=20)
+    inbox = await mailroom.connect_inbox(pymap_box, smtp(), undo_send_seconds=20)
     pymap_box.put(letter(customer.address, pymap_box.address, "Undo me", "?").as_bytes())
-    conversation = await mailroom.conversation_about("Undo me")
+    conversation = await mailroom.conversation_about("Undo me", inbox)
     queued = await mailroom.reply(conversation, "Too fast!")
     assert queued["send"]["can"] == ["cancel"]
     await mailroom.post(f"/v1/messages/{queued['id']}/cancel")
@@ -240,9 +240,9 @@ async def test_the_undo_window_takes_an_answer_back(mailroom: Mailroom, pymap_bo
 
 
 async def test_a_stale_view_is_refused_with_what_is_newer(mailroom: Mailroom, pymap_box: Mailbox, customer: Mailbox, smtp) -> None:
-    await mailroom.connect_inbox(pymap_box, smtp())
+    inbox = await mailroom.connect_inbox(pymap_box, smtp())
     pymap_box.put(letter(customer.address, pymap_box.address, "Stale", "first").as_bytes())
-    conversation = await mailroom.conversation_about("Stale")
+    conversation = await mailroom.conversation_about("Stale", inbox)
     seen = (await mailroom.get(f"/v1/conversations/{conversation['id']}"))["version"]
     (first,) = await mailroom.messages(conversation["id"])
     pymap_box.put(letter(customer.address, pymap_box.address, "Re: Stale", "second", answers=first["message_id_header"]).as_bytes())
@@ -262,7 +262,7 @@ async def test_an_automatic_answer_goes_once(mailroom: Mailroom, pymap_box: Mail
     answer = await mailroom.api.patch(f"/v1/inboxes/{inbox['id']}", json={"auto_response": {"enabled": True, "subject": "We got it", "body": "Hello {{sender_name}}, this is {{org_name}}: number {{ticket_number}}."}})
     assert answer.status_code == 200, answer.text
     pymap_box.put(b"Return-Path: <%b>\r\n" % customer.address.encode() + letter(f"Ada Lovelace <{customer.address}>", pymap_box.address, "Auto please", "?").as_bytes())
-    conversation = await mailroom.conversation_about("Auto please")
+    conversation = await mailroom.conversation_about("Auto please", inbox)
 
     async def answered() -> list | None:
         return customer.letters() or None
