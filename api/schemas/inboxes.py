@@ -18,6 +18,7 @@ from api.schemas.base import (
     Named,
     PageQuery,
 )
+from rules.templates import PLACEHOLDERS, unknown_placeholders
 
 Security = Literal["tls", "starttls", "plain"]
 
@@ -68,10 +69,20 @@ class AskedServer(Asked):
         return "access_token" if self.auth == "xoauth2" else "password"
 
 
+def _known_placeholders(value: str) -> str:
+    unknown = unknown_placeholders(value)
+    if unknown:
+        known = ", ".join(f"{{{{{name}}}}}" for name in PLACEHOLDERS)
+        raise ValueError(f"holds placeholders that no mail can fill ({', '.join(unknown)}); use {known}")
+    return value
+
+
 class AskedAutoResponse(Asked):
     enabled: bool
-    subject: Annotated[str, AfterValidator(_no_breaks), Field(max_length=500)] = ""
-    body: Annotated[str, Field(max_length=20_000)] = ""
+    subject: Annotated[
+        str, AfterValidator(_no_breaks), AfterValidator(_known_placeholders), Field(max_length=500)
+    ] = ""
+    body: Annotated[str, AfterValidator(_known_placeholders), Field(max_length=20_000)] = ""
 
     @model_validator(mode="after")
     def _has_text(self) -> Self:

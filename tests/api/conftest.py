@@ -7,7 +7,8 @@ import pytest_asyncio
 
 from api.deps import Deps
 from store.unit_of_work import Database
-from tests.api.world import World, make_deps, make_world
+from tests.api.stand_ins import make_deps
+from tests.api.world import World, make_world
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

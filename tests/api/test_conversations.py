@@ -42,7 +42,9 @@ async def test_pages_hold_every_row_once_in_order(world, seed) -> None:
     for number in range(100, 135):
         await world.conversation(number, last_message_at=NOW + dt.timedelta(minutes=chance.randrange(6)))
     rows = await world.rows("select id, last_message_at from conversations")
-    expected = [str(r["id"]) for r in sorted(rows, key=lambda r: (r["last_message_at"], r["id"]), reverse=True)]
+    expected = [
+        str(r["id"]) for r in sorted(rows, key=lambda r: (r["last_message_at"], r["id"]), reverse=True)
+    ]
     for sort, whole in (("newest", expected), ("oldest", expected[::-1])):
         limit, got, after = chance.randrange(1, 12), [], None
         async with world.client("agent") as client:
@@ -69,7 +71,9 @@ async def test_filters_narrow_together(world) -> None:
     assert set(await ids_of(world, assigned_to="me")) == {str(made["mine"])}
     assert set(await ids_of(world, assigned_to=str(world.people["agent"]))) == {str(made["mine"])}
     assert str(made["mine"]) not in await ids_of(world, assigned_to="none")
-    assert set(await ids_of(world, inbox=str(other_box), category="order", channel="sms")) == {str(made["sales"])}
+    assert set(await ids_of(world, inbox=str(other_box), category="order", channel="sms")) == {
+        str(made["sales"])
+    }
     assert set(await ids_of(world, unread="true")) == {str(made["mine"]), first}
     assert await ids_of(world, unread="false", assigned_to="me") == []
     assert await ids_of(world, tag="none such") == []
@@ -77,11 +81,22 @@ async def test_filters_narrow_together(world) -> None:
 
 async def test_search_finds_words_beginnings_addresses_and_numbers(world) -> None:
     late = await world.conversation(777, customer_name="Zoë")
-    await world.message(late, body_text="Die Rechnung Nummer 5 fehlt", body_visible="", from_address="zoe@shop.example.net")
+    await world.message(
+        late, body_text="Die Rechnung Nummer 5 fehlt", body_visible="", from_address="zoe@shop.example.net"
+    )
     async with world.database.unit_of_work(world.tenant_id) as connection:
         await index_messages(connection, world.tenant_id)
     first = str(world.ids["conversation"])
-    for words in ("rechnung", "Rechn", '"nummer 5"', "zoe@shop.example.net", "shop", "#777", "777", "rechnung -feuer"):
+    for words in (
+        "rechnung",
+        "Rechn",
+        '"nummer 5"',
+        "zoe@shop.example.net",
+        "shop",
+        "#777",
+        "777",
+        "rechnung -feuer",
+    ):
         assert await ids_of(world, search=words) == [str(late)], words
     assert set(await ids_of(world, search="burns or rechnung")) == {first, str(late)}
     for nothing in ("zzz", "rechnung -nummer", "'", '"', "&|!():*", "-", "\\", "a" * 300):
@@ -123,7 +138,13 @@ async def test_members_only_inboxes_hide_their_conversations(world) -> None:
         u=world.people["viewer"],
     )
     conversation = f"/v1/conversations/{world.ids['conversation']}"
-    for who, sees in (("viewer", True), ("agent", False), ("admin", True), ("owner", True), ("key:read", True)):
+    for who, sees in (
+        ("viewer", True),
+        ("agent", False),
+        ("admin", True),
+        ("owner", True),
+        ("key:read", True),
+    ):
         async with world.client(who) as client:
             status = 200 if sees else 404
             for path in (conversation, f"{conversation}/messages", f"/v1/messages/{world.ids['message']}"):
@@ -165,7 +186,9 @@ async def test_one_conversation_names_its_people_and_whom_a_reply_goes_to(world)
     async with world.client("viewer") as client:
         found = (await client.get(f"/v1/conversations/{world.ids['conversation']}")).json()
     assert {"name": "Carla", "address": "carla@customer.example.com"} in found["participants"]
-    assert found["suggestions"] == [{"conversation_id": str(other), "number": 43, "subject": "Printer", "why": "same subject"}]
+    assert found["suggestions"] == [
+        {"conversation_id": str(other), "number": 43, "subject": "Printer", "why": "same subject"}
+    ]
     assert found["reply"]["to"] == [{"address": "carla@customer.example.com", "name": "Carla"}]
     assert found["reply"]["from"] == {"address": "desk@example.org", "name": "Example Desk"}
     assert "42" in found["reply"]["subject"]
@@ -175,16 +198,25 @@ async def test_one_conversation_names_its_people_and_whom_a_reply_goes_to(world)
 async def test_a_merged_one_names_its_survivor(world) -> None:
     merged = await world.conversation(44, merged_into=world.ids["conversation"])
     async with world.client("viewer") as client:
-        assert (await client.get(f"/v1/conversations/{merged}")).json()["merged_into"] == str(world.ids["conversation"])
+        assert (await client.get(f"/v1/conversations/{merged}")).json()["merged_into"] == str(
+            world.ids["conversation"]
+        )
 
 
 async def test_changes_bump_the_version_tell_the_log_and_keep_the_history(world) -> None:
     path = f"/v1/conversations/{world.ids['conversation']}"
     async with world.client("agent") as client:
         before = (await client.get(path)).json()
-        change = {"status": "closed", "assigned_to": str(world.people["viewer"]), "category": "hardware", "priority": "urgent"}
+        change = {
+            "status": "closed",
+            "assigned_to": str(world.people["viewer"]),
+            "category": "hardware",
+            "priority": "urgent",
+        }
         after = (await client.patch(path, json={**change, "version": before["version"]})).json()
-        assert {k: after[k] for k in ("status", "category", "priority")} == {k: change[k] for k in ("status", "category", "priority")}
+        assert {k: after[k] for k in ("status", "category", "priority")} == {
+            k: change[k] for k in ("status", "category", "priority")
+        }
         assert after["assigned_to"]["name"] == "The viewer"
         assert after["version"] > before["version"]
         stale = await client.patch(path, json={"status": "open", "version": before["version"]})
@@ -194,10 +226,17 @@ async def test_changes_bump_the_version_tell_the_log_and_keep_the_history(world)
         freed = (await client.patch(path, json={"assigned_to": None, "category": None})).json()
         assert (freed["assigned_to"], freed["category"]) == (None, None)
         assert (await client.patch(path, json={"assigned_to": str(uuid.uuid4())})).status_code == 422
-    events = await world.rows("select type, actor, payload from events where type = 'conversation.updated' order by id")
-    assert [e["payload"]["changed"] for e in events] == [["assigned_to", "category", "priority", "status"], ["assigned_to", "category"]]
+    events = await world.rows(
+        "select type, actor, payload from events where type = 'conversation.updated' order by id"
+    )
+    assert [e["payload"]["changed"] for e in events] == [
+        ["assigned_to", "category", "priority", "status"],
+        ["assigned_to", "category"],
+    ]
     assert events[0]["actor"] == f"user:{world.people['agent']}"
-    history = await world.rows("select agent_id, unassigned_at is not null as over from conversation_assignments")
+    history = await world.rows(
+        "select agent_id, unassigned_at is not null as over from conversation_assignments"
+    )
     assert history == [{"agent_id": world.people["viewer"], "over": True}]
     assert (await world.rows("select closed_at is not null as c from conversations"))[0]["c"]
 

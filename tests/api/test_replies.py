@@ -16,7 +16,11 @@ def path_of(world: World) -> str:
 
 
 async def outgoing(world: World) -> int:
-    return len(await world.rows("select 1 from messages where direction = 'outbound' and body_text = 'We come at once.'"))
+    return len(
+        await world.rows(
+            "select 1 from messages where direction = 'outbound' and body_text = 'We come at once.'"
+        )
+    )
 
 
 async def test_a_reply_is_queued_and_its_workflow_started(world) -> None:
@@ -110,7 +114,9 @@ async def test_a_newer_message_stops_the_reply_and_is_shown(world) -> None:
         problem = answer.json()
         assert (answer.status_code, problem["type"]) == (409, "/problems/stale-view")
         assert [m["id"] for m in problem["newer_messages"]] == [str(world.ids["message"])]
-        again = await client.post(path_of(world), json={**BODY, "seen_version": problem["current_version"] + 7})
+        again = await client.post(
+            path_of(world), json={**BODY, "seen_version": problem["current_version"] + 7}
+        )
     assert again.status_code == 201
 
 
@@ -122,7 +128,13 @@ async def test_a_newer_message_stops_the_reply_and_is_shown(world) -> None:
         ({"subject": "a\r\nBcc: x@example.com"}, "subject"),
         ({"to": [{"address": "a@example.com\nBcc: b@example.com", "name": ""}]}, "to[0].address"),
         ({"to": [{"address": "a@example.com", "name": "x\r\ny"}]}, "to[0].name"),
-        ({"cc": [{"address": "a@example.com"}, {"address": "nobody"}], "to": [{"address": "c@example.com"}]}, "cc[1].address"),
+        (
+            {
+                "cc": [{"address": "a@example.com"}, {"address": "nobody"}],
+                "to": [{"address": "c@example.com"}],
+            },
+            "cc[1].address",
+        ),
         ({"to": []}, "to"),
         ({"to": [{"address": "a@example.com", "nick": "x"}]}, "to[0].nick"),
         ({"attachments": [str(uuid.uuid4())]}, "attachments[0]"),
@@ -144,7 +156,11 @@ async def test_a_scheduled_reply_says_when(world) -> None:
     async with world.client("agent") as client:
         answer = await client.post(path_of(world), json={**BODY, "send_at": "2099-01-01T00:00:00+01:00"})
     send = answer.json()["send"]
-    assert (send["status"], send["scheduled_at"], send["can"]) == ("scheduled", "2098-12-31T23:00:00Z", ["cancel"])
+    assert (send["status"], send["scheduled_at"], send["can"]) == (
+        "scheduled",
+        "2098-12-31T23:00:00Z",
+        ["cancel"],
+    )
 
 
 async def test_decisions_of_people(world) -> None:

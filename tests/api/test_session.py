@@ -7,7 +7,8 @@ import pytest
 from api.auth import Access
 from api.rate_limits import Rate, RateLimits
 from store.login_attempts import Bound, claim_attempt
-from tests.api.world import ORIGIN, PASSWORD, client_of, make_deps, make_world
+from tests.api.stand_ins import ORIGIN, make_deps
+from tests.api.world import PASSWORD, client_of, make_world
 
 
 async def test_sign_in_sets_a_new_cookie_and_ends_the_old_session(world) -> None:

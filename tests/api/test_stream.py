@@ -23,7 +23,8 @@ from api.deps import Deps
 from api.stream import EventStreams, Subscription
 from store.event_log import Cursor, LoggedEvent, NewEvent, append_events
 from store.unit_of_work import Database
-from tests.api.world import NOW, World, make_deps, make_world
+from tests.api.stand_ins import make_deps
+from tests.api.world import NOW, World, make_world
 
 
 @dataclass

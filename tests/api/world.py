@@ -1,42 +1,27 @@
 """A tenant with everything the API can show: people of each role, an inbox, mail both ways, files, quarantine."""
 
-import asyncio
 import base64
 import datetime as dt
 import hashlib
 import json
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from argon2 import PasswordHasher
-from jsonschema import Draft202012Validator
 from sqlalchemy import text
 
 from api.app import create_app
-from api.blobs import BlobMissing, BlobsAway
-from api.deps import ApiConfig, Deps
-from api.mail_frames import MailFrames
-from api.metrics import Metrics
-from api.passwords import Passwords
-from api.picture_tokens import PictureTokens
-from api.rate_limits import Rate, RateLimits
-from api.remote_pictures import RemotePictures
-from api.routes import ENDPOINTS, document
-from api.stream import EventStreams
-from api.temporal_gateway import CheckOutcome, Gateway
-from contracts.connect import ConnectCheck, ConnectReport
+from api.deps import Deps
 from store.addresses import address_key
 from store.api_keys import make_key
 from store.people import add_person, create_tenant
-from store.sealing import Sealer
 from store.sessions import Account, open_session
 from store.unit_of_work import Database
+from tests.api.checker import Checker
+from tests.api.stand_ins import ORIGIN, MemoryBlobs, RecordingGateway
 
-ORIGIN = "http://mailroom.test"
 PASSWORD = "correct horse battery staple"
 ROLES = ("owner", "admin", "agent", "viewer")
 PNG = base64.b64decode(
@@ -47,156 +32,6 @@ HTML = (
     '<p>It <b>burns</b>.</p><img src="cid:pic@example.com"><img src="https://tracker.example.com/p.gif">'
     '<script>alert(1)</script><div class="gmail_quote"><blockquote>old words</blockquote></div>'
 )
-
-
-class MemoryBlobs:
-    """A bucket in memory. `away` makes it one that does not answer."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.away = False
-
-    def _here(self) -> None:
-        if self.away:
-            raise BlobsAway("test")
-
-    async def get(self, key: str, *, offset: int = 0, length: int | None = None) -> bytes:
-        self._here()
-        if key not in self.objects:
-            raise BlobMissing(key)
-        data = self.objects[key][offset:]
-        return data if length is None else data[:length]
-
-    async def put(self, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
-        self._here()
-        self.objects[key] = data
-
-    async def size(self, key: str) -> int | None:
-        self._here()
-        return len(self.objects[key]) if key in self.objects else None
-
-    async def presign_get(
-        self, key: str, *, filename: str, content_type: str, inline: bool, seconds: int
-    ) -> str:
-        self._here()
-        return f"http://bucket.test/{key}?for={seconds}"
-
-    async def presign_put(self, key: str, *, length: int, content_type: str, seconds: int) -> str:
-        self._here()
-        return f"http://bucket.test/{key}?put={length}"
-
-    async def ping(self) -> None:
-        self._here()
-
-
-class RecordingGateway(Gateway):
-    """Takes every call and keeps it; with `away` nothing is taken."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, ...]] = []
-        self.away = False
-        self.outcome = CheckOutcome(ConnectReport((ConnectCheck("imap"), ConnectCheck("smtp"))))
-
-    def _take(self, *call: str) -> bool:
-        self.calls.append(call)
-        return not self.away
-
-    async def start_send(self, tenant_id: str, message_id: str) -> bool:
-        return self._take("send", tenant_id, message_id)
-
-    async def cancel_send(self, message_id: str) -> bool:
-        return self._take("cancel", message_id)
-
-    async def connect_inbox(self, tenant_id: str, inbox_id: str) -> bool:
-        return self._take("connect", tenant_id, inbox_id)
-
-    async def check_inbox(self, tenant_id: str, inbox_id: str) -> CheckOutcome:
-        self._take("check", tenant_id, inbox_id)
-        return self.outcome
-
-    async def start_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool:
-        return self._take("sync", tenant_id, inbox_id, provider)
-
-    async def signal_sync(self, inbox_id: str, name: str) -> bool:
-        return self._take("signal", inbox_id, name)
-
-    async def resync(self, tenant_id: str, inbox_id: str, provider: str, order: Any) -> bool:
-        return self._take("resync", tenant_id, inbox_id, provider, order.scope.value)
-
-    async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool:
-        return self._take("backfill", tenant_id, inbox_id, folder_id)
-
-    async def ping(self) -> None:
-        if self.away:
-            raise ConnectionError
-
-
-async def no_dial(_host: str, _port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    raise ConnectionRefusedError
-
-
-def make_deps(database: Database, url: str, **changes: Any) -> Deps:
-    """The parts of an API whose bucket and Temporal are in memory, with limits that no test meets by chance."""
-    secret = b"a secret of at least thirty-two characters"
-    config = ApiConfig(
-        public_url=ORIGIN,
-        session_secret=secret,
-        s3_origin="http://bucket.test",
-        temporal_ui_url="http://temporal.test",
-        **changes.pop("config", {}),
-    )
-    metrics = Metrics()
-    tokens = PictureTokens(secret)
-    parts: dict[str, Any] = {
-        "config": config,
-        "database": database,
-        "blobs": MemoryBlobs(),
-        "gateway": RecordingGateway(),
-        "sealer": Sealer({"k1": b"k" * 32}),
-        "passwords": Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
-        "streams": EventStreams(database, url, metrics),
-        "frames": MailFrames(config.origin, tokens),
-        "picture_tokens": tokens,
-        "remote_pictures": RemotePictures(no_dial),
-        "limits": RateLimits(caller=Rate(1e6, 1e6), tenant=Rate(1e6, 1e6), search=Rate(1e6, 1e6)),
-        "metrics": metrics,
-    }
-    return Deps(**(parts | changes))
-
-
-class Checker:
-    """Checks every answer against the OpenAPI document: the status is declared, the body fits its schema."""
-
-    def __init__(self) -> None:
-        self._document = document()
-        self._paths = [
-            (
-                e.method,
-                re.compile(
-                    re.sub(r"{\w+}", "[^/]+", re.escape(e.path).replace(r"\{", "{").replace(r"\}", "}"))
-                ),
-                e.path,
-            )
-            for e in ENDPOINTS
-        ]
-
-    async def __call__(self, response: httpx.Response) -> None:
-        path, method = response.request.url.path, response.request.method
-        found = next((p for m, r, p in self._paths if m == method and r.fullmatch(path)), None)
-        if found is None or "text/event-stream" in response.headers.get("content-type", ""):
-            return
-        answers = self._document["paths"][found][method.lower()]["responses"]
-        assert str(response.status_code) in answers, (
-            f"{method} {found} answered {response.status_code}, not declared"
-        )
-        declared = answers[str(response.status_code)].get("content", {})
-        await response.aread()
-        for kind, content in declared.items():
-            if kind.endswith("json"):
-                assert response.headers["content-type"].startswith(kind)
-                schema = {**content["schema"], "components": self._document["components"]}
-                errors = list(Draft202012Validator(schema).iter_errors(response.json()))
-                assert not errors, f"{method} {found}: {errors[0].message} at {list(errors[0].absolute_path)}"
 
 
 @dataclass

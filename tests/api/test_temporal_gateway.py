@@ -1,0 +1,131 @@
+"""Starting and poking workflows on a real Temporal, and being quick when there is none."""
+
+import asyncio
+import logging
+import time
+import uuid
+
+import pytest
+import pytest_asyncio
+from temporalio import workflow
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from api.temporal_gateway import CheckOutcome, TemporalAway, TemporalGateway
+from contracts import ids
+from contracts.connect import ConnectCheck, ConnectInput, ConnectReport
+from contracts.inbound import InboxSyncInput, ResyncOrder, ResyncScope
+from contracts.refs import MessageRef
+
+
+@workflow.defn(name="SendMessage")
+class Sending:
+    def __init__(self) -> None:
+        self.pokes: list[str] = []
+
+    @workflow.signal
+    def poke(self) -> None:
+        self.pokes.append("poke")
+
+    @workflow.signal
+    def cancel(self) -> None:
+        self.pokes.append("cancel")
+
+    @workflow.run
+    async def run(self, ref: MessageRef) -> list[str]:
+        await workflow.wait_condition(lambda: "cancel" in self.pokes)
+        return [ref.message_id, *self.pokes]
+
+
+@workflow.defn(name="ConnectInbox")
+class Checking:
+    @workflow.run
+    async def run(self, order: ConnectInput) -> ConnectReport:
+        assert order.check_only
+        return ConnectReport((ConnectCheck("imap", "AuthFailed"), ConnectCheck("smtp")))
+
+
+@workflow.defn(name="InboxSync")
+class Syncing:
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+
+    @workflow.signal
+    def resume(self) -> None:
+        self.orders.append("resume")
+
+    @workflow.update
+    def resync(self, order: ResyncOrder) -> None:
+        self.orders.append(order.scope.value)
+
+    @workflow.run
+    async def run(self, order: InboxSyncInput) -> list[str]:
+        await workflow.wait_condition(lambda: len(self.orders) == 2)
+        return [order.provider, *self.orders]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def gateway(temporal_client: Client, monkeypatch) -> TemporalGateway:
+    queue = f"gateway-{uuid.uuid4().hex}"
+    monkeypatch.setattr("contracts.queues.FLOW", queue)
+    worker = Worker(
+        temporal_client,
+        task_queue=queue,
+        workflows=[Sending, Checking, Syncing],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    async with worker:
+        yield TemporalGateway(temporal_client)
+
+
+async def test_a_send_is_started_once_and_poked_again(gateway, temporal_client) -> None:
+    tenant, message = str(uuid.uuid4()), str(uuid.uuid4())
+    assert await gateway.start_send(tenant, message)
+    assert await gateway.start_send(tenant, message)
+    assert await gateway.cancel_send(message)
+    handle = temporal_client.get_workflow_handle(ids.send_message(message))
+    assert await handle.result() == [message, "poke", "poke", "cancel"]
+    described = await handle.describe()
+    assert described.typed_search_attributes[SearchAttributeKey.for_keyword("TenantId")] == tenant
+    assert await described.static_summary() == "Send one message"
+
+
+async def test_telling_a_run_that_is_over_is_no_error(gateway) -> None:
+    assert await gateway.cancel_send(str(uuid.uuid4()))
+    assert await gateway.signal_sync(str(uuid.uuid4()), "pause")
+
+
+async def test_a_check_reports(gateway) -> None:
+    found = await gateway.check_inbox(str(uuid.uuid4()), str(uuid.uuid4()))
+    assert found == CheckOutcome(ConnectReport((ConnectCheck("imap", "AuthFailed"), ConnectCheck("smtp"))))
+
+
+async def test_a_resync_starts_what_does_not_run(gateway, temporal_client) -> None:
+    tenant, inbox = str(uuid.uuid4()), str(uuid.uuid4())
+    assert await gateway.resync(tenant, inbox, "imap", ResyncOrder(ResyncScope.ALL))
+    assert await gateway.signal_sync(inbox, "resume")
+    assert await temporal_client.get_workflow_handle(ids.inbox_sync(inbox)).result() == [
+        "imap",
+        "all",
+        "resume",
+    ]
+    await gateway.ping()
+
+
+async def test_with_temporal_away_it_says_so_once_and_at_once(caplog) -> None:
+    gateway = TemporalGateway(await Client.connect("127.0.0.1:1", lazy=True))
+    with caplog.at_level(logging.INFO, logger="mailroom.api.temporal"):
+        began = time.monotonic()
+        assert not await gateway.start_send("t", "m")
+        assert time.monotonic() - began < 4
+        began = time.monotonic()
+        assert not any(await asyncio.gather(*(gateway.start_send("t", "m") for _ in range(20))))
+        assert time.monotonic() - began < 0.5
+        with pytest.raises(TemporalAway):
+            await gateway.check_inbox("t", "i")
+        with pytest.raises(TemporalAway):
+            await gateway.resync("t", "i", "imap", ResyncOrder(ResyncScope.NEW))
+        with pytest.raises(TemporalAway):
+            await gateway.ping()
+    assert len(caplog.records) == 1
