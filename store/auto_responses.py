@@ -18,7 +18,9 @@ from store.outbound import freeze_recipients
 from store.outbound_recipients import Recipient, own_address_keys
 from store.send_steps import append_step
 
-SINCE = "auto_response_since"  # in the inbox's settings: the instant at which automatic answers were switched on
+SINCE = (
+    "auto_response_since"  # in the inbox's settings: the instant at which automatic answers were switched on
+)
 
 # The conversation's lock makes rivals wait; the claim's key makes the second one find the first.
 FACTS = text(

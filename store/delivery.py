@@ -119,7 +119,11 @@ async def apply_reports(
         await _apply(connection, row, about, own, ledger_id, complaint=complaint, at=received_at)
         if row.send_status == SendStatus.UNKNOWN:
             await settle_sent(
-                connection, tenant_id=tenant_id, message_id=message_id, proof="a report came back", now=received_at
+                connection,
+                tenant_id=tenant_id,
+                message_id=message_id,
+                proof="a report came back",
+                now=received_at,
             )
     return AppliedReports(tuple(matched))
 
@@ -213,7 +217,9 @@ async def _apply(
     if failed:
         await connection.execute(BOUNCED, {"tenant": row.tenant_id, "id": row.id, "at": at})
     event = "message.bounced" if failed else "message.updated"
-    await tell(connection, row, event, actor="system", payload={"reports": news, "failed": failed, "what": word})
+    await tell(
+        connection, row, event, actor="system", payload={"reports": news, "failed": failed, "what": word}
+    )
 
 
 def _status(action: str) -> DeliveryStatus:

@@ -125,7 +125,9 @@ class StaleView(Exception):  # noqa: N818  # errors say what happened
     """Newer messages exist than the agent saw. `newer_message_ids` are at most fifty, newest first."""
 
     def __init__(self, current_version: int, newer_message_ids: tuple[uuid.UUID, ...]) -> None:
-        super().__init__("the conversation has newer messages than the reply's author saw; look again, then send")
+        super().__init__(
+            "the conversation has newer messages than the reply's author saw; look again, then send"
+        )
         self.current_version = current_version
         self.newer_message_ids = newer_message_ids
 
@@ -147,10 +149,14 @@ async def queue_reply(
         if (row := known.first()) is not None:
             return QueuedReply(row.id, row.at_version, row.leaves_at)
     desk = (
-        (await connection.execute(CONVERSATION, {"tenant": tenant_id, "id": conversation_id})).mappings().one()
+        (await connection.execute(CONVERSATION, {"tenant": tenant_id, "id": conversation_id}))
+        .mappings()
+        .one()
     )
     if desk["deleted_at"] is not None:
-        raise CannotSend("conversation_id", "the inbox of this conversation was deleted; answer from another one")
+        raise CannotSend(
+            "conversation_id", "the inbox of this conversation was deleted; answer from another one"
+        )
     await _refuse_stale(connection, tenant_id, reply, conversation_id, desk["version"])
     content = _content(reply)
     subject = _subject(reply, desk)
@@ -202,10 +208,16 @@ async def queue_reply(
         message_id=message_id,
         upload_ids=reply.upload_ids,
         html=reply.html or "",
-        other_bytes=len(content.encode("utf-8", "replace")) + len((reply.html or "").encode("utf-8", "replace")),
+        other_bytes=len(content.encode("utf-8", "replace"))
+        + len((reply.html or "").encode("utf-8", "replace")),
     )
     actor = f"user:{reply.author_id}" if reply.author_id else "system"
-    about = {"tenant_id": tenant_id, "inbox_id": desk["inbox_id"], "conversation_id": conversation_id, "actor": actor}
+    about = {
+        "tenant_id": tenant_id,
+        "inbox_id": desk["inbox_id"],
+        "conversation_id": conversation_id,
+        "actor": actor,
+    }
     await append_events(
         connection,
         [

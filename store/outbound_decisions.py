@@ -74,7 +74,9 @@ def what_can_be_done(send_status: str | None, undo_until: dt.datetime | None, no
     del undo_until, now
     if send_status in WAITING:
         return ["cancel"]
-    return {SendStatus.FAILED.value: ["retry"], SendStatus.UNKNOWN.value: ["resolve"]}.get(send_status or "", [])
+    return {SendStatus.FAILED.value: ["retry"], SendStatus.UNKNOWN.value: ["resolve"]}.get(
+        send_status or "", []
+    )
 
 
 async def cancel_message(
@@ -93,14 +95,18 @@ async def cancel_message(
     counts = (await connection.execute(TAKEN, bound)).one()
     await connection.execute(CLOSE_RECIPIENTS, {**bound, "status": "failed", "detail": "cancelled"})
     if counts.taken:
-        sentence = f"Cancelled for the rest: {counts.taken} of {counts.all} recipients had been served before."
+        sentence = (
+            f"Cancelled for the rest: {counts.taken} of {counts.all} recipients had been served before."
+        )
         await move(connection, row, SendStatus.FAILED, actor=actor, error=sentence)
     else:
         if row.conversation_id is not None and row.by_person:
             agent = 1 if row.sender_type == "agent" else 0
             taken = {**bound, "conversation": row.conversation_id, "agent": agent}
             version = (await connection.execute(TAKE_BACK, taken)).scalar_one()
-            await tell(connection, row, "conversation.updated", actor=actor, payload={"version": int(version)})
+            await tell(
+                connection, row, "conversation.updated", actor=actor, payload={"version": int(version)}
+            )
         await move(connection, row, SendStatus.CANCELLED, actor=actor)
     await _step(connection, row, "cancelled", actor)
     return True

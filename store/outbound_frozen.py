@@ -15,7 +15,9 @@ from models.enums import SendStatus
 from store.outbound_rows import lock_message, tell
 from store.send_steps import append_step
 
-CHAIN_TAIL = 40  # ids kept from the end of a long conversation; the composer shortens them further (RFC 5322 §3.6.4)
+CHAIN_TAIL = (
+    40  # ids kept from the end of a long conversation; the composer shortens them further (RFC 5322 §3.6.4)
+)
 
 SOURCE = text(
     """
@@ -198,7 +200,8 @@ async def read_source(
         references=references,
         recipients=await _recipients(connection, key),
         files=tuple(
-            SourceFile(f.filename, f.content_type, f.sha256, f.storage_key, f.content_id_header) for f in files
+            SourceFile(f.filename, f.content_type, f.sha256, f.storage_key, f.content_id_header)
+            for f in files
         ),
     )
 

@@ -40,8 +40,12 @@ COUNTS = text(
     from message_recipients where tenant_id = :tenant and message_id = :id
     """
 )
-DOUBT = text("update messages set unknown_since = coalesce(unknown_since, :now) where tenant_id = :tenant and id = :id")
-UNSTAGE = text("update messages set send_stage = null, unknown_since = null where tenant_id = :tenant and id = :id")
+DOUBT = text(
+    "update messages set unknown_since = coalesce(unknown_since, :now) where tenant_id = :tenant and id = :id"
+)
+UNSTAGE = text(
+    "update messages set send_stage = null, unknown_since = null where tenant_id = :tenant and id = :id"
+)
 
 
 class End(StrEnum):

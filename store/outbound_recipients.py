@@ -47,7 +47,9 @@ RECIPIENTS = text(
     where tenant_id = :tenant and message_id = :message order by recipient_type, position
     """
 )
-CUSTOMER = text("select customer_identifier, customer_name from conversations where tenant_id = :tenant and id = :id")
+CUSTOMER = text(
+    "select customer_identifier, customer_name from conversations where tenant_id = :tenant and id = :id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,11 @@ async def default_recipients(
         if to:
             return _typed(to, cc)
     known = (await connection.execute(CUSTOMER, {"tenant": tenant_id, "id": conversation_id})).first()
-    if known is not None and "@" in known.customer_identifier and address_key(known.customer_identifier) not in own:
+    if (
+        known is not None
+        and "@" in known.customer_identifier
+        and address_key(known.customer_identifier) not in own
+    ):
         return (Recipient("to", known.customer_identifier, known.customer_name),)
     return ()
 

@@ -18,7 +18,9 @@ from store.event_log import NewEvent, append_events
 
 MERGE_HOPS = 20  # a chain of merges longer than this is a defect, not a conversation
 
-PLACE = text("select conversation_id from messages where tenant_id = :tenant and id = :id and direction = 'outbound'")
+PLACE = text(
+    "select conversation_id from messages where tenant_id = :tenant and id = :id and direction = 'outbound'"
+)
 LOCK_CONVERSATION = text(
     "select id, merged_into, deleted_at from conversations where tenant_id = :tenant and id = :id for no key update"
 )

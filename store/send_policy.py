@@ -17,9 +17,7 @@ READ = text(
 )
 
 
-async def at_least_once(
-    connection: AsyncConnection, *, tenant_id: uuid.UUID, message_id: uuid.UUID
-) -> bool:
+async def at_least_once(connection: AsyncConnection, *, tenant_id: uuid.UUID, message_id: uuid.UUID) -> bool:
     """True when the message's inbox prefers a second copy to a question; the default is to ask."""
     bound = {"setting": SETTING, "tenant": tenant_id, "id": message_id}
     return (await connection.execute(READ, bound)).scalar_one_or_none() == AT_LEAST_ONCE

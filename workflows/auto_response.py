@@ -36,9 +36,7 @@ class AutoResponse:
                     id=ids.send_message(claim.message_id),
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     parent_close_policy=ParentClosePolicy.ABANDON,
-                    search_attributes=TypedSearchAttributes(
-                        [SearchAttributePair(TENANT_ID, ref.tenant_id)]
-                    ),
+                    search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, ref.tenant_id)]),
                     static_summary="automatic answer",
                 )
             except WorkflowAlreadyStartedError:

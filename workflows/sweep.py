@@ -80,7 +80,10 @@ class Sweep:
     async def _start(self, kind: SweepKind, found: SweepFound) -> int:
         """1 when a workflow was started, 0 when it ran already."""
         name, argument, workflow_id = _flow(kind, found)
-        about = [SearchAttributePair(TENANT_ID, found.tenant_id), SearchAttributePair(INBOX_ID, found.inbox_id)]
+        about = [
+            SearchAttributePair(TENANT_ID, found.tenant_id),
+            SearchAttributePair(INBOX_ID, found.inbox_id),
+        ]
         try:
             await workflow.start_child_workflow(
                 name,

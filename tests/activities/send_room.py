@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from typing import Any
 
 from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
@@ -13,7 +14,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.accounts import Accounts
 from activities.auto_response import AutoResponseClaiming
 from activities.outbound_compose import OutboundCompose
-from activities.outbound_deliver import OutboundDeliver
+from activities.outbound_deliver import OutboundDeliver, Submitter
 from activities.outbound_record import OutboundRecord
 from contracts.auto_response import AutoResponseClaim
 from contracts.outbound import (
@@ -26,7 +27,7 @@ from contracts.outbound import (
 )
 from contracts.refs import ConversationRef, MessageRef
 from providers.egress import EgressPolicy
-from providers.s3.blobs import BlobMissing
+from providers.s3.blobs import BlobMissing, BlobStore
 from providers.smtp.account import SmtpAccount
 from providers.smtp.sender import SmtpSender
 from store.outbound import NewReply, queue_reply
@@ -37,18 +38,17 @@ SECRET = b"a secret of at least thirty-two characters"
 LOCAL = EgressPolicy(allow=(ip_network("127.0.0.0/8"),), check_ports=False)
 
 
-class MemoryBlobs:
+class MemoryBlobs(BlobStore):
     """A bucket for tests of what is around it; the real one has tests of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # the real one would open a client
         self.objects: dict[str, bytes] = {}
-        self.down = False
 
-    async def put(self, key: str, data: bytes, _content_type: str = "", *, sha256: str | None = None) -> str:
+    async def put(self, key: str, data: bytes, content_type: str = "", *, sha256: str | None = None) -> str:
         self.objects[key] = data
         return sha256 or ""
 
-    async def get(self, key: str) -> bytes:
+    async def get(self, key: str, offset: int | None = None, length: int | None = None) -> bytes:
         if key not in self.objects:
             raise BlobMissing
         return self.objects[key]
@@ -71,19 +71,26 @@ class SendRoom:
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     clock: Clock = field(default_factory=lambda: Clock(NOW + dt.timedelta(minutes=10)))
     dot_timeout: float = 1.0
-    wrap: Callable[[SmtpSender], object] | None = None
+    wrap: Callable[[SmtpSender], Submitter] | None = None
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.desk.database, Sealer({"k1": b"k" * 32}))
-        self.composing = OutboundCompose(self.desk.database, self.blobs, SECRET, clock=self.clock)  # type: ignore[arg-type]
+        self.composing = OutboundCompose(self.desk.database, self.blobs, SECRET, clock=self.clock)
         self.delivering = OutboundDeliver(
-            self.desk.database, self.accounts, self.blobs, self.sender, clock=self.clock, chance=lambda: 0.5  # type: ignore[arg-type]
+            self.desk.database,
+            self.accounts,
+            self.blobs,
+            self.sender,
+            clock=self.clock,
+            chance=lambda: 0.5,
         )
         self.recording = OutboundRecord(self.desk.database, clock=self.clock)
         self.answering = AutoResponseClaiming(self.desk.database, clock=self.clock)
 
-    def sender(self, account: SmtpAccount) -> object:
-        patient = dataclasses.replace(account, dot_timeout=self.dot_timeout, command_timeout=2.0, connect_timeout=2.0)
+    def sender(self, account: SmtpAccount) -> Submitter:
+        patient = dataclasses.replace(
+            account, dot_timeout=self.dot_timeout, command_timeout=2.0, connect_timeout=2.0
+        )
         made = SmtpSender(patient, LOCAL)
         return self.wrap(made) if self.wrap else made
 
@@ -95,7 +102,7 @@ class SendRoom:
             settings=f'{{"smtp": {{"host": "127.0.0.1", "port": {port}, "security": "plain"}}}}',
         )
 
-    async def reply(self, **given: object) -> MessageRef:
+    async def reply(self, **given: Any) -> MessageRef:
         """A queued reply whose undo window is over."""
         wanted = NewReply(self.desk.conversation_id, self.desk.agent_id, text="We are coming.")
         async with self.desk.database.unit_of_work(self.desk.tenant_id) as connection:
@@ -113,7 +120,9 @@ class SendRoom:
     async def plan(self, ref: MessageRef) -> SendPlan:
         return await ActivityEnvironment().run(self.recording.plan, ref)
 
-    async def settle(self, ref: MessageRef, outcome: DeliverOutcome, failure: str | None = None) -> SettleReport:
+    async def settle(
+        self, ref: MessageRef, outcome: DeliverOutcome, failure: str | None = None
+    ) -> SettleReport:
         order = SettleOrder(ref.tenant_id, ref.message_id, outcome, failure)
         return await ActivityEnvironment().run(self.recording.settle, order)
 
@@ -121,13 +130,13 @@ class SendRoom:
         ref = ConversationRef(str(self.desk.tenant_id), str(conversation_id or self.desk.conversation_id))
         return await ActivityEnvironment().run(self.answering.claim, ref)
 
-    async def message(self, ref: MessageRef) -> dict[str, object]:
+    async def message(self, ref: MessageRef) -> dict[str, Any]:
         return await self.desk.message(uuid.UUID(ref.message_id))
 
     async def status(self, ref: MessageRef) -> tuple[object, object]:
         row = await self.message(ref)
         return row["send_status"], row["send_stage"]
 
-    async def run_sql(self, statement: str, **bound: object) -> None:
+    async def run_sql(self, statement: str, **bound: Any) -> None:
         async with self.desk.database.unit_of_work(self.desk.tenant_id) as connection:
             await connection.execute(text(statement), bound)

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -30,7 +31,7 @@ async def room(module_database: ServerDatabase) -> AsyncIterator[SendRoom]:
     await database.close()
 
 
-async def conversation(desk: Desk, **mail: object) -> uuid.UUID:
+async def conversation(desk: Desk, **mail: Any) -> uuid.UUID:
     """Another conversation, with one mail of a customer."""
     made = uuid.uuid4()
     (row,) = await desk.rows("select coalesce(max(number), 0) + 1 as next from conversations")
@@ -55,7 +56,11 @@ async def test_the_answer_is_queued_with_its_template_filled(room: SendRoom) -> 
     (step,) = await room.desk.rows("select detail from send_steps where message_id = :id", id=row["id"])
     assert step["detail"] == "the template names unknown placeholders: when"
     shown = await room.desk.conversation()
-    assert (shown["snippet"], shown["last_message_direction"], shown["agent_message_count"]) == ("It burns.", "inbound", 0)
+    assert (shown["snippet"], shown["last_message_direction"], shown["agent_message_count"]) == (
+        "It burns.",
+        "inbound",
+        0,
+    )
 
 
 async def test_asked_often_and_at_once_it_answers_once(room: SendRoom) -> None:
@@ -79,11 +84,15 @@ async def test_asked_often_and_at_once_it_answers_once(room: SendRoom) -> None:
         ({"at": NOW - dt.timedelta(days=3)}, "older-than-the-rule"),
     ],
 )
-async def test_silence_is_decided_once_with_its_reason(room: SendRoom, mail: dict[str, object], reason: str) -> None:
+async def test_silence_is_decided_once_with_its_reason(
+    room: SendRoom, mail: dict[str, Any], reason: str
+) -> None:
     made = await conversation(room.desk, **mail)
     claim = await room.claim_answer(made)
     assert (claim.message_id, claim.reason) == (None, reason)
-    (row,) = await room.desk.rows("select outcome from auto_response_claims where conversation_id = :id", id=made)
+    (row,) = await room.desk.rows(
+        "select outcome from auto_response_claims where conversation_id = :id", id=made
+    )
     assert row["outcome"] == reason
     assert (await room.claim_answer(made)).reason == reason
 
@@ -96,7 +105,9 @@ async def test_no_answer_to_a_suppressed_address_until_its_time_is_over(room: Se
         until=room.clock() + dt.timedelta(days=1),
     )
     assert (await room.claim_answer()).reason == "suppressed-address"
-    await room.run_sql("update suppressed_addresses set expires_at = :past", past=room.clock() - dt.timedelta(days=1))
+    await room.run_sql(
+        "update suppressed_addresses set expires_at = :past", past=room.clock() - dt.timedelta(days=1)
+    )
     assert (await room.claim_answer(await conversation(room.desk))).reason == "answered"
 
 
@@ -143,7 +154,7 @@ async def test_an_automatic_answer_of_unknown_fate_is_left_alone_quietly(
     room: SendRoom, scripted_smtp: ScriptedSmtp
 ) -> None:
     await room.connect(scripted_smtp.port)
-    await room.run_sql("update inboxes set settings = settings || '{\"send_policy\": \"at_least_once\"}'")
+    await room.run_sql('update inboxes set settings = settings || \'{"send_policy": "at_least_once"}\'')
     scripted_smtp.on("dot", Close(), stored=True)
     claim = await room.claim_answer()
     ref = MessageRef(str(room.desk.tenant_id), str(claim.message_id))

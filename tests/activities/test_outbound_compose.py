@@ -33,7 +33,7 @@ async def room(module_database: ServerDatabase) -> AsyncIterator[SendRoom]:
 
 def frozen(room: SendRoom) -> EmailMessage:
     (raw,) = (v for k, v in room.blobs.objects.items() if k.startswith("out/"))
-    return email.message_from_bytes(raw, policy=email.policy.default)  # type: ignore[return-value]
+    return email.message_from_bytes(raw, policy=email.policy.default)
 
 
 async def test_the_frozen_mail_is_a_threaded_answer(room: SendRoom) -> None:
@@ -92,7 +92,8 @@ async def test_the_chain_holds_the_first_and_the_last_and_ends_with_the_parent(r
     assert chain[-1] == mail["In-Reply-To"] == "<customer-61@customer.example.com>"
     assert 3 < len(chain) <= 21
     stored = await room.desk.rows(
-        "select referenced_id from message_references where message_id = :id order by position", id=ref.message_id
+        "select referenced_id from message_references where message_id = :id order by position",
+        id=ref.message_id,
     )
     assert [r["referenced_id"] for r in stored] == chain
 
@@ -104,7 +105,10 @@ async def test_files_and_pictures_travel_and_hostile_html_does_not(room: SendRoo
         (row,) = await room.desk.rows(
             "insert into uploads (tenant_id, filename, content_type, size_bytes, sha256, upload_key, storage_key, completed_at)"
             " values (:tenant, :name, :kind, 10, :sha, 'u', :key, now()) returning id",
-            name=name, kind=kind, sha=hashlib.sha256(content).hexdigest(), key=f"att/{name}",
+            name=name,
+            kind=kind,
+            sha=hashlib.sha256(content).hexdigest(),
+            key=f"att/{name}",
         )
         ids[name] = row["id"]
     html = (
@@ -148,14 +152,21 @@ async def test_what_cannot_become_a_mail_fails_with_the_reason(room: SendRoom) -
     await room.run_sql("update inboxes set deleted_at = now()")
     assert (await room.compose(ref)).state is SendState.DONE
     row = await room.message(ref)
-    assert (row["send_status"], row["send_error"]) == ("failed", "The inbox was deleted; answer from another one.")
+    assert (row["send_status"], row["send_error"]) == (
+        "failed",
+        "The inbox was deleted; answer from another one.",
+    )
 
 
 async def test_a_cancelled_message_is_not_frozen(room: SendRoom) -> None:
     ref = await room.reply()
     async with room.desk.database.unit_of_work(room.desk.tenant_id) as connection:
         await cancel_message(
-            connection, tenant_id=room.desk.tenant_id, message_id=uuid.UUID(ref.message_id), actor="a", now=NOW
+            connection,
+            tenant_id=room.desk.tenant_id,
+            message_id=uuid.UUID(ref.message_id),
+            actor="a",
+            now=NOW,
         )
     assert (await room.compose(ref)).state is SendState.CANCELLED
     assert room.blobs.objects == {}

@@ -4,17 +4,18 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from contracts.outbound import DeliverOutcome, SendState
 from contracts.refs import MessageRef
-from providers.smtp.outcome import Stage
-from providers.smtp.sender import SmtpSender
 from store.outbound import Recipient, cancel_message, resolve_message, retry_message
 from store.unit_of_work import Database
 from tests.activities.send_room import SendRoom
@@ -39,13 +40,15 @@ async def room(module_database: ServerDatabase, scripted_smtp: ScriptedSmtp) -> 
     await database.close()
 
 
-async def composed(room: SendRoom, **given: object) -> MessageRef:
+async def composed(room: SendRoom, **given: Any) -> MessageRef:
     ref = await room.reply(**given)
     assert (await room.compose(ref)).state is SendState.DUE
     return ref
 
 
-async def test_a_reply_is_handed_over_once_and_the_conversation_knows(room: SendRoom, scripted_smtp: ScriptedSmtp) -> None:
+async def test_a_reply_is_handed_over_once_and_the_conversation_knows(
+    room: SendRoom, scripted_smtp: ScriptedSmtp
+) -> None:
     ref = await composed(room)
     report = await room.deliver(ref)
     assert (report.outcome, report.attempt, report.stage) == (DeliverOutcome.SENT, 1, "dot")
@@ -54,18 +57,28 @@ async def test_a_reply_is_handed_over_once_and_the_conversation_knows(room: Send
     assert mail.sha256 == row["raw_sha256"]
     assert mail.message_id == row["message_id_header"]
     assert (mail.mail_from, mail.rcpt_tos) == ("desk@example.org", ("carla@customer.example.com",))
-    assert await room.desk.recipients(uuid.UUID(ref.message_id)) == [("to", "carla@customer.example.com", "sent")]
+    assert await room.desk.recipients(uuid.UUID(ref.message_id)) == [
+        ("to", "carla@customer.example.com", "sent")
+    ]
     conversation = await room.desk.conversation()
     assert conversation["responses"] == 1
     assert conversation["first_response_seconds"] == conversation["avg_response_seconds"] == 600
     assert "message.sent" in await room.desk.events()
-    assert await room.desk.steps(uuid.UUID(ref.message_id)) == ["queued", "composed", "attempt", "accepted", "answered"]
+    assert await room.desk.steps(uuid.UUID(ref.message_id)) == [
+        "queued",
+        "composed",
+        "attempt",
+        "accepted",
+        "answered",
+    ]
     again = await room.deliver(ref)
     assert again.outcome is DeliverOutcome.SENT
     assert len(scripted_smtp.accepted) == 1
 
 
-@pytest.mark.parametrize(("phase", "fault"), BEFORE, ids=lambda v: v if isinstance(v, str) else type(v).__name__)
+@pytest.mark.parametrize(
+    ("phase", "fault"), BEFORE, ids=lambda v: v if isinstance(v, str) else type(v).__name__
+)
 async def test_a_fault_before_the_dot_leads_to_one_mail_in_the_end(
     room: SendRoom, scripted_smtp: ScriptedSmtp, phase: Phase, fault: Action
 ) -> None:
@@ -103,7 +116,9 @@ async def test_silence_after_the_dot_is_never_answered_by_a_second_submission(
     assert "message.unknown" in await room.desk.events()
 
 
-async def test_a_person_may_settle_an_unknown_message_either_way(room: SendRoom, scripted_smtp: ScriptedSmtp) -> None:
+async def test_a_person_may_settle_an_unknown_message_either_way(
+    room: SendRoom, scripted_smtp: ScriptedSmtp
+) -> None:
     scripted_smtp.on("dot", Close(), stored=True)
     sent, again = await composed(room), await composed(room)
     for ref in (sent, again):
@@ -112,17 +127,23 @@ async def test_a_person_may_settle_an_unknown_message_either_way(room: SendRoom,
     scripted_smtp.behave()
     before = await room.message(again)
     async with room.desk.database.unit_of_work(room.desk.tenant_id) as connection:
-        key = {"tenant_id": room.desk.tenant_id, "actor": "user:x", "now": room.clock()}
+        key: dict[str, Any] = {"tenant_id": room.desk.tenant_id, "actor": "user:x", "now": room.clock()}
         assert await resolve_message(connection, message_id=uuid.UUID(sent.message_id), outcome="sent", **key)
-        assert await resolve_message(connection, message_id=uuid.UUID(again.message_id), outcome="send_again", **key)
-        assert not await resolve_message(connection, message_id=uuid.UUID(sent.message_id), outcome="send_again", **key)
+        assert await resolve_message(
+            connection, message_id=uuid.UUID(again.message_id), outcome="send_again", **key
+        )
+        assert not await resolve_message(
+            connection, message_id=uuid.UUID(sent.message_id), outcome="send_again", **key
+        )
     assert (await room.plan(sent)).state is SendState.DONE
     assert (await room.plan(sent)).copy_missing
     assert (await room.plan(again)).state is SendState.DUE
     assert (await room.deliver(again)).outcome is DeliverOutcome.SENT
     after = await room.message(again)
     assert (before["message_id_header"], before["raw_sha256"], before["sent_at"]) == (
-        after["message_id_header"], after["raw_sha256"], after["sent_at"],
+        after["message_id_header"],
+        after["raw_sha256"],
+        after["sent_at"],
     )
     assert [m.sha256 for m in scripted_smtp.accepted].count(str(after["raw_sha256"])) == 2
     assert (await room.desk.conversation())["unknown_sends"] == 0
@@ -130,7 +151,12 @@ async def test_a_person_may_settle_an_unknown_message_either_way(room: SendRoom,
 
 @pytest.mark.parametrize(
     ("phase", "reply"),
-    [("mail", "550 5.7.1 no"), ("rcpt", "550 5.1.1 unknown"), ("data", "554 5.7.1 no"), ("dot", "552 5.3.4 too big")],
+    [
+        ("mail", "550 5.7.1 no"),
+        ("rcpt", "550 5.1.1 unknown"),
+        ("data", "554 5.7.1 no"),
+        ("dot", "552 5.3.4 too big"),
+    ],
 )
 async def test_a_5yz_reply_is_final_at_once_and_a_person_can_retry(
     room: SendRoom, scripted_smtp: ScriptedSmtp, phase: Phase, reply: str
@@ -143,7 +169,11 @@ async def test_a_5yz_reply_is_final_at_once_and_a_person_can_retry(
     assert reply[:3] in str(row["send_error"])
     assert (await room.desk.conversation())["failed_sends"] == 1
     async with room.desk.database.unit_of_work(room.desk.tenant_id) as connection:
-        key = {"tenant_id": room.desk.tenant_id, "message_id": uuid.UUID(ref.message_id), "actor": "user:x"}
+        key: dict[str, Any] = {
+            "tenant_id": room.desk.tenant_id,
+            "message_id": uuid.UUID(ref.message_id),
+            "actor": "user:x",
+        }
         assert await retry_message(connection, now=room.clock(), **key)
         assert not await retry_message(connection, now=room.clock(), **key)
     assert (await room.desk.conversation())["failed_sends"] == 0
@@ -151,7 +181,9 @@ async def test_a_5yz_reply_is_final_at_once_and_a_person_can_retry(
     assert len(scripted_smtp.accepted) == 1
 
 
-async def test_a_4yz_reply_to_the_dot_is_proof_of_non_acceptance(room: SendRoom, scripted_smtp: ScriptedSmtp) -> None:
+async def test_a_4yz_reply_to_the_dot_is_proof_of_non_acceptance(
+    room: SendRoom, scripted_smtp: ScriptedSmtp
+) -> None:
     scripted_smtp.on("dot", Reply("451 4.7.0 greylisted"), times=1)
     ref = await composed(room)
     report = await room.deliver(ref)
@@ -159,13 +191,19 @@ async def test_a_4yz_reply_to_the_dot_is_proof_of_non_acceptance(room: SendRoom,
     assert (await room.deliver(ref)).outcome is DeliverOutcome.SENT
 
 
-async def test_only_recipients_that_were_put_off_are_tried_again(room: SendRoom, scripted_smtp: ScriptedSmtp) -> None:
+async def test_only_recipients_that_were_put_off_are_tried_again(
+    room: SendRoom, scripted_smtp: ScriptedSmtp
+) -> None:
     scripted_smtp.on("rcpt", Reply("451 4.2.1 later"), nth=2, times=1)
     scripted_smtp.on("rcpt", Reply("550 5.1.1 nobody"), nth=3, times=1)
     named = tuple(Recipient("to", f"{name}@example.com") for name in ("ann", "bob", "cyd"))
     ref = await composed(room, recipients=named)
     assert (await room.deliver(ref)).outcome is DeliverOutcome.DEFERRED
-    assert [r[2] for r in await room.desk.recipients(uuid.UUID(ref.message_id))] == ["sent", "deferred", "failed"]
+    assert [r[2] for r in await room.desk.recipients(uuid.UUID(ref.message_id))] == [
+        "sent",
+        "deferred",
+        "failed",
+    ]
     assert (await room.deliver(ref)).outcome is DeliverOutcome.FAILED
     assert [m.rcpt_tos for m in scripted_smtp.accepted] == [("ann@example.com",), ("bob@example.com",)]
     row = await room.message(ref)
@@ -173,7 +211,11 @@ async def test_only_recipients_that_were_put_off_are_tried_again(room: SendRoom,
     assert (await room.desk.conversation())["responses"] == 1
     async with room.desk.database.unit_of_work(room.desk.tenant_id) as connection:
         assert await retry_message(
-            connection, tenant_id=room.desk.tenant_id, message_id=uuid.UUID(ref.message_id), actor="a", now=room.clock()
+            connection,
+            tenant_id=room.desk.tenant_id,
+            message_id=uuid.UUID(ref.message_id),
+            actor="a",
+            now=room.clock(),
         )
     assert (await room.deliver(ref)).outcome is DeliverOutcome.SENT
     assert scripted_smtp.accepted[2].rcpt_tos == ("cyd@example.com",)
@@ -194,99 +236,6 @@ async def test_after_two_days_of_putting_off_it_fails(room: SendRoom, scripted_s
     assert sum(w for w in waits if w) == pytest.approx(48 * 3600, abs=1)
 
 
-async def test_twenty_at_once_submit_once(room: SendRoom, scripted_smtp: ScriptedSmtp) -> None:
-    ref = await composed(room)
-    reports = await asyncio.gather(*(room.deliver(ref) for _ in range(20)))
-    assert len(scripted_smtp.accepted) == 1
-    assert {r.outcome for r in reports} <= {DeliverOutcome.SENT, DeliverOutcome.STALE, DeliverOutcome.UNKNOWN}
-    assert (await room.status(ref))[0] == "sent"
-
-
-async def made(frozen: "list[Frozen]") -> "Frozen":
-    """The sender, once the step has asked for it."""
-    async with asyncio.timeout(10):
-        while not frozen:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 – the list is filled by a plain call
-    await frozen[0].reached.wait()
-    return frozen[0]
-
-
-class Frozen:
-    """A sender that stands still before it enters a stage, as a stopped process would, until it is let go."""
-
-    def __init__(self, sender: SmtpSender, before: Stage) -> None:
-        self._sender, self._before = sender, before
-        self.reached, self.go = asyncio.Event(), asyncio.Event()
-
-    async def submit(self, raw, mail_from, recipients, on_stage, smtputf8=False):
-        async def slowly(stage: Stage) -> None:
-            if stage is self._before:
-                self.reached.set()
-                await self.go.wait()
-            await on_stage(stage)
-
-        return await self._sender.submit(raw, mail_from, recipients, slowly, smtputf8)
-
-
-@pytest.mark.parametrize("stage", [Stage.CONNECT, Stage.RCPT, Stage.BODY, Stage.DOT])
-async def test_an_old_attempt_that_wakes_up_sends_no_dot(
-    room: SendRoom, scripted_smtp: ScriptedSmtp, stage: Stage
-) -> None:
-    ref = await composed(room)
-    frozen: list[Frozen] = []
-
-    def freeze(sender: SmtpSender) -> Frozen:
-        frozen.append(Frozen(sender, stage))
-        return frozen[-1]
-
-    room.wrap = freeze
-    zombie = asyncio.create_task(room.deliver(ref))
-    await made(frozen)
-    room.wrap = None
-    # The server of time has given the old one up: the row stands before its dot, so the next attempt may send.
-    assert (await room.plan(ref)).state is SendState.DUE
-    second = await room.deliver(ref)
-    assert (second.outcome, second.attempt) == (DeliverOutcome.SENT, 2)
-    frozen[0].go.set()
-    assert (await zombie).outcome is DeliverOutcome.STALE
-    assert len(scripted_smtp.accepted) == 1
-    assert (await room.status(ref))[0] == "sent"
-
-
-async def test_a_late_answer_after_the_doubt_still_tells_the_truth(room: SendRoom, scripted_smtp: ScriptedSmtp) -> None:
-    ref = await composed(room)
-
-    class LateAnswer:
-        def __init__(self, sender: SmtpSender) -> None:
-            self.sender = sender
-
-        async def submit(self, *given):
-            outcome = await self.sender.submit(*given)
-            await room.settle(ref, DeliverOutcome.UNKNOWN)  # meanwhile everybody else has given up hope
-            return outcome
-
-    room.wrap = LateAnswer
-    assert (await room.deliver(ref)).outcome is DeliverOutcome.SENT
-    assert (await room.status(ref))[0] == "sent"
-    assert (await room.desk.conversation())["unknown_sends"] == 0
-
-
-async def test_a_worker_that_dies_mid_body_leaves_a_row_that_is_sent_by_the_next(
-    room: SendRoom, scripted_smtp: ScriptedSmtp
-) -> None:
-    ref = await composed(room)
-    frozen: list[Frozen] = []
-    room.wrap = lambda sender: frozen.append(Frozen(sender, Stage.DOT)) or frozen[-1]
-    dying = asyncio.create_task(room.deliver(ref))
-    await made(frozen)
-    dying.cancel()
-    await asyncio.gather(dying, return_exceptions=True)
-    assert (await room.status(ref)) == ("sending", "body")
-    room.wrap = None
-    assert (await room.deliver(ref)).outcome is DeliverOutcome.SENT
-    assert len(scripted_smtp.accepted) == 1
-
-
 async def test_changed_bytes_are_never_sent(room: SendRoom, scripted_smtp: ScriptedSmtp) -> None:
     ref = await composed(room)
     (key,) = room.blobs.objects
@@ -298,10 +247,16 @@ async def test_changed_bytes_are_never_sent(room: SendRoom, scripted_smtp: Scrip
     assert (await room.status(ref))[0] == "queued"
 
 
-async def test_a_cancelled_or_early_message_does_not_leave(room: SendRoom, scripted_smtp: ScriptedSmtp) -> None:
+async def test_a_cancelled_or_early_message_does_not_leave(
+    room: SendRoom, scripted_smtp: ScriptedSmtp
+) -> None:
     cancelled, early = await composed(room), await composed(room)
     async with room.desk.database.unit_of_work(room.desk.tenant_id) as connection:
-        key = {"tenant_id": room.desk.tenant_id, "message_id": uuid.UUID(cancelled.message_id), "actor": "user:x"}
+        key: dict[str, Any] = {
+            "tenant_id": room.desk.tenant_id,
+            "message_id": uuid.UUID(cancelled.message_id),
+            "actor": "user:x",
+        }
         assert await cancel_message(connection, now=room.clock(), **key)
         assert not await cancel_message(connection, now=room.clock(), **key)
     assert (await room.plan(cancelled)).state is SendState.CANCELLED
@@ -315,14 +270,20 @@ async def test_a_cancelled_or_early_message_does_not_leave(room: SendRoom, scrip
     assert (conversation["message_count"], conversation["agent_message_count"]) == (2, 1)
 
 
-async def test_a_cancel_and_a_claim_that_race_have_one_winner(room: SendRoom, scripted_smtp: ScriptedSmtp) -> None:
+async def test_a_cancel_and_a_claim_that_race_have_one_winner(
+    room: SendRoom, scripted_smtp: ScriptedSmtp
+) -> None:
     for _ in range(5):
         ref = await composed(room)
 
         async def cancel(ref: MessageRef = ref) -> bool:
             async with room.desk.database.unit_of_work(room.desk.tenant_id) as connection:
                 return await cancel_message(
-                    connection, tenant_id=room.desk.tenant_id, message_id=uuid.UUID(ref.message_id), actor="a", now=NOW
+                    connection,
+                    tenant_id=room.desk.tenant_id,
+                    message_id=uuid.UUID(ref.message_id),
+                    actor="a",
+                    now=NOW,
                 )
 
         before = len(scripted_smtp.accepted)
@@ -334,7 +295,7 @@ async def test_a_cancel_and_a_claim_that_race_have_one_winner(room: SendRoom, sc
 async def test_at_least_once_sends_again_after_looking_but_not_for_ever(
     room: SendRoom, scripted_smtp: ScriptedSmtp
 ) -> None:
-    await room.run_sql("update inboxes set settings = settings || '{\"send_policy\": \"at_least_once\"}'")
+    await room.run_sql('update inboxes set settings = settings || \'{"send_policy": "at_least_once"}\'')
     scripted_smtp.on("dot", Close(), stored=True)
     ref = await composed(room)
     for again in (True, True, False):
@@ -372,13 +333,14 @@ async def test_a_database_that_is_away_for_a_moment_does_not_lose_the_outcome(
     room: SendRoom, scripted_smtp: ScriptedSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ref = await composed(room)
-    real, failures = room.delivering._database.unit_of_work, []
+    real = room.delivering._database.unit_of_work
+    failures: list[int] = []
 
     class Away:
         def __init__(self, inner: Database) -> None:
             self.inner = inner
 
-        def unit_of_work(self, tenant_id):
+        def unit_of_work(self, tenant_id: uuid.UUID) -> AbstractAsyncContextManager[AsyncConnection]:
             # Right after the mail was accepted the first two transactions fail.
             if scripted_smtp.accepted and len(failures) < 2:
                 failures.append(1)
@@ -388,4 +350,6 @@ async def test_a_database_that_is_away_for_a_moment_does_not_lose_the_outcome(
     monkeypatch.setattr(room.delivering, "_database", Away(room.desk.database))
     assert (await room.deliver(ref)).outcome is DeliverOutcome.SENT
     assert len(failures) == 2
-    assert hashlib.sha256(scripted_smtp.accepted[0].raw).hexdigest() == (await room.message(ref))["raw_sha256"]
+    assert (
+        hashlib.sha256(scripted_smtp.accepted[0].raw).hexdigest() == (await room.message(ref))["raw_sha256"]
+    )

@@ -67,7 +67,12 @@ async def mailbox(
     )
     settings = {
         "smtp": {"host": "127.0.0.1", "port": scripted_smtp.port, "security": "plain"},
-        "imap": {"host": demo_mail.host, "port": demo_mail.imap_port, "security": "plain", "username": account.address},
+        "imap": {
+            "host": demo_mail.host,
+            "port": demo_mail.imap_port,
+            "security": "plain",
+            "username": account.address,
+        },
     }
     await desk.rows(
         "update inboxes set settings = cast(:settings as jsonb), credentials_sealed = :sealed, credentials_key_id = :key",
@@ -83,7 +88,7 @@ async def mailbox(
     yield Mailbox(
         room,
         account,
-        OutboundFileCopy(database, room.accounts, pool, room.blobs, clock=room.clock),  # type: ignore[arg-type]
+        OutboundFileCopy(database, room.accounts, pool, room.blobs, clock=room.clock),
         OutboundVerify(database, room.accounts, pool),
         scripted_smtp,
     )

@@ -29,7 +29,9 @@ async def room(module_database: ServerDatabase, scripted_smtp: ScriptedSmtp) -> 
     await database.close()
 
 
-@pytest.mark.parametrize(("phase", "stage", "stored"), [("data", "body", False), ("dot", "dot", True), ("dot", "dot", False)])
+@pytest.mark.parametrize(
+    ("phase", "stage", "stored"), [("data", "body", False), ("dot", "dot", True), ("dot", "dot", False)]
+)
 async def test_a_killed_process_never_leads_to_a_second_mail(
     room: SendRoom,
     scripted_smtp: ScriptedSmtp,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ FINE = AutoReplyFacts(
     answered_by_us=False,
     since=NOW - dt.timedelta(days=1),
 )
-AGAINST: dict[str, dict[str, object]] = {
+AGAINST: dict[str, dict[str, Any]] = {
     "not-enabled": {"enabled": False},
     "no-template": {"has_template": False},
     "no-customer-mail": {"first_received_at": None},

@@ -23,7 +23,9 @@ def test_what_has_no_meaning_is_said_and_stays() -> None:
 
 
 def test_a_customers_name_is_text_in_html() -> None:
-    filled = fill_html("<p>{{sender_name}} at {{org_name}}</p>", {**VALUES, "sender_name": '<img src=x onerror="a">'})
+    filled = fill_html(
+        "<p>{{sender_name}} at {{org_name}}</p>", {**VALUES, "sender_name": '<img src=x onerror="a">'}
+    )
     assert filled.text == "<p>&lt;img src=x onerror=&quot;a&quot;&gt; at Example &amp; Co</p>"
 
 

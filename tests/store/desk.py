@@ -50,7 +50,9 @@ class Desk:
         return [r["type"] for r in await self.rows("select type from events order by id")]
 
     async def steps(self, message_id: uuid.UUID) -> list[str]:
-        rows = await self.rows("select step from send_steps where message_id = :id order by at, id", id=message_id)
+        rows = await self.rows(
+            "select step from send_steps where message_id = :id order by at, id", id=message_id
+        )
         return [r["step"] for r in rows]
 
     async def receive(

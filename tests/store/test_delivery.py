@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -41,7 +42,10 @@ async def sent(desk: Desk, *, to: tuple[str, ...] = (ANN, BOB), status: str = "s
     if status == "unknown":
         await desk.rows("update conversations set unknown_sends = 1 where id = :id", id=desk.conversation_id)
     else:
-        await desk.rows("update message_recipients set delivery_status = 'sent' where message_id = :id", id=queued.message_id)
+        await desk.rows(
+            "update message_recipients set delivery_status = 'sent' where message_id = :id",
+            id=queued.message_id,
+        )
     return queued.message_id
 
 
@@ -50,7 +54,11 @@ def header(message_id: uuid.UUID) -> str:
 
 
 def failed(
-    address: str, *, action: str = "failed", status: str = "5.1.1", kind: BounceClass | None = BounceClass.HARD
+    address: str,
+    *,
+    action: str = "failed",
+    status: str = "5.1.1",
+    kind: BounceClass | None = BounceClass.HARD,
 ) -> RecipientReport:
     return RecipientReport(address, action, status, kind, "550 no such user")
 
@@ -69,12 +77,19 @@ async def report(desk: Desk, verdict: Verdict, ledger_id: uuid.UUID | None = Non
 
 def bounce(*reports: RecipientReport, ids: tuple[str, ...] = (), send_id: str | None = None) -> Verdict:
     return Verdict(
-        MailKind.BOUNCE, "multipart/report", may_answer=False, reports=reports, original_message_ids=ids, original_send_id=send_id
+        MailKind.BOUNCE,
+        "multipart/report",
+        may_answer=False,
+        reports=reports,
+        original_message_ids=ids,
+        original_send_id=send_id,
     )
 
 
 async def suppressed(desk: Desk) -> dict[str, str]:
-    return {r["address"]: r["reason"] for r in await desk.rows("select address, reason from suppressed_addresses")}
+    return {
+        r["address"]: r["reason"] for r in await desk.rows("select address, reason from suppressed_addresses")
+    }
 
 
 async def test_a_hard_bounce_marks_message_recipient_and_address_once(desk: Desk) -> None:
@@ -106,9 +121,9 @@ async def test_the_send_id_alone_is_enough(desk: Desk) -> None:
         {},
     ],
 )
-async def test_a_forged_report_disables_nobody(desk: Desk, claims: dict[str, object]) -> None:
+async def test_a_forged_report_disables_nobody(desk: Desk, claims: dict[str, Any]) -> None:
     message_id = await sent(desk)
-    assert (await report(desk, bounce(failed(ANN), **claims))).matched_message_ids == ()  # type: ignore[arg-type]
+    assert (await report(desk, bounce(failed(ANN), **claims))).matched_message_ids == ()
     assert (await desk.message(message_id))["bounce_received_at"] is None
     assert await suppressed(desk) == {}
 
@@ -138,7 +153,10 @@ async def test_soft_and_policy_bounces_and_delays_disable_no_address(desk: Desk)
     # A delayed mail was handed over: calling the recipient open would send it again.
     assert [r[2] for r in await desk.recipients(message_id)] == ["bounced", "sent"]
     assert await suppressed(desk) == {}
-    details = await desk.rows("select delivery_detail from message_recipients where message_id = :id order by position", id=message_id)
+    details = await desk.rows(
+        "select delivery_detail from message_recipients where message_id = :id order by position",
+        id=message_id,
+    )
     assert details[1]["delivery_detail"] == "delayed 4.4.1"
 
 
@@ -154,7 +172,9 @@ async def test_delivered_is_said_only_by_a_report_and_does_not_undo_a_bounce(des
 async def test_a_complaint_suppresses_for_good_and_a_hidden_address_is_the_only_recipient(desk: Desk) -> None:
     message_id = await sent(desk, to=(ANN,))
     await report(desk, bounce(failed(ANN), ids=(header(message_id),)))
-    verdict = Verdict(MailKind.COMPLAINT, "feedback-report", may_answer=False, original_message_ids=(header(message_id),))
+    verdict = Verdict(
+        MailKind.COMPLAINT, "feedback-report", may_answer=False, original_message_ids=(header(message_id),)
+    )
     assert (await report(desk, verdict)).matched_message_ids == (message_id,)
     assert await suppressed(desk) == {ANN: "complaint"}
     (row,) = await desk.rows("select expires_at from suppressed_addresses")

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest_asyncio
 
@@ -21,10 +22,17 @@ async def desk(module_database: ServerDatabase) -> AsyncIterator[Desk]:
     await database.close()
 
 
-async def take(desk: Desk, key: str = "a@example.com", *, at: dt.datetime = NOW, caps: object = None) -> str | None:
+async def take(
+    desk: Desk, key: str = "a@example.com", *, at: dt.datetime = NOW, caps: dict[str, Any] | None = None
+) -> str | None:
     async with desk.database.unit_of_work(desk.tenant_id) as connection:
         return await loop_budgets.take(
-            connection, tenant_id=desk.tenant_id, inbox_id=desk.inbox_id, correspondent_key=key, now=at, **(caps or CAPS)
+            connection,
+            tenant_id=desk.tenant_id,
+            inbox_id=desk.inbox_id,
+            correspondent_key=key,
+            now=at,
+            **(caps or CAPS),
         )
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -30,7 +31,7 @@ async def desk(module_database: ServerDatabase) -> AsyncIterator[Desk]:
     await database.close()
 
 
-async def queue(desk: Desk, **given: object) -> QueuedReply:
+async def queue(desk: Desk, **given: Any) -> QueuedReply:
     reply = NewReply(conversation_id=desk.conversation_id, author_id=desk.agent_id, text="We are coming.")
     async with desk.database.unit_of_work(desk.tenant_id) as connection:
         return await queue_reply(
@@ -38,7 +39,9 @@ async def queue(desk: Desk, **given: object) -> QueuedReply:
         )
 
 
-async def upload(desk: Desk, *, size: int = 1000, complete: bool = True, filename: str = "plan.pdf") -> uuid.UUID:
+async def upload(
+    desk: Desk, *, size: int = 1000, complete: bool = True, filename: str = "plan.pdf"
+) -> uuid.UUID:
     rows = await desk.rows(
         "insert into uploads (tenant_id, filename, content_type, size_bytes, sha256, upload_key, storage_key, completed_at)"
         " values (:tenant, :filename, 'application/pdf', :size, 'ab', 'up/1', 'att/1', case when :complete then now() end)"
@@ -102,7 +105,9 @@ async def test_two_agents_with_the_same_view_cannot_both_answer(desk: Desk) -> N
         mail=f"{other.hex}@example.org",
     )
     answers = await asyncio.gather(
-        queue(desk, seen_version=seen), queue(desk, seen_version=seen, author_id=other), return_exceptions=True
+        queue(desk, seen_version=seen),
+        queue(desk, seen_version=seen, author_id=other),
+        return_exceptions=True,
     )
     assert sorted(type(a).__name__ for a in answers) == ["QueuedReply", "StaleView"]
 
@@ -115,7 +120,9 @@ async def test_a_merged_conversation_is_followed_but_never_answered_unseen(desk:
         id=survivor,
         inbox=desk.inbox_id,
     )
-    await desk.rows("update conversations set merged_into = :to where id = :id", to=survivor, id=desk.conversation_id)
+    await desk.rows(
+        "update conversations set merged_into = :to where id = :id", to=survivor, id=desk.conversation_id
+    )
     with pytest.raises(StaleView):
         await queue(desk, seen_version=999)
     queued = await queue(desk)
@@ -132,8 +139,12 @@ async def test_the_same_idempotency_key_is_the_same_message(desk: Desk) -> None:
 
 async def test_files_come_from_complete_uploads_and_a_shown_picture_is_inline(desk: Desk) -> None:
     plan, picture = await upload(desk), await upload(desk, filename="logo.png")
-    queued = await queue(desk, html=f'<p>See</p><img src="cid:{picture}">', text=None, upload_ids=(plan, picture))
-    files = await desk.rows("select * from attachments where message_id = :id order by position", id=queued.message_id)
+    queued = await queue(
+        desk, html=f'<p>See</p><img src="cid:{picture}">', text=None, upload_ids=(plan, picture)
+    )
+    files = await desk.rows(
+        "select * from attachments where message_id = :id order by position", id=queued.message_id
+    )
     assert [(f["filename"], f["disposition"], f["content_id_header"]) for f in files] == [
         ("plan.pdf", "attachment", None),
         ("logo.png", "inline", str(picture)),
@@ -146,14 +157,17 @@ async def test_files_come_from_complete_uploads_and_a_shown_picture_is_inline(de
         ({"text": "  "}, "text"),
         ({"subject": "a\r\nBcc: x@example.com"}, "subject"),
         ({"recipients": (Recipient("to", "no address"),)}, "to[0].address"),
-        ({"recipients": (Recipient("to", "a@example.com"), Recipient("cc", "b@example.com", "B\nX: y"))}, "cc[0].name"),
+        (
+            {"recipients": (Recipient("to", "a@example.com"), Recipient("cc", "b@example.com", "B\nX: y"))},
+            "cc[0].name",
+        ),
         ({"recipients": (Recipient("too", "a@example.com"),)}, "to"),
         ({"upload_ids": (uuid.UUID(int=7),)}, "attachments[0]"),
         ({"text": "x" * (2 * 1024 * 1024 + 1)}, "text"),
     ],
 )
 async def test_what_cannot_be_sent_is_refused_with_its_field_and_leaves_nothing(
-    desk: Desk, given: dict[str, object], field: str
+    desk: Desk, given: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(CannotSend) as refused:
         await queue(desk, **given)
@@ -189,9 +203,13 @@ async def test_default_recipients_are_the_reply_to_then_everybody_but_us(desk: D
         cc=("list@customer.example.com", "eve@customer.example.com"),
         at=NOW + dt.timedelta(minutes=1),
     )
-    await desk.receive(from_address="robot@customer.example.com", is_auto="auto-submitted", at=NOW + dt.timedelta(hours=1))
+    await desk.receive(
+        from_address="robot@customer.example.com", is_auto="auto-submitted", at=NOW + dt.timedelta(hours=1)
+    )
     async with desk.database.unit_of_work(desk.tenant_id) as connection:
-        found = await default_recipients(connection, tenant_id=desk.tenant_id, conversation_id=desk.conversation_id)
+        found = await default_recipients(
+            connection, tenant_id=desk.tenant_id, conversation_id=desk.conversation_id
+        )
     assert [(r.type, r.address) for r in found] == [
         ("to", "list@customer.example.com"),
         ("cc", "boss@customer.example.com"),

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest_asyncio
 
@@ -32,12 +33,14 @@ async def found(desk: Desk, kind: str, *, at: dt.datetime = NOW, full: bool = Fa
             return ids
 
 
-async def reply(desk: Desk, **changes: object) -> uuid.UUID:
+async def reply(desk: Desk, **changes: Any) -> uuid.UUID:
     async with desk.database.unit_of_work(desk.tenant_id) as connection:
         new = NewReply(desk.conversation_id, desk.agent_id, text="Hello.")
         queued = await queue_reply(connection, tenant_id=desk.tenant_id, reply=new, now=NOW)
     for column, value in changes.items():
-        await desk.rows(f"update messages set {column} = :value where id = :id", value=value, id=queued.message_id)
+        await desk.rows(
+            f"update messages set {column} = :value where id = :id", value=value, id=queued.message_id
+        )
     return queued.message_id
 
 
@@ -62,7 +65,11 @@ async def test_pages_walk_over_every_row_once(desk: Desk) -> None:
 
 
 async def test_an_inbox_is_found_when_it_is_silent_new_or_all_are_asked_for(desk: Desk) -> None:
-    await desk.rows("update inboxes set last_sync_at = :at, connected_at = :old, updated_at = :old", at=NOW, old=NOW - dt.timedelta(days=2))
+    await desk.rows(
+        "update inboxes set last_sync_at = :at, connected_at = :old, updated_at = :old",
+        at=NOW,
+        old=NOW - dt.timedelta(days=2),
+    )
     assert await found(desk, "inboxes") == []
     assert await found(desk, "inboxes", full=True) == [desk.inbox_id]
     assert await found(desk, "inboxes", at=NOW + dt.timedelta(minutes=31)) == [desk.inbox_id]
@@ -73,7 +80,9 @@ async def test_an_inbox_is_found_when_it_is_silent_new_or_all_are_asked_for(desk
 
 
 async def test_an_unfinished_connect_is_found_and_a_failed_one_is_not(desk: Desk) -> None:
-    await desk.rows("update inboxes set connected_at = null, health = 'connecting', credentials_sealed = '\\x01'")
+    await desk.rows(
+        "update inboxes set connected_at = null, health = 'connecting', credentials_sealed = '\\x01'"
+    )
     assert await found(desk, "connects") == [desk.inbox_id]
     assert await found(desk, "inboxes", full=True) == []
     await desk.rows("update inboxes set health = 'auth_failed'")

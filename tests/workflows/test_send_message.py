@@ -2,10 +2,12 @@
 
 import asyncio
 import datetime as dt
+import itertools
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from temporalio import activity
@@ -51,6 +53,12 @@ class Row(OutboundSteps):
 
     def note(self, name: str) -> None:
         self.calls.append((name, activity.info().scheduled_time))
+
+    async def asked(self) -> None:
+        """Until the first step was asked for."""
+        async with asyncio.timeout(20):
+            while not self.calls:  # noqa: ASYNC110 – a worker moves it
+                await asyncio.sleep(0.01)
 
     def names(self) -> list[str]:
         return [name for name, _ in self.calls]
@@ -101,7 +109,7 @@ class Row(OutboundSteps):
 
 @asynccontextmanager
 async def running(env: WorkflowEnvironment, row: Row) -> AsyncIterator[WorkflowHandle[SendMessage, SendEnd]]:
-    steps = {
+    steps: dict[str, list[Callable[..., Any]]] = {
         queues.FLOW: [row.plan, row.settle],
         queues.SEND: [row.compose, row.deliver],
         queues.IMAP: [row.verify, row.file_copy],
@@ -117,7 +125,9 @@ async def running(env: WorkflowEnvironment, row: Row) -> AsyncIterator[WorkflowH
         )
 
 
-async def test_a_message_scheduled_three_days_ahead_leaves_then_and_is_filed(time_skipping_env: WorkflowEnvironment) -> None:
+async def test_a_message_scheduled_three_days_ahead_leaves_then_and_is_filed(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
     row = Row([SendPlan(SendState.WAITING, 3 * 86_400.0), DUE, SendPlan(SendState.DONE, copy_missing=True)])
     async with running(time_skipping_env, row) as handle:
         end = await handle.result()
@@ -126,11 +136,12 @@ async def test_a_message_scheduled_three_days_ahead_leaves_then_and_is_filed(tim
     assert row.times("plan")[1] == pytest.approx(3 * 86_400, abs=60)
 
 
-async def test_cancelling_ends_the_wait_and_nothing_is_composed(time_skipping_env: WorkflowEnvironment) -> None:
+async def test_cancelling_ends_the_wait_and_nothing_is_composed(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
     row = Row([SendPlan(SendState.WAITING, 3600.0), SendPlan(SendState.CANCELLED)])
     async with running(time_skipping_env, row) as handle:
-        while not row.calls:
-            await asyncio.sleep(0.01)
+        await row.asked()
         await handle.signal(SendMessage.cancel)
         end = await handle.result()
     assert end.state is SendState.CANCELLED
@@ -142,14 +153,15 @@ async def test_a_signal_that_changes_nothing_goes_on_waiting(time_skipping_env: 
     waiting = SendPlan(SendState.WAITING, 600.0)
     row = Row([waiting, waiting, DUE, DONE])
     async with running(time_skipping_env, row) as handle:
-        while not row.calls:
-            await asyncio.sleep(0.01)
+        await row.asked()
         await handle.signal(SendMessage.poke)
         await handle.result()
     assert row.names().count("deliver") == 1
 
 
-async def test_a_mail_put_off_is_tried_at_the_times_that_the_row_names(time_skipping_env: WorkflowEnvironment) -> None:
+async def test_a_mail_put_off_is_tried_at_the_times_that_the_row_names(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
     waits = [60.0, 120.0, 3600.0, *[3600.0] * 45]
     put_off: list[DeliverReport | Exception] = [
         DeliverReport(DeliverOutcome.DEFERRED, n, "rcpt", 451, wait) for n, wait in enumerate(waits, start=1)
@@ -160,12 +172,14 @@ async def test_a_mail_put_off_is_tried_at_the_times_that_the_row_names(time_skip
         length = (await handle.describe()).history_length
     at = row.times("deliver")
     assert len(at) == 49
-    assert [b - a for a, b in zip(at, at[1:], strict=False)] == pytest.approx(waits, abs=30)
+    assert [b - a for a, b in itertools.pairwise(at)] == pytest.approx(waits, abs=30)
     assert at[-1] > 45 * 3600
     assert length < 2000
 
 
-async def test_doubt_is_looked_into_on_the_schedule_and_then_put_to_a_person(time_skipping_env: WorkflowEnvironment) -> None:
+async def test_doubt_is_looked_into_on_the_schedule_and_then_put_to_a_person(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
     row = Row([DUE, UNKNOWN, DONE], deliveries=[DeliverReport(DeliverOutcome.UNKNOWN, 1, "dot")])
     async with running(time_skipping_env, row) as handle:
         await handle.result()
@@ -177,10 +191,17 @@ async def test_doubt_is_looked_into_on_the_schedule_and_then_put_to_a_person(tim
     assert row.names().count("deliver") == 1
 
 
-async def test_found_in_sent_is_proof_and_a_mailbox_that_cannot_be_read_is_none(time_skipping_env: WorkflowEnvironment) -> None:
+async def test_found_in_sent_is_proof_and_a_mailbox_that_cannot_be_read_is_none(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
     row = Row(
         [UNKNOWN, SendPlan(SendState.DONE, copy_missing=True)],
-        looks=[VerifyOutcome.NOT_FOUND, ApplicationError("down", type="Unreachable"), VerifyOutcome.CANNOT_LOOK, VerifyOutcome.FOUND],
+        looks=[
+            VerifyOutcome.NOT_FOUND,
+            ApplicationError("down", type="Unreachable"),
+            VerifyOutcome.CANNOT_LOOK,
+            VerifyOutcome.FOUND,
+        ],
         settlements=[SettleReport(DeliverOutcome.SENT)],
     )
     async with running(time_skipping_env, row) as handle:
@@ -191,15 +212,21 @@ async def test_found_in_sent_is_proof_and_a_mailbox_that_cannot_be_read_is_none(
     assert "deliver" not in row.names()
 
 
-async def test_an_inbox_that_wants_at_least_once_gets_another_round(time_skipping_env: WorkflowEnvironment) -> None:
+async def test_an_inbox_that_wants_at_least_once_gets_another_round(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
     row = Row([UNKNOWN, DUE, DONE], settlements=[SettleReport(DeliverOutcome.DEFERRED, again=True)])
     async with running(time_skipping_env, row) as handle:
         await handle.result()
     assert row.names()[-4:] == ["plan", "compose", "deliver", "plan"]
 
 
-async def test_a_passing_failure_of_ours_asks_the_row_and_tries_again(time_skipping_env: WorkflowEnvironment) -> None:
-    row = Row([DUE, DUE, DUE, DONE], deliveries=[ApplicationError("x", type="StorageUnavailable")] * 2 + [SENT])
+async def test_a_passing_failure_of_ours_asks_the_row_and_tries_again(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
+    row = Row(
+        [DUE, DUE, DUE, DONE], deliveries=[*[ApplicationError("x", type="StorageUnavailable")] * 2, SENT]
+    )
     async with running(time_skipping_env, row) as handle:
         await handle.result()
     assert row.settled == []
@@ -220,8 +247,6 @@ async def test_a_final_failure_of_ours_is_told_by_its_name(time_skipping_env: Wo
 
 
 async def test_our_failures_end_after_two_days_as_well(time_skipping_env: WorkflowEnvironment) -> None:
-    row = Row([DUE], deliveries=[ApplicationError("x", type="StorageUnavailable")])
-
     class Ends(Row):
         @activity.defn(name="outbound.settle")
         async def settle(self, order: SettleOrder) -> SettleReport:
@@ -235,7 +260,9 @@ async def test_our_failures_end_after_two_days_as_well(time_skipping_env: Workfl
     assert row.settled[0].failure == "StorageUnavailable"
 
 
-async def test_the_copy_that_cannot_be_filed_sends_nothing_again(time_skipping_env: WorkflowEnvironment) -> None:
+async def test_the_copy_that_cannot_be_filed_sends_nothing_again(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
     class NoSent(Row):
         @activity.defn(name="outbound.file_copy")
         async def file_copy(self, ref: MessageRef) -> CopyReport:
@@ -249,7 +276,9 @@ async def test_the_copy_that_cannot_be_filed_sends_nothing_again(time_skipping_e
     assert row.names().count("file_copy") == 8
 
 
-async def test_a_message_that_cannot_be_composed_is_not_delivered(time_skipping_env: WorkflowEnvironment) -> None:
+async def test_a_message_that_cannot_be_composed_is_not_delivered(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
     row = Row([DUE, DONE], composed=SendState.DONE)
     async with running(time_skipping_env, row) as handle:
         await handle.result()

@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from temporalio import activity, workflow
-from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleSpec
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
+    ScheduleSpec,
+)
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
@@ -55,7 +61,8 @@ class Rows(SweepSteps):
         rest = [i for i in self.rows.get(question.kind, []) if i > question.after]
         page = rest[:10]
         return SweepFindings(
-            tuple(SweepFound(TENANT, i, str(uuid.UUID(int=7))) for i in page), page[-1] if len(page) == 10 else None
+            tuple(SweepFound(TENANT, i, str(uuid.UUID(int=7))) for i in page),
+            page[-1] if len(page) == 10 else None,
         )
 
     @activity.defn(name="sweep.tidy")
@@ -78,7 +85,9 @@ async def working(client: Client, rows: Rows) -> AsyncIterator[None]:
         yield
 
 
-async def test_every_kind_is_started_under_its_own_id_and_only_once(time_skipping_env: WorkflowEnvironment) -> None:
+async def test_every_kind_is_started_under_its_own_id_and_only_once(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
     client = time_skipping_env.client
     rows = Rows({kind: ids_of(1, first) for first, kind in enumerate(SweepKind, start=1)})
     async with working(client, rows):
@@ -115,13 +124,21 @@ async def test_tidying_that_fails_does_not_stop_the_starting(time_skipping_env: 
     assert state.started == 1
 
 
-async def test_the_first_run_of_a_schedule_looks_at_everything_and_the_next_does_not(temporal_client: Client) -> None:
+async def test_the_first_run_of_a_schedule_looks_at_everything_and_the_next_does_not(
+    temporal_client: Client,
+) -> None:
     rows = Rows({})
     queue = f"sweep-{uuid.uuid4()}"
 
-    async with Worker(
-        temporal_client, task_queue=queue, workflows=[Sweep], activities=[],
-    ), Worker(temporal_client, task_queue=queues.FLOW, activities=[rows.find, rows.tidy]):
+    async with (
+        Worker(
+            temporal_client,
+            task_queue=queue,
+            workflows=[Sweep],
+            activities=[],
+        ),
+        Worker(temporal_client, task_queue=queues.FLOW, activities=[rows.find, rows.tidy]),
+    ):
         schedule = await temporal_client.create_schedule(
             f"schedule-{queue}",
             Schedule(
@@ -133,11 +150,14 @@ async def test_the_first_run_of_a_schedule_looks_at_everything_and_the_next_does
             results: list[SweepState] = []
             for turn in range(1, 3):
                 await schedule.trigger()
-                while (await schedule.describe()).info.num_actions < turn:
+                while (await schedule.describe()).info.num_actions < turn:  # noqa: ASYNC110 – the server acts
                     await asyncio.sleep(0.05)
                 ran = (await schedule.describe()).info.recent_actions[-1].action
+                assert isinstance(ran, ScheduleActionExecutionStartWorkflow)
                 handle = temporal_client.get_workflow_handle(
-                    ran.workflow_id, run_id=ran.first_execution_run_id, result_type=SweepState  # type: ignore[union-attr]
+                    ran.workflow_id,
+                    run_id=ran.first_execution_run_id,
+                    result_type=SweepState,
                 )
                 results.append(await handle.result())
         finally:
