@@ -6,9 +6,11 @@ moment changes nothing anywhere.
 
 import hashlib
 import resource
+import signal
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mail.classify import ClassifyContext, classify
@@ -20,6 +22,7 @@ from mail.values import MailKind, ParsedMail, Verdict
 SEND_ID_HEADER = "X-Mailroom-Send-ID"
 AUTHENTICATION_HEADER = "Authentication-Results"
 KEPT_OF_A_HEADER = 2_000
+READY = "ready"
 UNREADABLE = Verdict(MailKind.MESSAGE, "unreadable", may_answer=False, silence_reason="unreadable")
 
 
@@ -56,6 +59,9 @@ class Unread:
     final: bool = False
 
 
+Answer = ReadMail | Unread
+
+
 class _Limits:
     """Set once per child by `configure`."""
 
@@ -73,12 +79,41 @@ def configure(memory_bytes: int, cpu_seconds: int, secret: bytes) -> None:
     _Limits.secret = secret
 
 
-def read_chunk(orders: Sequence[ReadOrder]) -> list[ReadMail | Unread]:
+def serve(
+    pipe: Connection,
+    begin: Callable[[int, int, bytes], None],
+    limits: tuple[int, int, bytes],
+    wall_seconds: float,
+) -> None:
+    """A child's life: read chunk after chunk until the other end of the pipe closes, as it does when the worker dies.
+
+    The alarm is for a child whose worker died while it hung: nobody else would end it.
+    """
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the worker decides when we end
+    begin(*limits)
+    pipe.send(READY)
+    while True:
+        try:
+            orders = pipe.recv()
+        except EOFError:
+            return
+        signal.alarm(int(wall_seconds) + 5)
+        answers = read_chunk(orders)
+        signal.alarm(0)
+        try:
+            pipe.send(answers)
+        except OSError:
+            return
+
+
+def read_chunk(orders: Sequence[ReadOrder]) -> list[Answer]:
     """Read some mails, each under its own CPU limit. An error of one is its answer; a death takes the chunk along."""
     return [_read(order) for order in orders]
 
 
-def _read(order: ReadOrder) -> ReadMail | Unread:
+def _read(order: ReadOrder) -> Answer:
     used = resource.getrusage(resource.RUSAGE_SELF)
     spent = int(used.ru_utime + used.ru_stime)
     _, most = resource.getrlimit(resource.RLIMIT_CPU)

@@ -5,26 +5,170 @@ Promises one answer for each mail, in order, whatever happens in the children. L
 """
 
 import asyncio
+import multiprocessing
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import TimeoutError as FutureTimeout
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing.context import ForkServerContext, ForkServerProcess
-from multiprocessing.popen_forkserver import Popen
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from types import ModuleType, TracebackType
-from typing import Any, Self
+from typing import Self
 
-from pebble import ProcessExpired, ProcessPool
-
-from activities.parser_child import ReadMail, ReadOrder, Unread, configure, read_chunk
+from activities.parser_child import READY, Answer, ReadOrder, Unread, configure, serve
 
 MEMORY = 512 * 1024 * 1024
 CHUNK = 16
 CHUNK_BYTES = 4 * 1024 * 1024
-TASKS_PER_CHILD = 400  # a child is renewed now and then, whatever the libraries may leak
+CHUNKS_PER_CHILD = 400  # a child is renewed now and then, whatever the libraries may leak
+START_SECONDS = 60.0
+TOO_MUCH_CPU = -24  # ended by SIGXCPU
 
+Begin = Callable[[int, int, bytes], None]
 _main_lock = threading.Lock()
+
+
+class ChildrenDoNotStart(Exception):  # noqa: N818  # errors say what happened
+    """A parser process did not come up: the machine is out of memory or processes. No mail is to blame."""
+
+
+class _Died(Exception):  # noqa: N818  # errors say what happened
+    def __init__(self, why: Unread) -> None:
+        super().__init__(why.reason)
+        self.why = why
+
+
+class _Child:
+    """One process and our end of its pipe. Used by one thread at a time; `kill` may come from any."""
+
+    def __init__(self, begin: Begin, limits: tuple[int, int, bytes], wall_seconds: float) -> None:
+        # A fork server: children are copies of a small process without threads, and there in milliseconds.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["activities.parser_child"])
+        ours, theirs = context.Pipe()
+        self._pipe: Connection = ours
+        self._wall_seconds = wall_seconds
+        self.chunks = 0
+        self._process: BaseProcess = context.Process(
+            target=serve, args=(theirs, begin, limits, wall_seconds), daemon=True
+        )
+        with _hidden_main():
+            self._process.start()
+        theirs.close()
+        # Ready before its first chunk, so that a slow start on a busy machine is not taken for a slow mail.
+        if not ours.poll(START_SECONDS) or ours.recv() != READY:
+            self.kill()
+            raise ChildrenDoNotStart
+
+    def ask(self, chunk: Sequence[ReadOrder]) -> list[Answer]:
+        """Blocks until the child has answered. Raises _Died; then it is gone."""
+        self.chunks += 1
+        try:
+            self._pipe.send(list(chunk))
+            if not self._pipe.poll(self._wall_seconds):
+                self.kill()
+                raise _Died(Unread("parser_timeout", "reading it takes longer than a parser may take"))
+            answers: list[Answer] = self._pipe.recv()
+        except (EOFError, OSError):
+            code = self.kill()
+            if code == TOO_MUCH_CPU:
+                raise _Died(
+                    Unread("parser_timeout", "reading it takes more processor time than a parser may take")
+                ) from None
+            raise _Died(Unread("parser_died", f"the parser process ended with code {code}")) from None
+        return answers
+
+    def kill(self) -> int | None:
+        """End it at once; its exit code. It holds nothing, so nothing is lost. May be called twice."""
+        self._process.join(0.2)  # a child that dies by itself says more by its own exit code
+        self._process.kill()
+        self._process.join(5)
+        self._pipe.close()
+        return self._process.exitcode
+
+
+class ParserPool:
+    """`workers` children; `secret` signs reply tokens and loop headers; `begin` is each child's first act. Close it when
+    done.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int = 2,
+        secret: bytes,
+        memory_bytes: int = MEMORY,
+        cpu_seconds: int = 10,
+        wall_seconds: float = 30.0,
+        begin: Begin = configure,
+    ) -> None:
+        self._begin = begin
+        self._limits = (memory_bytes, cpu_seconds, secret)
+        self._wall_seconds = wall_seconds
+        self._seats = asyncio.Semaphore(workers)
+        self._idle: list[_Child] = []
+        self._busy: set[_Child] = set()
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="parser")
+
+    async def read(self, orders: Sequence[ReadOrder]) -> list[Answer]:
+        """Read all, in chunks over the children. Cancelling it kills the children that are at it; others take over."""
+        answers = await asyncio.gather(*(self._chunk(chunk) for chunk in _chunks(orders)))
+        return [answer for chunk in answers for answer in chunk]
+
+    async def read_alone(self, order: ReadOrder) -> Answer:
+        """Read one mail in a child of its own for the time."""
+        return (await self._chunk([order]))[0]
+
+    def close(self) -> None:
+        """End the children, also those that are reading."""
+        for child in (*self._idle, *self._busy):
+            child.kill()
+        self._idle.clear()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def _chunk(self, chunk: Sequence[ReadOrder]) -> list[Answer]:
+        try:
+            async with self._seats:
+                return await self._ask(chunk)
+        except _Died as death:
+            if len(chunk) == 1:
+                return [death.why]
+        # One of them did it: each alone, and only the guilty one is lost.
+        return [await self.read_alone(order) for order in chunk]
+
+    async def _ask(self, chunk: Sequence[ReadOrder]) -> list[Answer]:
+        loop = asyncio.get_running_loop()
+        if self._idle:
+            child = self._idle.pop()
+        else:
+            child = await loop.run_in_executor(
+                self._threads, _Child, self._begin, self._limits, self._wall_seconds
+            )
+        self._busy.add(child)
+        asking = loop.run_in_executor(self._threads, child.ask, chunk)
+        alive = False
+        try:
+            answers = await asyncio.shield(asking)
+            alive = child.chunks < CHUNKS_PER_CHILD
+            return answers
+        finally:
+            self._busy.discard(child)
+            if alive:
+                self._idle.append(child)
+            elif asking.done() and not asking.cancelled() and asking.exception() is not None:
+                pass  # it is dead already
+            else:
+                child.kill()
+                await asyncio.gather(asking, return_exceptions=True)
 
 
 @contextmanager
@@ -37,90 +181,6 @@ def _hidden_main() -> Iterator[None]:
             yield
         finally:
             sys.modules["__main__"] = main
-
-
-class _LeanPopen(Popen):
-    def _launch(self, process_obj: Any) -> None:
-        with _hidden_main():
-            super()._launch(process_obj)  # type: ignore[misc]  # not in the stubs
-
-
-class _LeanProcess(ForkServerProcess):
-    @staticmethod
-    def _Popen(process_obj: Any) -> Popen:  # noqa: N802  # the standard library's name
-        return _LeanPopen(process_obj)
-
-
-class _LeanContext(ForkServerContext):
-    Process = _LeanProcess
-
-
-class ParserPool:
-    """`workers` children; `secret` signs reply tokens and loop headers. Close it when done."""
-
-    def __init__(
-        self,
-        *,
-        workers: int = 2,
-        secret: bytes,
-        memory_bytes: int = MEMORY,
-        cpu_seconds: int = 10,
-        wall_seconds: float = 30.0,
-    ) -> None:
-        # A fork server: children are copies of a small process without threads, and there in milliseconds.
-        context = _LeanContext()
-        context.set_forkserver_preload(["activities.parser_child"])
-        self._wall_seconds = wall_seconds
-        self._pool = ProcessPool(
-            max_workers=workers,
-            max_tasks=TASKS_PER_CHILD,
-            initializer=configure,
-            initargs=(memory_bytes, cpu_seconds, secret),
-            context=context,
-        )
-
-    async def read(self, orders: Sequence[ReadOrder]) -> list[ReadMail | Unread]:
-        """Read all, in chunks over the children. Cancelling it kills the children that are at it; others take over."""
-        chunks = list(_chunks(orders))
-        answers = await asyncio.gather(*(self._chunk(chunk) for chunk in chunks))
-        return [answer for chunk in answers for answer in chunk]
-
-    async def read_alone(self, order: ReadOrder) -> ReadMail | Unread:
-        """Read one mail in a child of its own for the time."""
-        return (await self._chunk([order]))[0]
-
-    def close(self) -> None:
-        """End the children, also those that are reading."""
-        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble has no types
-        self._pool.join()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def _chunk(self, chunk: Sequence[ReadOrder]) -> list[ReadMail | Unread]:
-        future = self._pool.schedule(read_chunk, args=[list(chunk)], timeout=self._wall_seconds)
-        try:
-            answers: list[ReadMail | Unread] = await asyncio.wrap_future(future)
-        except (FutureTimeout, ProcessExpired) as death:
-            if len(chunk) > 1:
-                # One of them did it: each alone, and only the guilty one is lost.
-                return [await self.read_alone(order) for order in chunk]
-            return [_cause(death)]
-        return answers
-
-
-def _cause(death: BaseException) -> Unread:
-    if isinstance(death, FutureTimeout):
-        return Unread("parser_timeout", "reading it takes longer than a parser may take")
-    code = getattr(death, "exitcode", None)
-    if code == -24:  # SIGXCPU
-        return Unread("parser_timeout", "reading it takes more processor time than a parser may take")
-    return Unread("parser_died", f"the parser process ended with code {code}")
 
 
 def _chunks(orders: Sequence[ReadOrder]) -> Iterator[list[ReadOrder]]:

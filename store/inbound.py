@@ -174,11 +174,7 @@ async def _quarantine(
             if f.state is LedgerState.QUARANTINED and (p := f.incoming.poison) is not None
         ],
     )
-    settled = [
-        f.incoming.pending.id
-        for f in fates
-        if f.state is not LedgerState.QUARANTINED and f.incoming.pending.message_id is not None
-    ]
+    settled = [f.incoming.pending.id for f in fates if f.state is not LedgerState.QUARANTINED]
     await resolve(connection, tenant_id, inbox_id, settled)
 
 

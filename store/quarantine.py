@@ -89,7 +89,7 @@ async def enter(
 async def resolve(
     connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, ledger_ids: Sequence[uuid.UUID]
 ) -> None:
-    """These mails were read after all. Most batches have none: one cheap statement."""
+    """Of these settled mails, those that stood in quarantine leave it. Most batches have none: one cheap statement."""
     if not ledger_ids:
         return
     answer = await connection.execute(RESOLVE, {"tenant": tenant_id, "ids": list(ledger_ids)})

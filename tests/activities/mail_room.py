@@ -3,9 +3,9 @@
 import json
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 

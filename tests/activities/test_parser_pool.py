@@ -1,0 +1,79 @@
+"""One poisonous mail costs itself only: children that die, hang, bloat or fail are replaced, and the others go on."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from activities.parser_child import ReadMail, ReadOrder, Unread, empty_card, read_chunk
+from activities.parser_pool import ParserPool
+from tests.activities.mail_room import SECRET, letter
+from tests.activities.poison import poisoned
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ParserPool]:
+    made = ParserPool(
+        workers=2, secret=SECRET, memory_bytes=256 * 1024 * 1024, cpu_seconds=1, wall_seconds=3.0, begin=poisoned
+    )
+    yield made
+    made.close()
+
+
+def orders(subjects: Sequence[str]) -> list[ReadOrder]:
+    return [
+        ReadOrder(letter(n, subject=subject), "tenant", "inbox", frozenset({"desk@example.org"}))
+        for n, subject in enumerate(subjects)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("poison", "reason"),
+    [
+        ("die", "parser_died"),
+        ("crash", "parser_died"),
+        ("loop", "parser_timeout"),
+        ("sleep", "parser_timeout"),
+        ("bloat", "parser_memory"),
+        ("raise", "parser_error"),
+        ("complex", "too_complex"),
+    ],
+)
+async def test_poison_costs_itself_only(pool: ParserPool, poison: str, reason: str) -> None:
+    answers = await pool.read(orders(["one", "two", poison, "three"]))
+    good = [a.mail.subject for a in answers if isinstance(a, ReadMail)]
+    assert good == ["one", "two", "three"]
+    bad = answers[2]
+    assert isinstance(bad, Unread)
+    assert bad.reason == reason
+    assert bad.final == (poison == "complex")
+    assert "quotes" not in bad.detail
+    assert (bad.stack_hash is not None) == (poison == "raise")
+
+
+async def test_answers_keep_their_order_over_many_chunks(pool: ParserPool) -> None:
+    answers = await pool.read(orders([f"mail {n}" for n in range(100)]))
+    assert [a.mail.subject for a in answers if isinstance(a, ReadMail)] == [f"mail {n}" for n in range(100)]
+
+
+async def test_a_card_survives_what_the_parser_does_not(pool: ParserPool) -> None:
+    (order,) = orders(["die"])
+    answer = await pool.read_alone(
+        ReadOrder(order.raw, order.tenant, order.folder_role, order.own_addresses, headers_only=True)
+    )
+    assert isinstance(answer, ReadMail)
+    assert answer.mail.subject == "die"
+    assert answer.verdict.reason == "unreadable"
+    assert not answer.verdict.may_answer
+
+
+def test_what_leaves_a_child_has_no_headers() -> None:
+    (answer,) = read_chunk(orders(["one"]))
+    assert isinstance(answer, ReadMail)
+    assert answer.mail.headers == ()
+    assert answer.hints.own_id == "<m0@customer.example.com>"
+
+
+def test_the_empty_card_is_a_mail_like_others() -> None:
+    card = empty_card("ab" * 32, 12)
+    assert card.mail.content_id == card.mail.raw_sha256 == "ab" * 32
+    assert card.mail.message_id is None
