@@ -30,15 +30,22 @@ class Viewer:
 
 
 def may_see(viewer: Viewer, inbox_id: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
-    """True for rows whose inbox the viewer may see."""
+    """True for rows whose inbox the viewer may see. The set of inboxes is made once for a statement, not for each row."""
     if viewer.sees_all:
         return true()
-    mine, anyone = aliased(InboxMember), aliased(InboxMember)
-    return or_(
-        exists().where(
-            mine.tenant_id == viewer.tenant_id, mine.inbox_id == inbox_id, mine.user_id == viewer.user_id
-        ),
-        ~exists().where(anyone.tenant_id == viewer.tenant_id, anyone.inbox_id == inbox_id),
+    inbox, mine, anyone = aliased(Inbox), aliased(InboxMember), aliased(InboxMember)
+    return inbox_id.in_(
+        select(inbox.id).where(
+            inbox.tenant_id == viewer.tenant_id,
+            or_(
+                exists().where(
+                    mine.tenant_id == viewer.tenant_id,
+                    mine.inbox_id == inbox.id,
+                    mine.user_id == viewer.user_id,
+                ),
+                ~exists().where(anyone.tenant_id == viewer.tenant_id, anyone.inbox_id == inbox.id),
+            ),
+        )
     )
 
 

@@ -14,9 +14,8 @@ ZONES = st.sampled_from(
 )
 
 
-TIMES = st.datetimes(
-    dt.datetime.min.replace(year=1900, day=2), dt.datetime.max.replace(year=9998, day=30), timezones=ZONES
-)
+FIRST, LAST = "1900-01-02T00:00:00", "9998-12-30T00:00:00"
+TIMES = st.datetimes(dt.datetime.fromisoformat(FIRST), dt.datetime.fromisoformat(LAST), timezones=ZONES)
 
 
 @given(
