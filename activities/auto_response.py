@@ -13,10 +13,8 @@ from temporalio import activity
 from activities._edges import edges
 from contracts.auto_response import AutoResponseClaim, AutoResponseSteps
 from contracts.refs import ConversationRef
-from mail.outgoing_addresses import checked
-from mail.outgoing_errors import ComposeError
-from mail.subjects import reply_subject, with_ticket_number
 from mail.values import Address
+from rules.auto_mail import AutoMail, AutoTemplate, automatic_mail
 from rules.auto_reply import (
     CORRESPONDENT_CAPS,
     INBOX_CAPS,
@@ -25,7 +23,6 @@ from rules.auto_reply import (
     answer_to,
     silence,
 )
-from rules.templates import fill, fill_html, fill_line
 from store import loop_budgets
 from store.addresses import address_key
 from store.auto_responses import (
@@ -38,8 +35,6 @@ from store.auto_responses import (
     tell_paused,
 )
 from store.unit_of_work import Database
-
-LONGEST_SUBJECT = 200
 
 
 class AutoResponseClaiming(AutoResponseSteps):
@@ -67,7 +62,7 @@ class AutoResponseClaiming(AutoResponseSteps):
                         str(known.message_id) if known.message_id else None, known.outcome
                     )
                 reason = silence(_asked(facts), now)
-                mail, note = (None, "") if reason is not None else _mail(facts)
+                mail = None if reason is not None else _mail(facts)
                 if reason is None and mail is None:
                     reason = "sender-cannot-be-written-to"
                 if reason is None:
@@ -88,7 +83,12 @@ class AutoResponseClaiming(AutoResponseSteps):
                     await stay_silent(connection, **key, reason=reason or "silent")
                     return AutoResponseClaim(None, reason or "silent")
                 message_id = await queue_answer(
-                    connection, tenant_id=tenant_id, facts=facts, mail=mail, now=now, note=note
+                    connection,
+                    tenant_id=tenant_id,
+                    facts=facts,
+                    mail=_queued(mail),
+                    now=now,
+                    note=_note(mail.missing),
                 )
             return AutoResponseClaim(str(message_id), "answered")
 
@@ -121,36 +121,21 @@ def _asked(facts: ConversationFacts) -> AutoReplyFacts:
     )
 
 
-def _mail(facts: ConversationFacts) -> tuple[AutomaticMail | None, str]:
-    """The answer, and what its template asks for in vain; None when the sender's address cannot be written to."""
-    values = {
-        "ticket_number": str(facts.number),
-        "org_name": facts.org_name,
-        "inbox_name": facts.inbox_name,
-        "sender_name": facts.sender_name or facts.sender,
-    }
-    # The Return-Path is not kept with the message; RFC 3834 §4 falls back to the address of the author.
-    address = answer_to(return_path=None, sender=facts.sender)
-    try:
-        to = checked(Address(address, facts.sender_name), "to[0]")
-    except ComposeError:
-        return None, ""
-    subject = fill_line(facts.template_subject, values)
-    text = fill(facts.template_text, values)
-    html = (
-        fill_html(facts.template_html, values)
-        if facts.template_html and facts.template_html.strip()
-        else None
+def _mail(facts: ConversationFacts) -> AutoMail | None:
+    return automatic_mail(
+        AutoTemplate(facts.template_subject, facts.template_text, facts.template_html),
+        number=facts.number,
+        subject=facts.subject,
+        org_name=facts.org_name,
+        inbox_name=facts.inbox_name,
+        # The Return-Path is not kept with the message; RFC 3834 §4 falls back to the address of the author.
+        to=Address(answer_to(return_path=None, sender=facts.sender), facts.sender_name),
     )
-    missing = dict.fromkeys([*subject.missing, *text.missing, *(html.missing if html else ())])
-    chosen = subject.text[:LONGEST_SUBJECT]
-    mail = AutomaticMail(
-        to_address=address,
-        to_name=to.name,
-        subject=with_ticket_number(chosen, facts.number)
-        if chosen
-        else reply_subject(facts.subject, facts.number),
-        text=text.text,
-        html=html.text if html is not None else None,
-    )
-    return mail, f"the template names unknown placeholders: {', '.join(missing)}" if missing else ""
+
+
+def _queued(mail: AutoMail) -> AutomaticMail:
+    return AutomaticMail(mail.to.address, mail.to.name, mail.subject, mail.text, mail.html)
+
+
+def _note(missing: tuple[str, ...]) -> str:
+    return f"the template names unknown placeholders: {', '.join(missing)}" if missing else ""
