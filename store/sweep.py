@@ -54,17 +54,23 @@ BACKFILLS = text(
     order by f.id limit :limit
     """
 )
-# As `inbound.react` would: a first mail that may be answered, in an inbox that answers, not decided on yet.
+# As `inbound.react` would: a first mail that may be answered, in an inbox that answers, not decided on yet. Ids are in
+# the order of time, so the day's conversations are a range of the primary key; only their messages are looked at.
 AUTO_RESPONSES = text(
     """
-    select c.tenant_id, c.id, c.inbox_id from conversations c
-    join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
-    where c.id > :after and i.auto_response_enabled and i.deleted_at is null
-      and c.created_at > :yesterday and not c.historical and c.merged_into is null and c.deleted_at is null
-      and not exists (select from auto_response_claims a where a.tenant_id = c.tenant_id and a.conversation_id = c.id)
-      and exists (select from messages m where m.tenant_id = c.tenant_id and m.conversation_id = c.id
-        and m.direction = 'inbound' and m.may_answer and not m.historical)
-    order by c.id limit :limit
+    with open as materialized (
+      select c.tenant_id, c.id, c.inbox_id from conversations c
+      join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
+      where c.id > greatest(cast(:after as uuid), cast(:floor as uuid))
+        and i.auto_response_enabled and i.deleted_at is null
+        and c.created_at > :yesterday and not c.historical and c.merged_into is null and c.deleted_at is null
+        and not exists (select from auto_response_claims a
+          where a.tenant_id = c.tenant_id and a.conversation_id = c.id)
+    )
+    select tenant_id, id, inbox_id from open
+    where exists (select from messages m where m.tenant_id = open.tenant_id and m.conversation_id = open.id
+      and m.direction = 'inbound' and m.may_answer and not m.historical)
+    order by id limit :limit
     """
 )
 FINDERS: dict[str, TextClause] = {
@@ -123,6 +129,7 @@ async def find(
         "silent": now - max(dt.timedelta(minutes=30), dt.timedelta(seconds=6 * poll_seconds)),
         "recent": now - dt.timedelta(minutes=10),
         "yesterday": now - dt.timedelta(days=1),
+        "floor": least_id(now - dt.timedelta(days=1)),
     }
     statement = FINDERS[kind]
     named = {name: bound[name] for name in statement.compile().params}
@@ -144,3 +151,8 @@ async def tidy(connection: AsyncConnection, *, now: dt.datetime) -> Tidied:
         login_attempts=await gone(OLD_ATTEMPTS, yesterday=yesterday),
         partitions=int((await connection.execute(PARTITIONS)).scalar_one()),
     )
+
+
+def least_id(at: dt.datetime) -> uuid.UUID:
+    """The least UUIDv7 (RFC 9562 §5.7) that can have been made at that instant or later."""
+    return uuid.UUID(int=(int(at.timestamp() * 1000) & ((1 << 48) - 1)) << 80)

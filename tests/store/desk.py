@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.addresses import address_key
+from store.bulk import new_id
 from store.unit_of_work import Database
 
 NOW = dt.datetime(2025, 3, 4, 9, 0, tzinfo=dt.UTC)
@@ -163,7 +164,7 @@ async def receive(
 
 async def open_desk(database: Database, *, address: str = "desk@example.org") -> Desk:
     """A new tenant with everything that a reply needs."""
-    tenant_id, inbox_id, conversation_id, agent_id = (uuid.uuid4() for _ in range(4))
+    tenant_id, inbox_id, conversation_id, agent_id = (new_id() for _ in range(4))
     made_at = NOW - dt.timedelta(days=1)
     async with database.unit_of_work(tenant_id) as connection:
         await connection.execute(
