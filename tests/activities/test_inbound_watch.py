@@ -1,0 +1,111 @@
+"""Watching: it returns when there is reason to, keeps still otherwise, and lets go when it is told to."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from contracts.inbound import WakeReason, WatchOrder
+from providers.errors import Unreachable
+from providers.imap.source import ImapSource
+from tests.activities.mail_room import LOCAL, MailRoom, letter
+
+pytestmark = pytest.mark.dovecot
+Deliver = Callable[..., None]
+
+
+async def watch(room: MailRoom, seconds: int = 20) -> WakeReason:
+    order = WatchOrder(room.ref.tenant_id, room.ref.inbox_id, seconds)
+    return (await ActivityEnvironment().run(room.watching.watch, order)).reason
+
+
+async def test_mail_that_came_before_the_watch_wakes_at_once(room: MailRoom, deliver: Deliver) -> None:
+    await room.connect()
+    deliver(letter(1))
+    assert await watch(room) is WakeReason.NEW
+
+
+async def test_new_mail_wakes(room: MailRoom, deliver: Deliver) -> None:
+    await room.connect()
+    await room.sync()
+    watching = asyncio.create_task(watch(room))
+    await asyncio.sleep(0.5)
+    assert not watching.done()
+    deliver(letter(1))
+    assert await asyncio.wait_for(watching, 10) is WakeReason.NEW
+
+
+async def test_an_answer_in_sent_is_noticed_by_looking(room: MailRoom, deliver: Deliver) -> None:
+    await room.connect()
+    await room.sync()
+    watching = asyncio.create_task(watch(room))
+    await asyncio.sleep(0.3)
+    async with ImapSource(room.accounts.imap(await room.accounts.inbox(*_ids(room))), LOCAL) as other:
+        await other.append("Sent", letter(1, sender="desk@example.org"))
+    assert await asyncio.wait_for(watching, 10) is WakeReason.NEW
+
+
+async def test_flags_wake_by_their_name(room: MailRoom, deliver: Deliver) -> None:
+    await room.connect()
+    deliver(letter(1))
+    await room.sync()
+    watching = asyncio.create_task(watch(room))
+    await asyncio.sleep(0.5)
+    async with ImapSource(room.accounts.imap(await room.accounts.inbox(*_ids(room))), LOCAL) as other:
+        await other.select("INBOX")
+        await other.store_flags([1], add=["\\Seen"])
+    assert await asyncio.wait_for(watching, 10) is WakeReason.FLAGS
+    await room.sync(flags=True)
+    assert await watch(room, seconds=1) is WakeReason.TIMEOUT
+
+
+async def test_nothing_happens_until_the_time_is_up(room: MailRoom) -> None:
+    await room.connect()
+    await room.sync()
+    assert await watch(room, seconds=2) is WakeReason.TIMEOUT
+
+
+async def test_without_idle_it_looks_by_itself(
+    room: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ImapSource, "can_idle", property(lambda _: False))
+    await room.connect()
+    await room.sync()
+    watching = asyncio.create_task(watch(room))
+    await asyncio.sleep(0.3)
+    deliver(letter(1))
+    assert await asyncio.wait_for(watching, 10) is WakeReason.NEW
+
+
+async def test_a_server_that_is_away_ends_the_watch(room: MailRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    await room.connect()
+
+    async def away(*_: Any) -> Any:
+        raise Unreachable
+
+    monkeypatch.setattr(ImapSource, "examine", away)
+    assert await watch(room) is WakeReason.CLOSED
+
+
+async def test_an_inbox_that_is_paused_is_not_watched(room: MailRoom) -> None:
+    await room.connect()
+    await room.rows("update inboxes set paused_at = now()")
+    assert await watch(room) is WakeReason.NOT_CONNECTED
+
+
+async def test_cancelling_lets_go_at_once(room: MailRoom) -> None:
+    await room.connect()
+    await room.sync()
+    environment = ActivityEnvironment()
+    order = WatchOrder(room.ref.tenant_id, room.ref.inbox_id, 60)
+    watching = asyncio.create_task(environment.run(room.watching.watch, order))
+    await asyncio.sleep(0.5)
+    environment.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(watching, 3)
+
+
+def _ids(room: MailRoom) -> tuple[str, str]:
+    return room.ref.tenant_id, room.ref.inbox_id
