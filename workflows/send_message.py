@@ -4,6 +4,7 @@ The row decides, this only orders the steps in time: each turn asks the row anew
 message, a lost Temporal database and a dead worker all lead back to the same question (integrity S-1 to S-12).
 """
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -68,7 +69,7 @@ class SendMessage:
                     continue
                 case _:
                     if plan.copy_missing:
-                        await self._file_copy(ref)
+                        await self._file_unless_poked(ref)
             # A decision that came in while this run was ending would find nobody: look once more.
             if not self._poked:
                 self._show(f"ended: {plan.state.value}")
@@ -140,6 +141,14 @@ class SendMessage:
         except ActivityError:
             return VerifyOutcome.CANNOT_LOOK  # no proof either way; the schedule goes on
         return report.outcome
+
+    async def _file_unless_poked(self, ref: MessageRef) -> None:
+        """A Sent folder that refuses for minutes must not keep a person's retry waiting."""
+        filing = asyncio.create_task(self._file_copy(ref))
+        await workflow.wait_condition(lambda: self._poked or filing.done())
+        if not filing.done():
+            filing.cancel()
+        await workflow.wait([filing])
 
     async def _file_copy(self, ref: MessageRef) -> None:
         """The copy in Sent is a courtesy: when it cannot be filed the mail is out all the same (S-11)."""

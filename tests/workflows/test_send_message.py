@@ -276,6 +276,27 @@ async def test_the_copy_that_cannot_be_filed_sends_nothing_again(
     assert row.names().count("file_copy") == 8
 
 
+async def test_a_retry_does_not_wait_for_a_sent_folder_that_refuses(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
+    class NoSent(Row):
+        @activity.defn(name="outbound.file_copy")
+        async def file_copy(self, ref: MessageRef) -> CopyReport:
+            self.note("file_copy")
+            raise ApplicationError("full", type="Unreachable")
+
+    partly = SendPlan(SendState.DONE, copy_missing=True)
+    row = NoSent([DUE, partly, DUE, DONE])
+    async with running(time_skipping_env, row) as handle:
+        async with asyncio.timeout(20):
+            while "file_copy" not in row.names():  # noqa: ASYNC110 – a worker moves it
+                await asyncio.sleep(0.01)
+        await handle.signal(SendMessage.poke)
+        await handle.result()
+    assert row.names().count("deliver") == 2
+    assert row.times("plan")[-1] < 60
+
+
 async def test_a_message_that_cannot_be_composed_is_not_delivered(
     time_skipping_env: WorkflowEnvironment,
 ) -> None:
