@@ -18,6 +18,8 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from api.headers import SecurityHeaders, app_csp
+from mail.frame import FRAME_CSP, frame_document
 from tests.web import fake_data as data
 from tests.web.fake_data import Row
 from tests.web.fake_inboxes import inbox_routes
@@ -40,23 +42,6 @@ def problem(status: int, kind: str, detail: str, headers: dict[str, str] | None 
 NOT_FOUND = ("not-found", "There is no such thing, or it is not yours to see.")
 
 
-def app_csp(fake: Fake) -> str:
-    """The policy that the API serves with the app, word for word as docs/web.md asks for it."""
-    return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; "
-        f"img-src 'self' data: blob: {fake.s3_origin}; connect-src 'self' {fake.s3_origin}; frame-src 'self'; font-src 'none'; object-src 'none'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-    )
-
-
-def frame_csp(fake: Fake, *, images: bool) -> str:
-    remote = f" {fake.origin}/v1/images/" if images else ""
-    return (
-        f"default-src 'none'; img-src data: {fake.origin}/v1/inline/{remote}; style-src 'unsafe-inline'; font-src 'none'; media-src 'none'; connect-src 'none'; "
-        "form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
-    )
-
-
 def build(fake: Fake) -> Starlette:
     def me(user: Row) -> Row:
         return {"user": user, "tenant": data.TENANT, "links": {"temporal_ui": "http://127.0.0.1:8233"}, "limits": data.LIMITS}
@@ -65,10 +50,8 @@ def build(fake: Fake) -> Starlette:
         path = request.url.path
         if not path.startswith("/v1/") or path.startswith("/v1/inline/"):
             response = await call_next(request)
-            if "content-security-policy" not in response.headers:
-                response.headers["Content-Security-Policy"] = app_csp(fake)
-            response.headers["X-Content-Type-Options"] = "nosniff"
-            response.headers["Referrer-Policy"] = "same-origin"
+            if not path.startswith("/v1/"):
+                response.headers["Content-Security-Policy"] = app_csp(fake.s3_origin)
             response.headers["Cache-Control"] = "no-cache"
             return response
         raw = await request.body()
@@ -197,7 +180,7 @@ def build(fake: Fake) -> Starlette:
             return problem(422, "invalid", "Unknown field.", errors=[{"field": one, "message": "is not known"} for one in unknown])
         if key in fake.answers:
             before, message = fake.answers[key]
-            return JSONResponse(message, 201) if before == body else problem(409, "idempotency-conflict", "This key was used for another text.")
+            return JSONResponse(message, 201) if before == body else problem(409, "key-reused", "This key was used for another text.")
         for index, person in enumerate(body.get("to", [])):
             if person["address"].endswith(".invalid"):
                 return problem(422, "invalid", "One recipient cannot be used.", errors=[{"field": f"to[{index}].address", "message": "has a domain that receives no mail"}])
@@ -221,11 +204,12 @@ def build(fake: Fake) -> Starlette:
 
     async def frame(request: Request) -> Response:
         row = fake.messages[request.path_params["id"]]
-        head = "<!doctype html><meta charset=utf-8><style>body{margin:8px;font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}img{max-width:100%;height:auto}</style>"
-        images = request.query_params.get("images") == "1"
-        headers = {"Content-Security-Policy": frame_csp(fake, images=images), "X-Mailroom-Remote-Blocked": str(row["remote_blocked"]), "Referrer-Policy": "no-referrer",
-                   "X-Content-Type-Options": "nosniff", "X-DNS-Prefetch-Control": "off"}
-        return Response(head + fake.documents[row["id"]], media_type="text/html", headers=headers)
+        pictures = f"{fake.origin}/v1/inline/"
+        policy = FRAME_CSP(image_origin=pictures, remote_images=False)
+        headers = {"Content-Security-Policy": f"{policy}; sandbox allow-popups allow-popups-to-escape-sandbox",
+                   "X-Mailroom-Remote-Blocked": str(row["remote_blocked"]), "X-Frame-Options": "SAMEORIGIN"}
+        # The real document around a mail that nobody sanitised.
+        return Response(frame_document(fake.documents[row["id"]], image_origin=pictures, remote_images=False), media_type="text/html", headers=headers)
 
     async def raw(request: Request) -> Response:
         return Response(b"Subject: raw\r\n\r\nbody\r\n", media_type="message/rfc822", headers={"Content-Disposition": "attachment; filename=mail.eml"})
@@ -269,7 +253,7 @@ def build(fake: Fake) -> Starlette:
         return JSONResponse(arrived)
 
     async def inline(request: Request) -> Response:
-        return Response(PIXEL, media_type="image/png")
+        return Response(PIXEL, media_type="image/png", headers={"Cross-Origin-Resource-Policy": "cross-origin"})
 
     # --- files -----------------------------------------------------------------------------------------------
 
@@ -352,5 +336,5 @@ def build(fake: Fake) -> Starlette:
             Mount("/web", StaticFiles(directory=WEB)),
             Route("/{path:path}", index),
         ],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=guard)],
+        middleware=[Middleware(SecurityHeaders, secure=False), Middleware(BaseHTTPMiddleware, dispatch=guard)],
     )

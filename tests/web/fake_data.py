@@ -57,7 +57,7 @@ def inboxes() -> list[Row]:
 def extras() -> dict[str, Row]:
     """What `/status` adds to each inbox."""
     def folder(name: str, role: str | None, synced: bool, messages: int) -> Row:
-        return {"id": ident(f"folder {name}"), "name": name, "role": role, "synced": synced, "messages": messages, "last_uid": messages + 12, "state": "ok"}
+        return {"id": ident(f"folder {name}"), "name": name, "role": role, "synced": synced, "messages": messages, "last_uid": messages + 12, "state": "active"}
 
     folders = [folder("INBOX", "inbox", True, 1840), folder("Sent", "sent", True, 912), folder("Archive", "archive", False, 0), folder("Junk", "junk", False, 0)]
     ledger = {"seen": 2752, "stored": 2752, "ingested": 2731, "skipped": 19, "quarantined": 2, "vanished": 0}
@@ -93,7 +93,7 @@ CONVERSATIONS: list[Row] = [
      "mails": [
          mail("Hello,\n\nour label printer LP-200 stops after three labels and blinks red. We have restarted it twice. The manual at https://docs.example.com/lp200 says nothing about it.\n\nAnna Sample\nCustomer Ltd", minutes=2900),
          mail("Hello Anna,\n\nthank you for writing. Could you send us the serial number? It is on the back, below the label.\n\nBest regards\nMaya", minutes=2700, by=USER_MAYA, status="sent", delivered=True),
-         mail("I am out of the office until Wednesday and read mail in the evening only.", minutes=2690, auto="out_of_office"),
+         mail("I am out of the office until Wednesday and read mail in the evening only.", minutes=2690, auto="Auto-Submitted: auto-replied"),
          mail("Hello Maya,\n\nit is LP200-77310-B. I attach a photo of the display and the log from the printer.\n\nThis is rather urgent for us: we ship 400 parcels a day.\n\nAnna", minutes=14, unread=True, quoted=QUOTED,
               files=[("display.jpg", "image/jpeg", 482_133, "attachment"), ("printer-log.txt", "text/plain", 18_204, "attachment"), ("invite.ics", "text/calendar", 1_311, "attachment")]),
      ]},

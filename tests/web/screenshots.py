@@ -40,6 +40,7 @@ def serve(fake: Fake) -> None:
 def write_reply(page: Page) -> None:
     page.keyboard.press("r")
     page.keyboard.type("Hello Anna,\n\nthe log shows an overheated head. Please clean the sensor with the brush from the box:")
+    page.keyboard.press("Enter")
     page.get_by_role("button", name="Bulleted list").click()
     page.keyboard.type("switch the printer off for ten minutes")
     page.locator("reply-box input[type=file]").set_input_files(FilePayload(name="cleaning-guide.pdf", mimeType="application/pdf", buffer=b"x" * 310_000))

@@ -16,7 +16,7 @@ def test_messages_stand_in_order_with_marks_files_and_folded_quotes(desk: Desk) 
     expect(cards).to_have_count(4)
     assert cards.evaluate_all("cards => cards.map((card) => card.dataset.direction)") == ["inbound", "outbound", "inbound", "inbound"]
     expect(cards.nth(0)).to_have_attribute("closed", "")
-    expect(cards.nth(2)).to_contain_text("Out of office")
+    expect(cards.nth(2)).to_contain_text("Automatic reply")
     last = cards.nth(3)
     expect(last.locator("attachment-list a")).to_have_count(3)
     expect(last.get_by_role("link", name="display.jpg")).to_have_attribute("href", re.compile("/v1/attachments/.+/download"))

@@ -74,7 +74,7 @@ def test_the_ledger_names_state_class_and_reason_and_filters(desk: Desk) -> None
     page = support(desk)
     ledger = page.locator("inbox-ledger")
     expect(ledger.locator("tbody tr")).to_have_count(7)
-    expect(ledger.locator("tr", has_text="Undelivered mail")).to_contain_text("nobody@customer.example.org")
+    expect(ledger.locator("tr", has_text="Undelivered mail")).to_contain_text("nobody@customer.example.orgHard · 5.1.1 · Failed")
     ledger.get_by_label("Class").select_option(label="Spam")
     expect(ledger.locator("tbody tr")).to_have_count(2)
     expect(ledger.locator("tbody tr").first).to_contain_text("X-Spam-Flag: YES")

@@ -244,3 +244,40 @@ def test_a_viewer_gets_no_reply_box(desk: Desk) -> None:
     expect(page.locator("message-card").first).to_be_visible()
     expect(page.locator("reply-box")).to_be_hidden()
     assert json.dumps(desk.fake.called("POST", f"/v1/conversations/{conversation}/read")) == "[]"
+
+
+def test_saving_the_draft_does_not_cut_a_half_typed_recipient(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    write(page, "Hello")
+    page.get_by_role("button", name="Cc", exact=True).click()
+    page.keyboard.type("piet@customer")
+    page.wait_for_timeout(700)  # Longer than the draft waits before it is kept.
+    page.keyboard.type(".example.org")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("message-card[data-direction=outbound]").last).to_contain_text("Hello")
+    assert desk.fake.called("POST", SENT)[-1]["cc"] == [{"address": "piet@customer.example.org", "name": ""}]
+
+
+def test_an_edited_text_after_a_lost_answer_is_told_that_the_first_one_left(desk: Desk) -> None:
+    desk.allow("ERR_FAILED", "Failed to load resource", "409 (Conflict)")
+    page = desk.open_number(1042)
+    tries: list[str] = []
+
+    def lose_first(route: Route) -> None:
+        if route.request.method == "POST" and not tries:
+            tries.append(route.request.headers["idempotency-key"])
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/v1/conversations/*/messages", lose_first)
+    desk.fake.undo_seconds = 30
+    write(page, "First text")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".reply-notice")).to_contain_text("cannot send it twice")
+    page.locator(".editor-area").click()
+    page.keyboard.type(" and more")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".reply-notice")).to_contain_text("An earlier try did reach the server with other text.")
+    assert sum(one["direction"] == "outbound" for one in desk.fake.thread(desk.fake.number(1042)["id"])) == 2

@@ -31,6 +31,7 @@ export class ConversationRow extends HTMLElement {
   #show() {
     const item = this.#item;
     const unread = item.unread_count > 0;
+    const where = [item.category, store.get("inboxes").length > 1 ? item.inbox?.name : null].filter(Boolean).map(plain).join(" · ");
     this.dataset.id = item.id;
     this.toggleAttribute("unread", unread);
     const face = h("span", { class: "face", "aria-hidden": "true" }, initials(item.customer));
@@ -47,7 +48,7 @@ export class ConversationRow extends HTMLElement {
           h("div", { class: "row-subject" }, unread ? h("span", { class: "unseen" }, `${plural(item.unread_count, "unread message")}: `) : null,
             plain(item.subject) || "(no subject)"),
           h("div", { class: "row-last" }, h("div", { class: "row-snippet" }, item.last_message_direction === "outbound" ? icon("reply", "Answered") : null, plain(item.snippet)),
-            store.get("inboxes").length > 1 ? h("span", { class: "row-inbox", title: "Inbox" }, plain(item.inbox?.name)) : null),
+            where ? h("span", { class: "row-inbox", title: "Category and inbox" }, where) : null),
           this.#marks(item)),
         unread ? h("i", { class: "unread-dot", "aria-hidden": "true" }) : null),
     );
@@ -62,7 +63,6 @@ export class ConversationRow extends HTMLElement {
       item.priority === "urgent" || item.priority === "high" ? h("span", { class: `badge ${item.priority === "urgent" ? "bad" : "warn"}` }, PRIORITY[item.priority]) : null,
       item.status !== "open" ? h("span", { class: "badge" }, STATUS[item.status] ?? item.status) : null,
       (item.tags ?? []).map((tag) => h("span", { class: "badge" }, plain(tag.name))),
-      item.category ? h("span", { class: "faint" }, plain(item.category)) : null,
       item.assigned_to ? h("span", { class: "row-owner", title: `Assigned to ${plain(item.assigned_to.name)}` }, item.assigned_to.id === me ? "You" : plain(item.assigned_to.name)) : null,
     ].flat().filter(Boolean);
     return marks.length ? h("div", { class: "row-marks" }, marks) : null;

@@ -9,8 +9,8 @@ import { RoomElement } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
 import { notify } from "/web/js/elements/toast-stack.js";
 
-const SECURITY = { tls: "TLS", starttls: "STARTTLS", none: "None (not encrypted)" };
-const PORTS = { imap: { tls: 993, starttls: 143, none: 143 }, smtp: { tls: 465, starttls: 587, none: 25 } };
+const SECURITY = { tls: "TLS", starttls: "STARTTLS", plain: "None (not encrypted)" };
+const PORTS = { imap: { tls: 993, starttls: 143, plain: 143 }, smtp: { tls: 465, starttls: 587, plain: 25 } };
 const AUTH = { password: "Password", xoauth2: "OAuth 2 token" };
 
 export class InboxForm extends RoomElement {
@@ -71,7 +71,7 @@ export class InboxForm extends RoomElement {
       h("fieldset", {}, h("legend", {}, "Behaviour"),
         h("div", { class: "grid" },
           field("backfill_days", "Days of history to fetch", { type: "number", value: inbox?.backfill_days ?? 90, min: 0, max: 36_500, hint: "0 fetches none. Newest first; live mail always goes before." }),
-          field("undo_send_seconds", "Seconds to undo a send", { type: "number", value: inbox?.undo_send_seconds ?? 10, min: 0, max: 3_600 })),
+          field("undo_send_seconds", "Seconds to undo a send", { type: "number", value: inbox?.undo_send_seconds ?? 5, min: 0, max: 600 })),
         inbox ? this.#autoResponse(inbox.auto_response ?? {}) : null),
       h("div", { class: "form-foot" }, this.save, h("a", { class: "button", href: this.#exit }, "Cancel")),
     );

@@ -80,7 +80,7 @@ export class InboxLedger extends RoomElement {
     const cell = (name, ...inside) => h("td", { "data-label": name }, h("div", {}, inside));
     return h("tr", {},
       cell("Mail", h("strong", {}, plain(one.subject) || "(no subject)"), h("p", { class: "faint" }, plain(one.from)),
-        one.recipients?.length ? h("ul", { class: "recipients" }, one.recipients.map((report) => h("li", {}, plain(report.address), h("span", { class: "badge" }, [report.class, report.status, report.action].filter(Boolean).map((word) => phrase(word)).join(" · "))))) : null),
+        one.recipients?.length ? h("ul", { class: "recipients" }, one.recipients.map((report) => h("li", {}, plain(report.address), h("span", { class: "badge" }, [phrase(report.class), report.status, phrase(report.action)].filter(Boolean).join(" · "))))) : null),
       cell("State", h("span", { class: `badge ${TONES[one.state] ?? ""}` }, phrase(one.state)), one.attempts > 1 ? h("p", { class: "faint" }, `${one.attempts} attempts`) : null),
       cell("Class", h("span", { class: "badge" }, CLASSIFICATION[one.classification] ?? phrase(one.classification) ?? "not yet"), one.reason ? h("p", { class: "faint" }, plain(one.reason)) : null),
       cell("Where", one.conversation_id ? h("a", { href: `/c/${encodeURIComponent(one.conversation_id)}` }, "Conversation") : h("span", { class: "faint" }, "no conversation"),

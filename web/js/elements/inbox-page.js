@@ -106,7 +106,7 @@ export class InboxPage extends RoomElement {
     fill(this.folders, h("div", { class: "panel-head" }, h("h2", {}, "Folders")),
       folders.length
         ? h("ul", { class: "folders" }, folders.map((folder) => h("li", {}, icon(folder.synced ? "check" : "cancel", folder.synced ? "Synced" : "Not synced"), h("strong", {}, plain(folder.name)),
-          folder.role ? h("span", { class: "badge" }, phrase(folder.role)) : null, h("span", { class: "faint" }, folder.synced ? `${count(folder.messages)} mails${folder.state && folder.state !== "ok" ? ` · ${phrase(folder.state)}` : ""}` : "not synced"))))
+          folder.role ? h("span", { class: "badge" }, phrase(folder.role)) : null, h("span", { class: "faint" }, folder.synced ? `${count(folder.messages)} mails${folder.state && folder.state !== "active" ? ` · ${phrase(folder.state)}` : ""}` : "not synced"))))
         : h("p", { class: "faint" }, "The folders are listed once the mailbox is connected."));
   }
 

@@ -71,7 +71,7 @@ export class MailFrame extends RoomElement {
     const high = probe.getBoundingClientRect().height;
     probe.remove();
     // Margins, lists and above all tables need more room than their bare text does; too much is better than a second scroll bar.
-    const loose = /<table\b/i.test(this.#meta.document) ? 1.35 : 1.15;
+    const loose = /<table\b/i.test(this.#meta.document) ? 1.45 : 1.15;
     this.#estimate = Math.min(MOST_PX, Math.max(LEAST_PX, Math.ceil(high * loose + extra + 44)));
     this.#resize();
   }

@@ -8,7 +8,7 @@ import { button, fill, h, icon } from "/web/js/dom.js";
 import { exact, fullName, hue, initials, plain, plural, shortName } from "/web/js/format.js";
 import { linkified } from "/web/js/richtext.js";
 import { RoomElement } from "/web/js/room-element.js";
-import { autoWord, phrase } from "/web/js/words.js";
+import { autoWord, CLASSIFICATION, KIND, phrase } from "/web/js/words.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 
 export class MessageCard extends RoomElement {
@@ -132,8 +132,9 @@ export class MessageCard extends RoomElement {
     const mark = (tone, iconName, text, title) => h("span", { class: `badge ${tone}`, title }, iconName ? icon(iconName) : null, text);
     fill(
       this.marks,
-      message.is_auto ? mark("", "robot", autoWord(message.is_auto), "Written by a machine; Mailroom never answers it automatically.") : null,
-      message.bounce_received_at && message.direction === "inbound" ? mark("bad", "bounce", "Bounce") : null,
+      message.is_auto ? mark("", "robot", autoWord(message.is_auto), `${plain(message.is_auto)}. Mailroom never answers it automatically.`) : null,
+      KIND[message.kind] ? mark("", "robot", KIND[message.kind]) : null,
+      ["bounce", "complaint"].includes(message.classification) ? mark("bad", "bounce", CLASSIFICATION[message.classification]) : null,
       message.duplicate_of_id ? mark("warn", "warning", "Same Message-ID as another mail, other content", "Both are kept.") : null,
       message.spam ? mark("warn", "spam", "Spam") : null,
       (message.flags ?? []).map((flag) => mark("", null, phrase(flag))),

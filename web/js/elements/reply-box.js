@@ -14,6 +14,8 @@ import { validAddress } from "/web/js/elements/address-field.js";
 import { notify } from "/web/js/elements/toast-stack.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 
+const sameText = (one, other) => JSON.stringify({ ...one, seen_version: 0 }) === JSON.stringify({ ...other, seen_version: 0 });
+
 export class ReplyBox extends RoomElement {
   #conversation = null;
   #seen = null;
@@ -242,12 +244,14 @@ export class ReplyBox extends RoomElement {
     const body = { html: this.editor.html, text: this.editor.text, to, cc, bcc, attachments: attachments.map((file) => file.id), seen_version: this.#seen };
     if (sendAt) body.send_at = sendAt.toISOString();
     // The key outlives an attempt without an answer, so that pressing Send again cannot send twice (S-8).
-    this.#attempt ??= crypto.randomUUID();
+    // The very same text goes again with the version it had then, or the server would take it for another request.
+    if (this.#attempt && sameText(this.#attempt.body, body)) body.seen_version = this.#attempt.body.seen_version;
+    this.#attempt = { key: this.#attempt?.key ?? crypto.randomUUID(), body };
     this.#save();
     this.#busy(true);
     const { id } = this.#conversation;
     try {
-      const message = await conversations.send(id, body, this.#attempt);
+      const message = await conversations.send(id, body, this.#attempt.key);
       rememberSent(message.id, { nodes, to, cc, bcc, attachments });
       if (this.#conversation.id === id) this.#clear();
       announce(sendAt ? "Reply scheduled" : "Reply queued");
@@ -266,14 +270,14 @@ export class ReplyBox extends RoomElement {
   }
 
   #refused(error) {
-    if (error.refused) {
+    if (error.refused && error.kind !== "key-in-flight") {
       this.#attempt = null;
       this.#save();
     }
     if (error.kind === "stale-view") {
       this.#showNewer(error.problem.current_version, error.problem.newer_messages ?? [], true);
       this.tell("newer-messages", error.problem.newer_messages ?? []);
-    } else if (error.status === 409 && error.kind.includes("idempotency")) {
+    } else if (error.kind === "key-reused") {
       this.#say("An earlier try did reach the server with other text. Look at the conversation above: what was sent stands there. Send again only if something is missing.", "warn");
       this.tell("message-stale", null);
     } else if (error.status === 422) {

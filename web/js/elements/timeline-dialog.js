@@ -12,7 +12,7 @@ import { timeAgo } from "/web/js/elements/time-ago.js";
 const TONES = [
   [/fail|bounce|reject|refus|quarantin/, "bad"],
   [/unknown|retry|defer|warn/, "warn"],
-  [/sent|handed|deliver|accept|stored|ingest|thread/, "good"],
+  [/sent|handed|deliver|accept|stored|ingest|thread|^read/, "good"],
 ];
 const toneOf = (item) => TONES.find(([pattern]) => pattern.test(`${item.step}`.toLowerCase()))?.[1] ?? "info";
 
