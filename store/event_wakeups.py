@@ -23,7 +23,7 @@ KNOWN_FROM = text(
     """
     select exists (select 1 from events where (xid, id) <= (cast(:xid as xid8), :id)) as kept,
            coalesce((select id from events order by xid, id limit 1), 1) = 1 as whole,
-           cast(:xid as xid8) >= pg_snapshot_xmax(pg_current_snapshot()) as ahead
+           cast(:xid as xid8) > pg_snapshot_xmax(pg_current_snapshot()) as ahead
     """
 )
 
@@ -36,8 +36,8 @@ async def anything_above(connection: AsyncConnection, cursor: Cursor) -> bool:
 
 async def can_resume(connection: AsyncConnection, cursor: Cursor) -> bool:
     """Whether everything behind this cursor is still kept. Retention deletes the oldest first, so an event at or before
-    the cursor proves it, and so does a log that still has its first event. A cursor of the future is of another database.
-    As the system.
+    the cursor proves it, and so does a log that still has its first event. A cursor of the future is of another database;
+    one at the next transaction is what `head` gives while none is open. As the system.
     """
     row = (await connection.execute(KNOWN_FROM, {"xid": str(cursor.xid), "id": cursor.id})).one()
     return bool((row.kept or row.whole) and not row.ahead)

@@ -21,7 +21,8 @@ import api.stream
 from api.app import create_app
 from api.deps import Deps
 from api.stream import EventStreams, Subscription
-from store.event_log import Cursor, LoggedEvent, NewEvent, append_events
+from store.event_log import Cursor, LoggedEvent, NewEvent, append_events, head
+from store.event_wakeups import can_resume
 from store.unit_of_work import Database
 from tests.api.stand_ins import make_deps
 from tests.api.world import NOW, World, make_world
@@ -197,6 +198,14 @@ async def test_nothing_is_lost_or_doubled_while_late_commits_race_catch_up_and_l
     assert sorted(whole) == sorted(told)
     assert results[0] == whole
     assert results[1] == whole
+
+
+async def test_a_cursor_at_the_very_head_resumes(served) -> None:
+    """Nothing has happened since, not even a transaction number was used: that is no cursor of the future."""
+    async with served.deps.database.system_unit_of_work() as connection:
+        cursor = await head(connection)
+        assert await can_resume(connection, cursor)
+        assert not await can_resume(connection, Cursor(cursor.xid + 1000, 0))
 
 
 async def test_an_open_transaction_delays_and_loses_nothing(served, module_database) -> None:
