@@ -6,9 +6,11 @@ synced folders are looked at and compared with how they looked before. Writes no
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities._edges import edges
 from activities.accounts import Accounts
@@ -65,7 +67,9 @@ class InboundWatch(InboundSteps):
             async with heartbeats():
                 try:
                     account = self._accounts.imap(inbox)
-                    return WatchReport(await self._wait(inbox, account, float(order.seconds)))
+                    return WatchReport(
+                        await _until_stopping(self._wait(inbox, account, float(order.seconds)))
+                    )
                 except (ProviderError, CredentialsUnreadable):
                     return WatchReport(WakeReason.CLOSED)  # the next fetch finds out why and tells the inbox
 
@@ -151,3 +155,22 @@ class InboundWatch(InboundSteps):
         last = uidnext - 1 if uidnext else (await source.uids())[-1:][0]
         told = await source.flag_changes(FlagCursor(None, max(1, last - FLAGS_COMPARED), last))
         return hash(frozenset(told.flags.items()))
+
+
+async def _until_stopping(waiting: Coroutine[None, None, WakeReason]) -> WakeReason:
+    """A worker that stops does not wait for hours: the watch fails at once, and another worker's attempt goes on."""
+    watching = asyncio.create_task(waiting)
+    stopping = asyncio.create_task(activity.wait_for_worker_shutdown())
+    try:
+        await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            return watching.result()
+        raise ApplicationError(
+            "The worker is stopping; another one goes on watching.",
+            type="WorkerStopping",
+            category=ApplicationErrorCategory.BENIGN,
+        )
+    finally:
+        watching.cancel()
+        stopping.cancel()
+        await asyncio.gather(watching, stopping, return_exceptions=True)

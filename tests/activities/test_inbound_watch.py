@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from contracts.inbound import WakeReason, WatchOrder
@@ -105,6 +106,19 @@ async def test_cancelling_lets_go_at_once(room: MailRoom) -> None:
     environment.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(watching, 3)
+
+
+async def test_a_worker_that_stops_lets_another_one_watch(room: MailRoom) -> None:
+    await room.connect()
+    await room.sync()
+    environment = ActivityEnvironment()
+    order = WatchOrder(room.ref.tenant_id, room.ref.inbox_id, 60)
+    watching = asyncio.create_task(environment.run(room.watching.watch, order))
+    await asyncio.sleep(0.5)
+    environment.worker_shutdown()
+    with pytest.raises(ApplicationError) as error:
+        await asyncio.wait_for(watching, 3)
+    assert (error.value.type, error.value.non_retryable) == ("WorkerStopping", False)
 
 
 def _ids(room: MailRoom) -> tuple[str, str]:

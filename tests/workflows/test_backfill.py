@@ -1,0 +1,64 @@
+"""The order of a backfill: plan, steps, pauses, and what a trouble costs."""
+
+import uuid
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+
+from contracts import ids, queues
+from contracts.backfill import BackfillProgress
+from contracts.refs import FolderRef
+from tests.workflows.inbound_parts import TENANT, History, workers
+from workflows.backfill import Backfill
+
+RUNNING = BackfillProgress("running", 0, 10)
+HALF = BackfillProgress("running", 5, 10, eta_seconds=30)
+DONE = BackfillProgress("done", 10, 10)
+
+
+async def start(client: Client) -> WorkflowHandle[Backfill, BackfillProgress]:
+    ref = FolderRef(TENANT, str(uuid.uuid4()), str(uuid.uuid4()))
+    return await client.start_workflow(
+        Backfill.run, ref, id=ids.backfill(ref.inbox_id, ref.folder_id), task_queue=queues.FLOW
+    )
+
+
+async def test_it_steps_until_done(time_skipping_env: WorkflowEnvironment) -> None:
+    history = History([RUNNING], [HALF, DONE])
+    async with workers(time_skipping_env.client, history=history):
+        assert await (await start(time_skipping_env.client)).result() == DONE
+    assert [name for name, _ in history.calls] == ["plan", "step", "step"]
+
+
+async def test_paused_it_waits_for_a_word(time_skipping_env: WorkflowEnvironment) -> None:
+    history = History([BackfillProgress("paused", 5, 10), HALF], [DONE])
+    async with workers(time_skipping_env.client, history=history):
+        handle = await start(time_skipping_env.client)
+        await time_skipping_env.sleep(7200)
+        assert [name for name, _ in history.calls] == ["plan"]
+        await handle.signal(Backfill.resume)
+        assert await handle.result() == DONE
+
+
+async def test_cancelled_it_ends(time_skipping_env: WorkflowEnvironment) -> None:
+    cancelled = BackfillProgress("cancelled", 5, 10)
+    history = History([RUNNING], [cancelled])
+    async with workers(time_skipping_env.client, history=history):
+        assert await (await start(time_skipping_env.client)).result() == cancelled
+
+
+async def test_trouble_is_waited_out(time_skipping_env: WorkflowEnvironment) -> None:
+    away = BackfillProgress("running", 5, 10, failure="Unreachable")
+    throttled = BackfillProgress("running", 5, 10, failure="Throttled", retry_seconds=900)
+    history = History([RUNNING], [away, throttled, DONE])
+    async with workers(time_skipping_env.client, history=history):
+        assert await (await start(time_skipping_env.client)).result() == DONE
+    at = [when for name, when in history.calls if name == "plan"]
+    assert [round((when - at[0]).total_seconds()) for when in at] == [0, 10, 910]
+
+
+async def test_a_folder_that_was_removed_ends_it(time_skipping_env: WorkflowEnvironment) -> None:
+    history = History([RUNNING], [ApplicationError("gone", type="NotFound", non_retryable=True)])
+    async with workers(time_skipping_env.client, history=history):
+        assert (await (await start(time_skipping_env.client)).result()).failure == "NotFound"

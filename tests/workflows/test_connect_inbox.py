@@ -1,0 +1,76 @@
+"""Connecting: what is tried, what is started, and what people hear when it fails."""
+
+import uuid
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+
+from contracts import ids, queues
+from contracts.backfill import BackfillProgress
+from contracts.connect import ConnectInput, ConnectReport
+from contracts.inbound import InboxPlan
+from tests.workflows.inbound_parts import CONNECTED, TENANT, Desk, Doors, History, workers
+from workflows.connect_inbox import ConnectInbox
+
+DONE = BackfillProgress("done", 0, 0)
+
+
+async def start(
+    client: Client, *, check_only: bool = False, inbox: str | None = None
+) -> WorkflowHandle[ConnectInbox, ConnectReport]:
+    order = ConnectInput(TENANT, inbox or str(uuid.uuid4()), check_only)
+    return await client.start_workflow(
+        ConnectInbox.run, order, id=ids.connect_inbox(order.inbox_id), task_queue=queues.FLOW
+    )
+
+
+async def test_it_starts_the_sync_and_the_history(time_skipping_env: WorkflowEnvironment) -> None:
+    client, inbox = time_skipping_env.client, str(uuid.uuid4())
+    async with workers(client, history=History([DONE])):
+        report = await (await start(client, inbox=inbox)).result()
+        assert report.ok
+        for folder in (7, 8):
+            backfill = client.get_workflow_handle(ids.backfill(inbox, str(uuid.UUID(int=folder))))
+            assert (await backfill.result())["state"] == "done"
+        sync = client.get_workflow_handle(ids.inbox_sync(inbox))
+        assert (await sync.describe()).status is not None
+        await sync.terminate()
+
+
+async def test_connecting_again_wakes_the_sync_that_waited(time_skipping_env: WorkflowEnvironment) -> None:
+    client, inbox = time_skipping_env.client, str(uuid.uuid4())
+    off = InboxPlan(connected=False, paused=False, provider="imap", poll_seconds=300, max_syncs_per_hour=60)
+    desk = Desk(plans=[CONNECTED, off, CONNECTED])
+    async with workers(client, desk, history=History([DONE])):
+        await (await start(client, inbox=inbox)).result()
+        await desk.reached("watch")
+        await (await start(client, inbox=inbox)).result()
+        await desk.reached("open", 2)
+        await client.get_workflow_handle(ids.inbox_sync(inbox)).terminate()
+
+
+async def test_a_refusal_is_written_to_the_inbox(time_skipping_env: WorkflowEnvironment) -> None:
+    doors = Doors(smtp="AuthFailed")
+    async with workers(time_skipping_env.client, doors=doors):
+        report = await (await start(time_skipping_env.client)).result()
+    assert [c.failure for c in report.checks] == [None, "AuthFailed"]
+    assert doors.failed == ["AuthFailed"]
+
+
+async def test_a_check_changes_nothing(time_skipping_env: WorkflowEnvironment) -> None:
+    doors = Doors(imap="TlsFailed")
+    async with workers(time_skipping_env.client, doors=doors):
+        report = await (await start(time_skipping_env.client, check_only=True)).result()
+    assert not report.ok
+    assert doors.failed == []
+
+
+async def test_a_discovery_that_is_refused_is_told(time_skipping_env: WorkflowEnvironment) -> None:
+    doors = Doors(discoveries=[ApplicationError("no", type="Refused", non_retryable=True)])
+    async with workers(time_skipping_env.client, doors=doors):
+        handle = await start(time_skipping_env.client)
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+    assert doors.failed == ["Refused"]
