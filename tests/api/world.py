@@ -245,7 +245,7 @@ async def _fill(world: World) -> None:
         ids["message"], PNG, disposition="inline", content_id_header="pic@example.com"
     )
     ids["attachment"] = await world.attach(
-        ids["message"], b"<svg onload=alert(1)>", filename="a.svg", content_type="image/svg+xml"
+        ids["message"], b"<svg onload=alert(1)>", filename="a.svg", content_type="image/svg+xml", position=1
     )
     for status in ("queued", "failed", "unknown", "sent"):
         ids[status] = await world.outgoing(status, sent_at=NOW + dt.timedelta(hours=1))
