@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.journeys.driver import Mailbox, Mailroom
+from tests.servers.dovecot import dovecot_missing
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -69,6 +70,12 @@ def dovecot_box(dovecot) -> Mailbox:
 def box(request) -> Mailbox:
     """The team's mailbox, on the poor and on the good IMAP server."""
     return request.getfixturevalue(f"{request.param}_box")
+
+
+@pytest.fixture
+def quick_box(request) -> Mailbox:
+    """For many mails: Dovecot where it is installed, else pymap, which lists a thousand mails in many seconds."""
+    return request.getfixturevalue("pymap_box" if dovecot_missing() else "dovecot_box")
 
 
 @pytest.fixture

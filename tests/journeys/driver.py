@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 import psutil
@@ -27,15 +27,15 @@ READY_WITHIN = 90.0
 WITHIN = 45.0
 
 
-async def until(what: str, probe: Callable[[], Awaitable[Any]], within: float = WITHIN) -> Any:
-    """The first truthy answer of `probe`. Fails with `what` and the last answer."""
+async def until(what: str, probe: Callable[[], Awaitable[Any]], within: float = WITHIN, *, every: float = 0.2) -> Any:
+    """The first truthy answer of `probe`, asked `every` so many seconds. Fails with `what` and the last answer."""
     ends = time.monotonic() + within
     answer: Any = None
     while time.monotonic() < ends:
         answer = await probe()
         if answer:
             return answer
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(every)
     raise AssertionError(f"not within {within:.0f} s: {what} (last answer: {answer!r})")
 
 
@@ -78,9 +78,12 @@ class Mailroom:
         self.data = data
         self._env = env or {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._api: httpx.AsyncClient | None = None
+        self._log: BinaryIO | None = None
         self.stack: dict[str, Any] = {}
 
     async def start(self) -> None:
+        await self._let_go()
         environment = {
             **os.environ,
             "MAILROOM_EGRESS_ALLOW": "127.0.0.0/8",
@@ -101,7 +104,7 @@ class Mailroom:
                 raise AssertionError("mailroom did not start:\n" + self.log_tail())
             await asyncio.sleep(0.1)
         self.stack = json.loads(manifest.read_text())
-        self.api = httpx.AsyncClient(
+        self._api = httpx.AsyncClient(
             base_url=self.stack["api_url"], headers={"Authorization": f"Bearer {self.stack['api_key']}"}, trust_env=False, timeout=40
         )
 
@@ -117,13 +120,24 @@ class Mailroom:
         )
 
     async def stop(self) -> None:
-        if self._process is None:
-            return
-        await self.api.aclose()
-        if self._process.poll() is None:
+        if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             await asyncio.to_thread(self._process.wait, 90)
-        self._log.close()
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Close what belongs to a run that has ended."""
+        if self._api is not None:
+            await self._api.aclose()
+            self._api = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    @property
+    def api(self) -> httpx.AsyncClient:
+        assert self._api is not None, "not started"
+        return self._api
 
     def processes(self, part: str) -> list[psutil.Process]:
         """Processes of a part, by the module or program that their command line names."""
@@ -166,10 +180,11 @@ class Mailroom:
         return await self.items(f"/v1/conversations/{conversation_id}/messages")
 
     async def conversation_about(self, subject: str, inbox: dict[str, Any], within: float = WITHIN) -> dict[str, Any]:
-        """The one conversation of the inbox whose subject holds `subject`, once it is there."""
+        """The one among the newest conversations of the inbox whose subject holds `subject`, once it is there."""
 
         async def look() -> dict[str, Any] | None:
-            found = [c for c in await self.conversations(limit=200, inbox=inbox["id"]) if subject in c["subject"]]
+            page = await self.get("/v1/conversations", limit=100, inbox=inbox["id"], sort="newest")
+            found = [c for c in page["items"] if subject in c["subject"]]
             assert len(found) < 2, f"{len(found)} conversations about {subject!r}"
             return found[0] if found else None
 

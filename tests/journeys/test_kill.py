@@ -27,14 +27,14 @@ def kill_workers(mailroom: Mailroom) -> int:
     return killed
 
 
-async def test_nothing_is_lost_or_doubled(own_mailroom: Mailroom, pymap_box: Mailbox, demo_mail, smtp) -> None:
+async def test_nothing_is_lost_or_doubled(own_mailroom: Mailroom, quick_box: Mailbox, demo_mail, smtp) -> None:
     mailroom, chance = own_mailroom, random.Random(5)
     distinct = set()
-    for number, raw in enumerate(mails(HISTORY, seed=11, to=pymap_box.address)):
-        pymap_box.put(raw, received=datetime.now(UTC) - timedelta(days=2, minutes=HISTORY - number), seen=True)
+    for number, raw in enumerate(mails(HISTORY, seed=11, to=quick_box.address)):
+        quick_box.put(raw, received=datetime.now(UTC) - timedelta(days=2, minutes=HISTORY - number), seen=True)
         distinct.add(raw)
     await mailroom.start()
-    inbox = await mailroom.connect_inbox(pymap_box, smtp())
+    inbox = await mailroom.connect_inbox(quick_box, smtp())
 
     # In the middle of the backfill the worker dies; `up` then stops as a whole and says why, and is started again.
     async def part_way() -> bool:
@@ -50,8 +50,8 @@ async def test_nothing_is_lost_or_doubled(own_mailroom: Mailroom, pymap_box: Mai
     # Live mail overtakes the history that is still coming in.
     customers = [demo_mail.add_account(f"kill-{uuid.uuid4().hex[:8]}@customers.example.com") for _ in range(SENDS)]
     for number, account in enumerate(customers):
-        pymap_box.put(letter(account.address, pymap_box.address, f"Live question {number}", "Now.").as_bytes())
-    conversations = [await mailroom.conversation_about(f"Live question {n}", inbox, 90) for n in range(SENDS)]
+        quick_box.put(letter(account.address, quick_box.address, f"Live question {number}.", "Now.").as_bytes())
+    conversations = [await mailroom.conversation_about(f"Live question {n}.", inbox, 90) for n in range(SENDS)]
     replies = [await mailroom.reply(c, f"Answer {n} marker-{n}-end") for n, c in enumerate(conversations)]
     await asyncio.sleep(chance.uniform(0.05, 0.6))
     assert kill_workers(mailroom)
@@ -69,7 +69,7 @@ async def test_nothing_is_lost_or_doubled(own_mailroom: Mailroom, pymap_box: Mai
         states = [(await mailroom.get(f"/v1/messages/{r['id']}"))["send"]["status"] for r in replies]
         return all(s in {"sent", "unknown"} for s in states)
 
-    await until("every send is settled or asks a person", all_settled, 240)
+    await until("every send is settled or asks a person", all_settled, 240, every=2)
 
     engine = create_engine(mailroom.stack["database_admin_url"])
     with engine.connect() as connection:
