@@ -52,6 +52,9 @@ export const AUTO = {
 export const autoWord = (reason) => AUTO[String(reason).replaceAll("-", "_")] ?? "Automatic reply";
 export const KIND = { auto_response: "Automatic response", notification: "Notification" };
 
+/** A reason as it stands when it is a sentence, readable when it is one of the machine's own words (`own_copy`). */
+export const reasonText = (reason) => (String(reason).includes(" ") ? String(reason) : phrase(reason));
+
 /** A machine's word such as `not_found` as a phrase. */
 export const phrase = (text) => {
   const words = String(text ?? "").replaceAll(/[_.-]+/g, " ").trim();

@@ -7,7 +7,7 @@ import { button, fill, h } from "/web/js/dom.js";
 import { plain, size } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { stream } from "/web/js/stream.js";
-import { CLASSIFICATION, phrase } from "/web/js/words.js";
+import { CLASSIFICATION, phrase, reasonText } from "/web/js/words.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 
 const STATES = ["seen", "stored", "ingested", "skipped", "quarantined", "vanished"];
@@ -82,7 +82,7 @@ export class InboxLedger extends RoomElement {
       cell("Mail", h("strong", {}, plain(one.subject) || "(no subject)"), h("p", { class: "faint" }, plain(one.from)),
         one.recipients?.length ? h("ul", { class: "recipients" }, one.recipients.map((report) => h("li", {}, plain(report.address), h("span", { class: "badge" }, [phrase(report.class), report.status, phrase(report.action)].filter(Boolean).join(" · "))))) : null),
       cell("State", h("span", { class: `badge ${TONES[one.state] ?? ""}` }, phrase(one.state)), one.attempts > 1 ? h("p", { class: "faint" }, `${one.attempts} attempts`) : null),
-      cell("Class", h("span", { class: "badge" }, CLASSIFICATION[one.classification] ?? phrase(one.classification) ?? "not yet"), one.reason ? h("p", { class: "faint" }, plain(one.reason)) : null),
+      cell("Class", h("span", { class: "badge" }, CLASSIFICATION[one.classification] ?? phrase(one.classification) ?? "not yet"), one.reason ? h("p", { class: "faint" }, plain(reasonText(one.reason))) : null),
       cell("Where", one.conversation_id ? h("a", { href: `/c/${encodeURIComponent(one.conversation_id)}` }, "Conversation") : h("span", { class: "faint" }, "no conversation"),
         h("p", { class: "faint", title: `UIDVALIDITY ${one.uidvalidity ?? "–"}` }, plain(one.folder), one.uid ? ` · UID ${one.uid}` : "", " · ", size(one.size_bytes))),
       cell("When", timeAgo(one.internal_date ?? one.created_at)));

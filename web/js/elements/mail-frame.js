@@ -12,6 +12,7 @@ import { RoomElement } from "/web/js/room-element.js";
 
 const SANDBOX = "allow-popups allow-popups-to-escape-sandbox";
 const LEAST_PX = 56;
+const FOLD_FROM_PX = 960; // A mail a little higher than the fold is shown whole.
 const FOLD_PX = 720;
 const MOST_PX = 6_000;
 
@@ -71,13 +72,13 @@ export class MailFrame extends RoomElement {
     const high = probe.getBoundingClientRect().height;
     probe.remove();
     // Margins, lists and above all tables need more room than their bare text does; too much is better than a second scroll bar.
-    const loose = /<table\b/i.test(this.#meta.document) ? 1.45 : 1.15;
+    const loose = /<table\b/i.test(this.#meta.document) ? 1.38 : 1.15;
     this.#estimate = Math.min(MOST_PX, Math.max(LEAST_PX, Math.ceil(high * loose + extra + 44)));
     this.#resize();
   }
 
   #resize() {
-    const folded = this.#estimate > FOLD_PX && !this.#grown;
+    const folded = this.#estimate > FOLD_FROM_PX && !this.#grown;
     this.box.style.blockSize = `${folded ? FOLD_PX : this.#grown ? Math.ceil(this.#estimate * 1.25) : this.#estimate}px`;
     this.box.toggleAttribute("folded", folded);
   }
@@ -104,7 +105,7 @@ export class MailFrame extends RoomElement {
       if (this.#quoted) this.#grown = true;
       this.#show();
     } });
-    fill(this.foot, this.#meta.quoted ? quote : null, this.#estimate > FOLD_PX || this.#grown ? grow : null);
+    fill(this.foot, this.#meta.quoted ? quote : null, this.#estimate > FOLD_FROM_PX || this.#grown ? grow : null);
   }
 }
 

@@ -9,6 +9,7 @@ import { RoomElement, settle } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
+import { reasonText } from "/web/js/words.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
 
@@ -65,7 +66,7 @@ export class SpamPage extends RoomElement {
   }
 
   #row(one) {
-    return h("li", {}, h("div", {}, h("strong", {}, plain(one.subject) || "(no subject)"), h("p", { class: "faint" }, plain(one.from)), one.reason ? h("p", {}, icon("spam"), " ", plain(one.reason)) : null),
+    return h("li", {}, h("div", {}, h("strong", {}, plain(one.subject) || "(no subject)"), h("p", { class: "faint" }, plain(one.from)), one.reason ? h("p", {}, icon("spam"), " ", plain(reasonText(one.reason))) : null),
       timeAgo(one.internal_date ?? one.created_at),
       one.message_id && store.mayWrite ? button("Not spam", { iconName: "in", kind: "small", onclick: (event) => this.#bring(event, one) }) : null);
   }
