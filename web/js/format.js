@@ -11,7 +11,6 @@ const number = new Intl.NumberFormat();
 
 export const count = (value) => number.format(value ?? 0);
 export const exact = (time) => (time ? full.format(new Date(time)) : "");
-export const clockTime = (time) => clock.format(new Date(time));
 
 /** Short time for lists: minutes within the hour, then the clock, the day, the year. */
 export function shortTime(time, now = Date.now()) {
