@@ -3,6 +3,7 @@
 The row is written first and the workflow told after it; with Temporal away the sweep does the telling.
 """
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -88,12 +89,16 @@ async def change(call: Call[Empty, ChangeInbox]) -> Inbox:
         if body.verify_tls is not None:
             settings["verify_tls"] = body.verify_tls
         settings |= {name: _place(server) for name, server in given.items()}
+        moved = settings != before.settings
+        if values.get("auto_response_enabled") and not before.auto_response_enabled:
+            # Mail that came before this moment gets no automatic answer.
+            settings["auto_response_since"] = dt.datetime.now(dt.UTC).isoformat()
         if settings != before.settings:
             values["settings"] = settings
         credentials = await _new_secrets(
             connection, call, {n: s.secret for n, s in given.items() if s.secret}
         )
-        reconnect = "settings" in values or credentials is not None
+        reconnect = moved or credentials is not None
         if values or reconnect:
             await change_inbox(
                 connection, viewer, inbox_id, values, credentials=credentials, reconnect=reconnect

@@ -265,3 +265,21 @@ async def test_quarantine_is_tried_again_or_put_aside(world) -> None:
         assert len((await client.get("/v1/quarantine?state=resolved")).json()["items"]) == 1
     assert ("signal", str(world.ids["inbox"]), "poke") in world.gateway.calls
     assert len(await world.rows("select 1 from events where type = 'quarantine.resolved'")) == 1
+
+
+async def test_switching_automatic_answers_on_says_since_when_and_does_not_reconnect(world: World) -> None:
+    """Mail from before is never answered; a change of words must not cost the mailbox its connection."""
+    path = f"/v1/inboxes/{world.ids['inbox']}"
+    since = []
+    for words in ("One.", "Two."):
+        async with world.client("admin") as client:
+            answer = await client.patch(path, json={"auto_response": {"enabled": True, "subject": "Hi", "body": words}})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["health"] != "connecting"
+        (row,) = await world.rows(
+            "select settings ->> 'auto_response_since' as since from inboxes where id = :i", i=world.ids["inbox"]
+        )
+        since.append(row["since"])
+    assert world.gateway.calls == []
+    assert since[0] is not None
+    assert since[0] == since[1]
