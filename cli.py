@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from temporalio.client import Client
 
 from commands import inbox, user
 from commands.api_client import DEFAULT_DATA, fail
 from commands.doctor import doctor as run_doctor
 from commands.run import RunOptions, run
-from commands.schema import check, prepare_temporal, upgrade
+from commands.schema import check, prepare_temporal, temporal_client, upgrade
 from contracts.queues import ALL as QUEUES
 from providers.s3.blobs import BlobStore
 from settings import load_settings
@@ -97,9 +96,8 @@ def migrate(
     settings = load_settings()
 
     async def others() -> None:
-        await prepare_temporal(
-            await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, lazy=False)
-        )
+        async with temporal_client(settings) as client:
+            await prepare_temporal(client)
         blobs = BlobStore(
             endpoint=settings.s3_address,
             bucket=settings.s3_bucket,
@@ -108,6 +106,7 @@ def migrate(
             region=settings.s3_region,
         )
         await blobs.ensure_bucket()
+        blobs.close()
 
     asyncio.run(others())
     typer.echo("Temporal namespace, search attributes and bucket stand.")

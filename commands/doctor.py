@@ -19,9 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import create_engine, text
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.client import Client
 
-from commands.schema import alembic_config
+from commands.schema import alembic_config, temporal_client
 from contracts.search_attributes import ALL as SEARCH_ATTRIBUTES
 from settings import Settings, SettingsError, load_settings
 
@@ -170,10 +169,10 @@ def _schema(settings: Settings) -> Finding:
 
 
 async def _temporal(settings: Settings) -> list[Finding]:
-    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
-    answer = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
-    )
+    async with temporal_client(settings) as client:
+        answer = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
     missing = [key.name for key in SEARCH_ATTRIBUTES if key.name not in answer.custom_attributes]
     return [
         Finding(

@@ -3,6 +3,9 @@
 Every step may run twice, and at the same time in two places; the second finds the work done.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.search_attributes import ALL as SEARCH_ATTRIBUTES
+from settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 HISTORY_KEPT = timedelta(days=30)
@@ -38,6 +42,19 @@ def upgrade(url: str | None = None) -> None:
 def check(url: str | None = None) -> None:
     """Raise when the models and the migrations say different things."""
     command.check(alembic_config(url))
+
+
+@asynccontextmanager
+async def temporal_client(settings: Settings) -> AsyncIterator[Client]:
+    """A client for a short command.
+
+    Seen in practice: a process that exits right after a call of the SDK's client dies by SIGABRT in a third of the runs,
+    while the SDK's own threads end. A moment's wait ends that.
+    """
+    try:
+        yield await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
+    finally:
+        await asyncio.sleep(0.2)
 
 
 async def prepare_temporal(client: Client) -> None:
