@@ -1,0 +1,298 @@
+"""The paths of which a history is saved: each names a workflow, its input, and what its steps answer on that path.
+
+A path ends with its workflow, or is cut where `until` (a step, how many times it was asked for) is reached. `acts` are
+(step, times asked for, signal) or (…, "update", name, argument): what people do meanwhile.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from contracts import ids
+from contracts.auto_response import AutoResponseClaim
+from contracts.backfill import BackfillProgress
+from contracts.connect import ConnectCheck, ConnectInput, ConnectReport, DiscoverReport
+from contracts.failures import NON_RETRYABLE, SENTENCES
+from contracts.inbound import (
+    FetchReport,
+    InboxPlan,
+    InboxSyncInput,
+    IngestReport,
+    ReactReport,
+    ResyncOrder,
+    ResyncScope,
+    WakeReason,
+    WatchReport,
+)
+from contracts.outbound import (
+    ComposeReport,
+    CopyReport,
+    DeliverOutcome,
+    DeliverReport,
+    SendPlan,
+    SendState,
+    SettleReport,
+    VerifyOutcome,
+    VerifyReport,
+)
+from contracts.refs import ConversationRef, FolderRef, MessageRef
+from contracts.sweep import SweepFindings, SweepFound, TidyReport
+
+TENANT = str(uuid.UUID(int=1))
+STILL = object()  # a step that goes on until it is cancelled or the recording ends
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    workflow: str
+    name: str
+    workflow_id: str
+    argument: Any
+    steps: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    acts: Sequence[tuple[Any, ...]] = ()
+    until: tuple[str, int] | None = None
+
+
+def opaque(name: str) -> str:
+    """An id that is the same at each recording."""
+    return str(uuid.uuid5(uuid.UUID(int=1), name))
+
+
+def fails(name: str) -> ApplicationError:
+    return ApplicationError(SENTENCES[name], type=name, non_retryable=name in NON_RETRYABLE)
+
+
+# -- SendMessage -----------------------------------------------------------------------------------------------------
+
+DUE, DONE, UNKNOWN = SendPlan(SendState.DUE), SendPlan(SendState.DONE), SendPlan(SendState.UNKNOWN)
+OUT = SendPlan(SendState.DONE, copy_missing=True)
+SENT = DeliverReport(DeliverOutcome.SENT, attempt=1, stage="dot", code=250)
+LOST = DeliverReport(DeliverOutcome.UNKNOWN, attempt=1, stage="dot")
+LATER = DeliverReport(DeliverOutcome.DEFERRED, attempt=1, stage="rcpt", code=451, retry_after_seconds=2.0)
+REFUSED = DeliverReport(DeliverOutcome.FAILED, attempt=1, stage="rcpt", code=550)
+MISSED, FOUND = VerifyReport(VerifyOutcome.NOT_FOUND), VerifyReport(VerifyOutcome.FOUND)
+
+
+def send(name: str, plans: Sequence[SendPlan], *, acts: Sequence[tuple[Any, ...]] = (), **steps: Sequence[Any]) -> Path:
+    message = opaque(f"send {name}")
+    return Path(
+        "SendMessage",
+        name,
+        ids.send_message(message),
+        MessageRef(TENANT, message),
+        {"outbound.plan": plans, **{f"outbound.{step}": answers for step, answers in steps.items()}},
+        acts,
+    )
+
+
+SENDS = (
+    send("sent", [SendPlan(SendState.WAITING, 1.0), DUE, OUT]),
+    send("deferred-then-sent", [DUE, DUE, OUT], deliver=[LATER, SENT]),
+    send("unknown-asks-a-person", [DUE, UNKNOWN, DONE], deliver=[LOST], verify=[MISSED, fails("Unreachable"), MISSED]),
+    send(
+        "unknown-found-in-sent", [DUE, UNKNOWN, OUT], deliver=[LOST], verify=[MISSED, FOUND],
+        settle=[SettleReport(DeliverOutcome.SENT)],
+    ),
+    send(
+        "unknown-sent-again-by-policy", [UNKNOWN, DUE, OUT], verify=[VerifyReport(VerifyOutcome.CANNOT_LOOK)],
+        settle=[SettleReport(DeliverOutcome.DEFERRED, again=True)],
+    ),
+    send(
+        "cancelled-in-the-undo-window", [SendPlan(SendState.WAITING, 600.0), SendPlan(SendState.CANCELLED)],
+        acts=[("outbound.plan", 1, "cancel")],
+    ),
+    send("failed", [DUE, DONE], deliver=[REFUSED]),
+    send("failed-in-part", [DUE, OUT], deliver=[REFUSED]),
+    send("not-composed", [DUE, DONE], compose=[ComposeReport(SendState.DONE)]),
+    send("step-fails-then-sent", [DUE, DUE, OUT], deliver=[fails("StorageUnavailable"), SENT]),
+    send(
+        "step-fails-for-good", [DUE, DONE], deliver=[fails("CredentialsUnreadable")],
+        settle=[SettleReport(DeliverOutcome.FAILED)],
+    ),
+    send("another-attempt-owns-it", [DUE, DONE], deliver=[DeliverReport(DeliverOutcome.STALE)]),
+    send(
+        "retried-while-the-copy-waits", [DUE, OUT, DUE, DONE], deliver=[REFUSED, SENT],
+        file_copy=[fails("Unreachable")], acts=[("outbound.file_copy", 1, "poke")],
+    ),
+)
+
+# -- InboxSync -------------------------------------------------------------------------------------------------------
+
+CONNECTED = InboxPlan(connected=True, paused=False, provider="imap", poll_seconds=3, max_syncs_per_hour=60)
+PAUSED = InboxPlan(connected=True, paused=True, provider="imap", poll_seconds=3, max_syncs_per_hour=60)
+APART = InboxPlan(connected=False, paused=False, provider="imap", poll_seconds=3, max_syncs_per_hour=60)
+RATIONED = InboxPlan(connected=True, paused=False, provider="imap", poll_seconds=3, max_syncs_per_hour=1)
+QUIET = FetchReport(0, 0, 0, 0, 2, 0, "ok")
+STORED = FetchReport(3, 0, 0, 1, 2, 3, "ok")
+AWAY = FetchReport(0, 0, 0, 0, 0, 0, "degraded", failure="Unreachable")
+LOCKED_OUT = FetchReport(0, 0, 0, 0, 0, 0, "auth_failed", failure="AuthFailed")
+READ = IngestReport(3, 0, 0, 0, 0)
+NEW, FLAGS = WatchReport(WakeReason.NEW), WatchReport(WakeReason.FLAGS)
+CLOSED, UNSUPPORTED = WatchReport(WakeReason.CLOSED), WatchReport(WakeReason.UNSUPPORTED)
+
+
+def sync(
+    name: str, *, acts: Sequence[tuple[Any, ...]] = (), until: tuple[str, int] | None = ("inbound.watch", 2), **steps: Sequence[Any]
+) -> Path:
+    inbox = opaque(f"sync {name}")
+    given = {f"inbound.{step}": answers for step, answers in steps.items()}
+    return Path("InboxSync", name, ids.inbox_sync(inbox), InboxSyncInput(TENANT, inbox), given, acts, until)
+
+
+WAITERS = tuple(ConversationRef(TENANT, opaque(f"conversation {n}")) for n in range(3))
+SYNCS = (
+    sync(
+        "new-mail", open=[CONNECTED], fetch=[QUIET, STORED, QUIET], watch=[NEW, STILL],
+        ingest=[IngestReport(2, 0, 0, 1, 1), IngestReport(1, 0, 0, 0, 1)],
+        react=[ReactReport(WAITERS[:2], more=True), ReactReport(WAITERS[1:], more=False)],
+    ),
+    sync("flags", open=[CONNECTED], watch=[FLAGS, STILL]),
+    sync(
+        "poked-while-watching", open=[CONNECTED], watch=[STILL], until=("inbound.fetch", 2),
+        acts=[("inbound.watch", 1, "poke")],
+    ),
+    sync(
+        "resync", open=[CONNECTED], watch=[STILL], until=("inbound.watch", 2),
+        acts=[("inbound.watch", 1, "update", "resync", ResyncOrder(ResyncScope.FOLDER, opaque("folder")))],
+    ),
+    sync(
+        "paused-and-resumed", open=[CONNECTED, PAUSED, CONNECTED], watch=[STILL],
+        acts=[("inbound.watch", 1, "pause"), ("inbound.fetch", 1, "poke"), ("inbound.fetch", 1, "resume"),
+              ("inbound.open", 2, "resume")],
+    ),
+    sync(
+        "not-connected-then-connected", open=[APART, CONNECTED], watch=[STILL], until=("inbound.watch", 1),
+        acts=[("inbound.open", 1, "resume")],
+    ),
+    sync("removed", open=[fails("NotFound")], until=None),
+    sync("server-away", open=[CONNECTED], fetch=[AWAY, QUIET], watch=[STILL], until=("inbound.watch", 1)),
+    sync(
+        "refused-then-resumed", open=[CONNECTED], fetch=[LOCKED_OUT, QUIET], watch=[STILL], until=("inbound.watch", 1),
+        acts=[("inbound.fetch", 1, "resume")],
+    ),
+    sync("without-idle", open=[CONNECTED], watch=[UNSUPPORTED, STILL]),
+    sync("hangs-up", open=[CONNECTED], watch=[CLOSED, STILL]),
+    sync("lease-lost", open=[CONNECTED], fetch=[fails("LeaseLost"), QUIET], watch=[STILL], until=("inbound.watch", 1)),
+    sync("an-hours-worth-used-up", open=[RATIONED], watch=[NEW, STILL], until=("inbound.watch", 1)),
+    sync("continued-as-new", open=[CONNECTED], watch=[NEW], ingest=[READ], until=("inbound.open", 2)),
+)
+
+# -- Backfill --------------------------------------------------------------------------------------------------------
+
+BEGUN = BackfillProgress("running", 0, 900)
+HALF = BackfillProgress("running", 450, 900, eta_seconds=40)
+FINISHED = BackfillProgress("done", 900, 900)
+HELD = BackfillProgress("paused", 450, 900)
+DROPPED = BackfillProgress("cancelled", 450, 900)
+TROUBLED = BackfillProgress("running", 450, 900, failure="Unreachable")
+
+
+def history(
+    name: str, plans: Sequence[Any], steps: Sequence[Any] = (HALF, FINISHED), *, acts: Sequence[tuple[Any, ...]] = (),
+    until: tuple[str, int] | None = None,
+) -> Path:
+    ref = FolderRef(TENANT, opaque("inbox"), opaque(f"backfill {name}"))
+    given = {"backfill.plan": plans, "backfill.step": steps}
+    return Path("Backfill", name, ids.backfill(ref.inbox_id, ref.folder_id), ref, given, acts, until)
+
+
+BACKFILLS = (
+    history("done", [BEGUN]),
+    history("paused-and-resumed", [BEGUN, HELD, HALF], [HELD, FINISHED], acts=[("backfill.step", 1, "pause"), ("backfill.step", 1, "resume")]),
+    history("cancelled", [BEGUN], [HELD, DROPPED], acts=[("backfill.step", 1, "cancel"), ("backfill.plan", 2, "cancel")]),
+    history("trouble-waited-out", [BEGUN, HALF], [TROUBLED, FINISHED]),
+    history("removed", [BEGUN], [fails("NotFound")]),
+    history("continued-as-new", [BEGUN], [HALF, *[TROUBLED, HALF] * 12], until=("backfill.step", 1)),
+)
+
+# -- ConnectInbox ----------------------------------------------------------------------------------------------------
+
+WELCOME = ConnectReport((ConnectCheck("imap"), ConnectCheck("smtp")))
+NO_ENTRY = ConnectReport((ConnectCheck("imap", "AuthFailed"), ConnectCheck("smtp")))
+
+
+def connect(name: str, *, inbox: str | None = None, check_only: bool = False, **steps: Sequence[Any]) -> Path:
+    inbox = inbox or opaque(f"connect {name}")
+    workflow_id = ids.check_inbox(inbox) if check_only else ids.connect_inbox(inbox)
+    given = {f"connect.{step}": answers for step, answers in steps.items()}
+    return Path("ConnectInbox", name, workflow_id, ConnectInput(TENANT, inbox, check_only), given)
+
+
+TWO_FOLDERS = DiscoverReport(6, (opaque("folder INBOX"), opaque("folder Sent")), backfill=True)
+CONNECTS = (
+    connect("connected", verify=[WELCOME], discover=[TWO_FOLDERS]),
+    # Its sync waits already, because this inbox is the one of that path.
+    connect("connected-again", inbox=opaque("sync an-hours-worth-used-up"), verify=[WELCOME], discover=[DiscoverReport(6, (), backfill=False)]),
+    connect("refused", verify=[NO_ENTRY]),
+    connect("discovery-refused", verify=[WELCOME], discover=[fails("Refused")]),
+    connect("check-only", check_only=True, verify=[NO_ENTRY]),
+)
+
+# -- AutoResponse ----------------------------------------------------------------------------------------------------
+
+
+def answer(name: str, claim: AutoResponseClaim) -> Path:
+    conversation = opaque(f"answer {name}")
+    return Path(
+        "AutoResponse", name, ids.auto_response(conversation), ConversationRef(TENANT, conversation),
+        {"auto_response.claim": [claim]},
+    )
+
+
+ANSWERS = (
+    answer("answered", AutoResponseClaim(opaque("answer"), "answered")),
+    answer("silent", AutoResponseClaim(None, "list-id")),
+    # The message whose sending still runs on the path of that name.
+    answer("sending-runs-already", AutoResponseClaim(opaque("send unknown-asks-a-person"), "answered")),
+)
+
+# -- Sweep -----------------------------------------------------------------------------------------------------------
+
+NOTHING = SweepFindings(())
+TIDIED = TidyReport(0, 0, 0, 0, 0, 3)
+
+
+def page(kind: str, count: int, following: str | None = None) -> SweepFindings:
+    found = tuple(SweepFound(TENANT, opaque(f"{kind} {n}"), opaque(f"inbox of {kind}")) for n in range(count))
+    return SweepFindings(found, following)
+
+
+def sweep(name: str, find: Sequence[SweepFindings], tidy: Any = TIDIED) -> Path:
+    return Path("Sweep", name, f"sweep-{name}", None, {"sweep.find": find, "sweep.tidy": [tidy]})
+
+
+SWEEPS = (
+    sweep("nothing-to-do", [NOTHING]),
+    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), NOTHING]),
+    sweep("what-runs-is-left-alone", [page("twice", 1, opaque("twice 0")), page("twice", 1), NOTHING]),
+    sweep("tidying-fails", [NOTHING], fails("DatabaseUnavailable")),
+    sweep("continued-as-new", [page("many", 10, opaque("many 9")), page("more", 10, opaque("more 9")), page("most", 10), NOTHING]),
+)
+
+PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *CONNECTS, *ANSWERS, *SWEEPS)
+
+# What a step answers where a path does not say: the workflows that others start end, or wait, at once.
+DEFAULTS: Mapping[str, Any] = {
+    "auto_response.claim": AutoResponseClaim(None, "not-enabled"),
+    "backfill.plan": FINISHED,
+    "backfill.step": FINISHED,
+    "connect.verify": WELCOME,
+    "connect.discover": TWO_FOLDERS,
+    "connect.fail": None,
+    "inbound.open": APART,
+    "inbound.fetch": QUIET,
+    "inbound.ingest": READ,
+    "inbound.react": ReactReport((), more=False),
+    "inbound.watch": STILL,
+    "outbound.plan": DONE,
+    "outbound.compose": ComposeReport(SendState.DUE, 1024),
+    "outbound.deliver": SENT,
+    "outbound.verify": MISSED,
+    "outbound.settle": SettleReport(DeliverOutcome.UNKNOWN),
+    "outbound.file_copy": CopyReport(filed=True),
+    "sweep.find": NOTHING,
+    "sweep.tidy": TIDIED,
+}
