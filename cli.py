@@ -13,7 +13,7 @@ from commands import inbox, user
 from commands.api_client import DEFAULT_DATA, fail
 from commands.doctor import doctor as run_doctor
 from commands.run import RunOptions, run
-from commands.schema import check, prepare_temporal, temporal_client, upgrade
+from commands.schema import check, check_from_nothing, prepare_temporal, temporal_client, upgrade
 from contracts.queues import ALL as QUEUES
 from providers.s3.blobs import BlobStore
 from settings import load_settings
@@ -78,7 +78,11 @@ def api() -> None:
 @app.command()
 def migrate(
     check_only: Annotated[
-        bool, typer.Option("--check", help="Only compare the models with the migrations.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Only compare the models with the migrations, in a throwaway database unless --url names one.",
+        ),
     ] = False,
     url: Annotated[
         str | None, typer.Option(help="Owner's database URL instead of the settings'; then only tables.")
@@ -86,7 +90,10 @@ def migrate(
 ) -> None:
     """Bring tables, Temporal namespace and bucket to what this version needs. Running it again changes nothing."""
     if check_only:
-        check(url)
+        if url is None:
+            asyncio.run(check_from_nothing())
+        else:
+            check(url)
         typer.echo("Models and migrations agree.")
         return
     upgrade(url)

@@ -4,6 +4,9 @@ Every step may run twice, and at the same time in two places; the second finds t
 """
 
 import asyncio
+import secrets
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -20,6 +23,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.search_attributes import ALL as SEARCH_ATTRIBUTES
 from settings import Settings
+from stack.layout import Layout
+from stack.ports import PortBook
+from stack.postgres import Postgres
 
 PROJECT = Path(__file__).resolve().parent.parent
 HISTORY_KEPT = timedelta(days=30)
@@ -39,9 +45,25 @@ def upgrade(url: str | None = None) -> None:
     command.upgrade(alembic_config(url), "head")
 
 
-def check(url: str | None = None) -> None:
-    """Raise when the models and the migrations say different things."""
+def check(url: str) -> None:
+    """Raise when the models and the database at `url`, as migrated, say different things."""
     command.check(alembic_config(url))
+
+
+async def check_from_nothing() -> None:
+    """Apply every migration to a PostgreSQL of our own that is thrown away afterwards, and compare it with the models."""
+    place = Path(tempfile.mkdtemp(prefix="mailroom-check-"))
+    layout = Layout.at(place)
+    layout.make()
+    server = Postgres(layout, PortBook(layout.ports).port("postgres"), secrets.token_hex(16), durable=False)
+    try:
+        await server.start()
+        url = server.url("postgres", driver="+psycopg")
+        await asyncio.to_thread(upgrade, url)
+        await asyncio.to_thread(check, url)
+    finally:
+        await server.stop()
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @asynccontextmanager
