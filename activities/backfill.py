@@ -17,7 +17,6 @@ from activities.ingestion import Ingestion, Lane
 from activities.packing import LARGEST_MAIL, Packer, Stretch, fetch_stretch, stretches
 from contracts.backfill import BackfillProgress, BackfillSteps
 from contracts.refs import FolderRef
-from models.enums import BackfillState
 from providers.errors import FolderGone, ProviderError
 from providers.imap.pool import ImapPool
 from providers.imap.source import ImapSource
@@ -26,6 +25,7 @@ from providers.s3.blobs import BlobStore
 from store.backfill import (
     BackfillLease,
     BackfillRow,
+    BackfillState,
     advance_backfill,
     begin_backfill,
     finish_backfill,
@@ -60,7 +60,7 @@ class Backfilling(BackfillSteps):
         largest: int = LARGEST_MAIL,
     ) -> None:
         self._database = database
-        self._packer = Packer(blobs)
+        self._packer = Packer(blobs, ingestion.packs)
         self._pool = pool
         self._accounts = accounts
         self._ingestion = ingestion

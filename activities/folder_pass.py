@@ -14,12 +14,13 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.packing import LARGEST_MAIL, Fetched, Packer, Stretch, fetch_stretch, stretches
-from models.enums import BackfillState, FolderState
 from providers.imap.source import ImapSource
 from providers.imap.values import FlagCursor
 from providers.imap.values import FolderState as Examined
+from store.backfill import BackfillState
 from store.folders import (
     FolderRow,
+    FolderState,
     begin_reset,
     finish_reset,
     flags_read,
@@ -262,9 +263,7 @@ class FolderPass:
             if told.vanished is not None:
                 changed += await mirror_gone(connection, place, told.vanished)
             elif told.present is not None:
-                changed += await mirror_present(
-                    connection, place, told.present, last=folder.last_uid
-                )
+                changed += await mirror_present(connection, place, told.present, last=folder.last_uid)
             await flags_read(connection, place.tenant_id, folder, told.highest_modseq)
         return changed
 

@@ -14,15 +14,15 @@ from activities.accounts import Accounts
 from activities.folder_pass import FolderPass, PassReport
 from activities.heartbeat import heartbeats
 from activities.packing import LARGEST_MAIL, Packer
+from activities.recent_packs import RecentPacks
 from contracts.failures import SENTENCES
 from contracts.inbound import FetchOrder, FetchReport, InboundSteps, ResyncScope
-from models.enums import FolderState, Health
 from providers.errors import FolderGone, ProviderError
 from providers.imap.pool import ImapPool
 from providers.imap.source import ImapSource
 from providers.s3.blobs import BlobStore
-from store.folders import FolderRow, ListedFolder, list_folders, park, revive, save_listed
-from store.inbox_state import InboxState, Lease, hold_lease, record_ill, record_well, take_lease
+from store.folders import FolderRow, FolderState, ListedFolder, list_folders, park, revive, save_listed
+from store.inbox_state import Health, InboxState, Lease, hold_lease, record_ill, record_well, take_lease
 from store.ledger import count_pending
 from store.sealing import CredentialsUnreadable
 from store.unit_of_work import Database
@@ -36,7 +36,9 @@ FINAL = frozenset({"CredentialsUnreadable", "EgressBlocked"})
 
 
 class InboundFetch(InboundSteps):
-    """`largest` is the size in octets above which only a mail's header is fetched."""
+    """`largest` is the size in octets above which only a mail's header is fetched; `packs` are those of the ingestion
+    in this process, which then need not ask the bucket for what was fetched a moment ago.
+    """
 
     def __init__(
         self,
@@ -46,9 +48,10 @@ class InboundFetch(InboundSteps):
         accounts: Accounts,
         *,
         largest: int = LARGEST_MAIL,
+        packs: RecentPacks | None = None,
     ) -> None:
         self._database = database
-        self._packer = Packer(blobs)
+        self._packer = Packer(blobs, packs)
         self._pool = pool
         self._accounts = accounts
         self._largest = largest

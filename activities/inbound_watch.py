@@ -16,13 +16,12 @@ from activities._edges import edges
 from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
 from contracts.inbound import InboundSteps, WakeReason, WatchOrder, WatchReport
-from models.enums import FolderState
 from providers.errors import FolderGone, ProviderError
 from providers.imap.account import ImapAccount
 from providers.imap.pool import ImapPool
 from providers.imap.source import ImapSource
 from providers.imap.values import FlagCursor
-from store.folders import FolderRow, list_folders
+from store.folders import FolderRow, FolderState, list_folders
 from store.inbox_state import InboxState
 from store.sealing import CredentialsUnreadable
 from store.unit_of_work import Database

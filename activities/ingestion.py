@@ -5,15 +5,18 @@ nothing has happened; after it the mails are read again; after the transaction t
 """
 
 import asyncio
+import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.parser_child import ReadMail, ReadOrder, Unread, empty_card
-from activities.parser_pool import ParserPool
+from activities.parser_pool import ChildrenDoNotStart, ParserPool
+from activities.recent_packs import RecentPacks
 from activities.stored_files import FileStore
 from providers.errors import ProviderError
 from providers.s3.blobs import BlobMissing, BlobStore
@@ -23,6 +26,8 @@ from store.incoming import IncomingMail, Poison
 from store.ledger import PendingMail, claim, count_attempt
 from store.search import index_messages
 from store.unit_of_work import Database
+
+log = logging.getLogger(__name__)
 
 Guard = Callable[[AsyncConnection], Awaitable[object]]
 
@@ -54,38 +59,59 @@ class _Read:
     poison: Poison | None = None
 
 
-class Ingestion:
-    """Reads and stores batches until none is left or the time is up."""
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A batch that was read and whose files are stored; its rows are still to be written."""
 
-    def __init__(self, database: Database, blobs: BlobStore, parsers: ParserPool) -> None:
+    ids: tuple[uuid.UUID, ...]
+    mails: Sequence[IncomingMail]
+
+
+class Ingestion:
+    """Reads and stores batches until none is left or the time is up. `packs` remembers what this process has stored:
+    share it with the steps that fetch.
+    """
+
+    def __init__(
+        self, database: Database, blobs: BlobStore, parsers: ParserPool, packs: RecentPacks | None = None
+    ) -> None:
+        self.packs = packs or RecentPacks()
         self._database = database
         self._blobs = blobs
         self._parsers = parsers
         self._files = FileStore(blobs)
 
     async def drain(self, lane: Lane, *, seconds: float) -> StoredBatch:
-        """Ingest what waits in `lane`, batch by batch. Full text is built beside the next batch: it is not waited for."""
+        """Ingest what waits in `lane`, batch by batch: while one is written, the next is read and the last one indexed.
+
+        A mail that could not be read waits for its next attempt. Attempts of a batch that was read but, through no fault
+        of its own, not written, are taken back.
+        """
         total = StoredBatch()
         ends = time.monotonic() + seconds
-        indexing: asyncio.Task[None] | None = None
+        beside: set[asyncio.Task[Any]] = set()
+        current = await self._prepare(lane, ())
         try:
-            while (batch := await self.next_batch(lane)) is not None:
-                total += batch
-                if indexing is not None:
-                    await indexing
+            while current is not None:
+                following = None
+                if time.monotonic() < ends:
+                    following = asyncio.create_task(self._prepare(lane, current.ids))
+                    beside.add(following)
+                total += await self._store(lane, current)
                 indexing = asyncio.create_task(self.index(lane.tenant_id))
-                if time.monotonic() > ends:
-                    break
-            if indexing is not None:
+                beside.add(indexing)
+                again = len(current.mails) < len(current.ids)
+                current = None if following is None else await following
                 await indexing
+                beside.clear()
+                if current is None and again and following is not None:
+                    current = await self._prepare(lane, ())  # what was not read is out of work now
         finally:
-            if indexing is not None and not indexing.done():
-                indexing.cancel()
-                await asyncio.gather(indexing, return_exceptions=True)
+            await self._abandon(lane, beside)
         return total
 
-    async def next_batch(self, lane: Lane) -> StoredBatch | None:
-        """Ingest one batch; None when nothing waits. A mail that could not be read waits for its next attempt."""
+    async def _prepare(self, lane: Lane, in_work: Sequence[uuid.UUID]) -> _Prepared | None:
+        """Claim, fetch from the bucket, read, store files. None when nothing waits."""
         async with self._database.unit_of_work(lane.tenant_id) as connection:
             await lane.guard(connection)
             pending = _bounded(
@@ -96,28 +122,47 @@ class Ingestion:
                     historical=lane.historical,
                     folder_id=lane.folder_id,
                     limit=MOST_MAILS,
+                    but=in_work,
                 )
             )
             own = await own_addresses(connection, lane.tenant_id)
         if not pending:
             return None
         raws = await self._raws(pending)
-        ids = [p.id for p in pending]
+        ids = tuple(p.id for p in pending)
         async with self._database.unit_of_work(lane.tenant_id) as connection:
             await lane.guard(connection)
             await count_attempt(connection, lane.tenant_id, ids)
-        read = await self._read(lane, pending, raws, own)
         try:
-            mails = await self._with_files(lane.tenant_id, read)
-        except ProviderError:
-            # The bucket's fault, not the mails': it must not bring them nearer to quarantine.
-            async with self._database.unit_of_work(lane.tenant_id) as connection:
-                await lane.guard(connection)
-                await count_attempt(connection, lane.tenant_id, ids, step=-1)
+            read = await self._read(lane, pending, raws, own)
+            return _Prepared(ids, await self._with_files(lane.tenant_id, read))
+        except (ProviderError, ChildrenDoNotStart):
+            # The bucket's or the machine's fault, not the mails': it must not bring them nearer to quarantine.
+            await self._forgive(lane, ids)
             raise
+
+    async def _store(self, lane: Lane, batch: _Prepared) -> StoredBatch:
         async with self._database.unit_of_work(lane.tenant_id) as connection:
             await lane.guard(connection)
-            return await store_batch(connection, lane.tenant_id, lane.inbox_id, mails, run=lane.run)
+            return await store_batch(connection, lane.tenant_id, lane.inbox_id, batch.mails, run=lane.run)
+
+    async def _forgive(self, lane: Lane, ids: Sequence[uuid.UUID]) -> None:
+        async with self._database.unit_of_work(lane.tenant_id) as connection:
+            await lane.guard(connection)
+            await count_attempt(connection, lane.tenant_id, ids, step=-1)
+
+    async def _abandon(self, lane: Lane, beside: Iterable[asyncio.Task[Any]]) -> None:
+        """Something failed: end what runs beside it. A batch that was read meanwhile is as good as never claimed."""
+        for task in beside:
+            task.cancel()
+        for left in await asyncio.gather(*beside, return_exceptions=True):
+            if isinstance(left, _Prepared):
+                try:
+                    await self._forgive(lane, left.ids)
+                except (
+                    Exception
+                ):  # the first error is on its way; that these attempts count costs nothing but a retry
+                    log.info("attempts of an unwritten batch stay counted", extra={"mails": len(left.ids)})
 
     async def index(self, tenant_id: uuid.UUID) -> None:
         """Make what was stored searchable. If it dies here, the next batch or the sweep does it."""
@@ -135,7 +180,9 @@ class Ingestion:
                 for stretch in _stretches(mails):
                     start = stretch[0].raw_offset
                     end = max(m.raw_offset + m.raw_length for m in stretch)
-                    data = await self._blobs.get(key, start, end - start)
+                    data = self.packs.get(key, start, end - start)
+                    if data is None:
+                        data = await self._blobs.get(key, start, end - start)
                     for m in stretch:
                         raws[m.id] = data[m.raw_offset - start : m.raw_offset - start + m.raw_length]
             except BlobMissing as missing:

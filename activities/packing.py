@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from models.enums import LedgerState
+from activities.recent_packs import RecentPacks
 from providers.imap.source import ImapSource
 from providers.imap.values import FetchBatch, MailMeta
 from providers.s3.blobs import BlobStore
-from store.ledger import KnownRaw, LedgerRow
+from store.ledger import KnownRaw, LedgerRow, LedgerState
 
 MOST_MAILS = 200
 MOST_BYTES = 8 * 1024 * 1024
@@ -75,10 +75,11 @@ async def fetch_stretch(source: ImapSource, stretch: Stretch) -> Fetched:
 
 
 class Packer:
-    """Stores what was fetched and makes its ledger rows."""
+    """Stores what was fetched and makes its ledger rows. `packs` is told what was stored, for those who read it next."""
 
-    def __init__(self, blobs: BlobStore) -> None:
+    def __init__(self, blobs: BlobStore, packs: RecentPacks | None = None) -> None:
         self._blobs = blobs
+        self._packs = packs
 
     async def pack(
         self,
@@ -163,4 +164,6 @@ class Packer:
         sha256 = hashlib.sha256(data).hexdigest()
         key = f"raw/{tenant_id}/{sha256}.pack"
         await self._blobs.put(key, data, sha256=sha256)
+        if self._packs is not None:
+            self._packs.add(key, data)
         return key

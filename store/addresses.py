@@ -10,6 +10,8 @@ def address_key(address: str) -> str:
     local, at, domain = unicodedata.normalize("NFC", address.strip()).rpartition("@")
     if not at:
         return domain.casefold()
+    if domain.isascii():  # nearly all; punycode and UTS #46 leave such a name as it is, but for its case
+        return f"{local.casefold()}@{domain.lower()}"
     try:
         host = idna.encode(domain, uts46=True).decode("ascii")
     except idna.IDNAError:

@@ -15,6 +15,21 @@ from models.enums import BackfillState
 from store.event_log import NewEvent, append_events
 from store.inbox_state import LeaseLost
 
+__all__ = [
+    "UNDER_WAY",
+    "BackfillLease",
+    "BackfillRow",
+    "BackfillState",
+    "advance_backfill",
+    "begin_backfill",
+    "finish_backfill",
+    "hold_backfill",
+    "order_backfill",
+    "read_backfill",
+    "take_backfill_lease",
+    "tell_progress",
+]
+
 UNDER_WAY = (BackfillState.WAITING, BackfillState.RUNNING)
 # What each order may change; anything else is refused by changing nothing.
 ORDERS: dict[str, tuple[tuple[BackfillState, ...], BackfillState]] = {

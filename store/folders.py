@@ -12,7 +12,24 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.enums import FolderRole, GapCause
+from models.enums import FolderRole, FolderState, GapCause
+
+__all__ = [
+    "FolderRow",
+    "FolderState",
+    "ListedFolder",
+    "begin_reset",
+    "finish_reset",
+    "flags_read",
+    "list_folders",
+    "move_cursor",
+    "park",
+    "read_folder",
+    "record_refill",
+    "revive",
+    "save_listed",
+    "set_first_cursor",
+]
 
 SYNCED_ROLES = (FolderRole.INBOX, FolderRole.SENT)
 # Isync: some servers change UIDVALIDITY for ever. After so many in a day the folder rests until a day has passed.

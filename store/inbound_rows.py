@@ -94,8 +94,7 @@ SETTLE = text(
     update ledger l set state = v.state, reason = v.reason, classification = v.classification,
       classification_reason = v.classification_reason, threaded_by = v.threaded_by, reports = v.reports,
       message_id = v.message_id, parser_version = :parser, ingest_run = :run, ingested_at = now(), updated_at = now()
-    from ({rows_of(FATE_COLUMNS)}) as v(id, state, reason, classification, classification_reason, threaded_by, reports,
-      message_id)
+    from ({rows_of(FATE_COLUMNS)}) as v
     where l.tenant_id = :tenant and l.id = v.id
     """
 )
@@ -133,7 +132,6 @@ async def insert_messages(
     await insert_rows(
         connection,
         INSERT_MESSAGES,
-        MESSAGE_COLUMNS,
         tenant_id,
         [_message(m, inbox_id, now) for m in messages],
     )
@@ -173,9 +171,9 @@ async def insert_messages(
             }
             for position, file in enumerate(message.incoming.files)
         ]
-    await insert_rows(connection, INSERT_RECIPIENTS, RECIPIENT_COLUMNS, tenant_id, recipients)
-    await insert_rows(connection, INSERT_REFERENCES, REFERENCE_COLUMNS, tenant_id, references)
-    await insert_rows(connection, INSERT_FILES, FILE_COLUMNS, tenant_id, files)
+    await insert_rows(connection, INSERT_RECIPIENTS, tenant_id, recipients)
+    await insert_rows(connection, INSERT_REFERENCES, tenant_id, references)
+    await insert_rows(connection, INSERT_FILES, tenant_id, files)
 
 
 def _message(message: NewMessage, inbox_id: uuid.UUID, now: dt.datetime) -> Mapping[str, Any]:
@@ -255,7 +253,7 @@ async def settle_ledger(
     ]
     await connection.execute(
         SETTLE,
-        {"tenant": tenant_id, "parser": PARSER_VERSION, "run": run, **bound(FATE_COLUMNS, rows)},
+        {"tenant": tenant_id, "parser": PARSER_VERSION, "run": run, **bound(rows)},
     )
 
 

@@ -16,6 +16,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.enums import Health
 from store.event_log import NewEvent, append_events
 
+__all__ = [
+    "Health",
+    "InboxState",
+    "Lease",
+    "LeaseLost",
+    "hold_lease",
+    "own_addresses",
+    "read_inbox",
+    "record_connected",
+    "record_ill",
+    "record_well",
+    "take_lease",
+]
+
 # integrity I-13: the same wrong password is not tried for ever; this many refusals in a row are evidence.
 REFUSALS_UNTIL_DISCONNECTED = 3
 
@@ -74,7 +88,7 @@ OWN_ADDRESSES = text(
 )
 
 
-class LeaseLost(Exception):  # noqa: N818  # errors say what happened
+class LeaseLost(Exception): 
     """Another run has taken over this inbox or folder: nothing of this transaction may be written."""
 
 

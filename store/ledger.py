@@ -14,6 +14,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.enums import LedgerState
 from store.bulk import bound, new_id, rows_of
 
+__all__ = [
+    "KnownRaw",
+    "LedgerRow",
+    "LedgerState",
+    "PendingMail",
+    "Place",
+    "WrittenRows",
+    "asked_again",
+    "claim",
+    "count_attempt",
+    "count_pending",
+    "known_uids",
+    "rematched",
+    "write_rows",
+]
+
 COLUMNS = {
     "id": "uuid",
     "uid": "bigint",
@@ -86,6 +102,7 @@ CLAIM = text(
              l.historical, l.attempts, l.message_id, l.reason, f.role
       from ledger l left join folders f on f.tenant_id = l.tenant_id and f.id = l.folder_id
       where l.tenant_id = :tenant and l.inbox_id = :inbox and l.state = 'stored' and {LANE}
+        and not (l.id = any(cast(:but as uuid[])))
       order by l.attempts, l.id limit :limit
     )
     select * from pending where attempts = (select min(attempts) from pending) order by id
@@ -213,7 +230,7 @@ async def write_rows(
         }
         for r in rows
     ]
-    answer = await connection.execute(INSERT, {**place.bound(), "run": run, **bound(COLUMNS, records)})
+    answer = await connection.execute(INSERT, {**place.bound(), "run": run, **bound(records)})
     written = answer.all()
     broken = [(row.id, row.reason or "unknown") for row in written if row.state == LedgerState.QUARANTINED]
     if broken:
@@ -263,8 +280,9 @@ async def claim(
     historical: bool,
     folder_id: uuid.UUID | None = None,
     limit: int = 200,
+    but: Sequence[uuid.UUID] = (),
 ) -> list[PendingMail]:
-    """The next stored mails, all with the same number of earlier attempts: many fresh ones, few that failed once,
+    """The next stored mails (`but` those that are in work already), all with the same number of earlier attempts: many fresh ones, few that failed once,
     one that failed twice.
     """
     answer = await connection.execute(
@@ -275,6 +293,7 @@ async def claim(
             "historical": historical,
             "folder": folder_id,
             "limit": limit,
+            "but": list(but),
         },
     )
     rows = [PendingMail(**row) for row in answer.mappings()]

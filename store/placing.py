@@ -7,6 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -131,7 +132,7 @@ class _Tally:
 
     mails: list[Placeable] = field(default_factory=list)
 
-    def numbers(self) -> dict[str, object]:
+    def numbers(self) -> dict[str, Any]:
         newest = max(self.mails, key=lambda m: m.at)
         return {
             "snippet": newest.snippet,
@@ -252,7 +253,7 @@ async def _begin(
                 "created_at": first.at,
             }
         )
-    await insert_rows(connection, INSERT, NEW_COLUMNS, tenant_id, rows)
+    await insert_rows(connection, INSERT, tenant_id, rows)
 
 
 async def _grow(
@@ -268,7 +269,7 @@ async def _grow(
     if not rows:
         return {}
     rows.sort(key=lambda row: str(row["id"]))
-    answer = await connection.execute(GROW, {"tenant": tenant_id, **bound(GROWN_COLUMNS, rows)})
+    answer = await connection.execute(GROW, {"tenant": tenant_id, **bound(rows)})
     return {row.id: int(row.version) for row in answer}
 
 

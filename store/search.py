@@ -52,9 +52,6 @@ OF_ALL = text(
     ) {WRITE}
     """
 )
-ONE = text(
-    "update messages set indexed_at = null where tenant_id = :tenant and id = any(cast(:ids as uuid[]))"
-)
 
 
 async def index_messages(connection: AsyncConnection, tenant_id: uuid.UUID, *, limit: int = 500) -> int:
@@ -65,8 +62,3 @@ async def index_messages(connection: AsyncConnection, tenant_id: uuid.UUID, *, l
 async def index_all_tenants(connection: AsyncConnection, *, limit: int = 500) -> int:
     """As the system: index what any tenant's search lacks, for instance what a crash left behind."""
     return int((await connection.execute(OF_ALL, {"limit": limit})).rowcount)
-
-
-async def index_again(connection: AsyncConnection, tenant_id: uuid.UUID, ids: list[uuid.UUID]) -> None:
-    """Their text has changed: let them be indexed anew."""
-    await connection.execute(ONE, {"tenant": tenant_id, "ids": ids})

@@ -92,7 +92,7 @@ class _Forest:
 
 
 def contested(letters: Sequence[Letter], known: Mapping[str, KnownConversation]) -> frozenset[uuid.UUID]:
-    """The known conversations that this batch might tie to each other: only their people have to be looked up."""
+    """The known conversations that this batch might tie to others, known or new: only their people have to be looked up."""
     forest = _Forest()
     nodes: dict[str, int] = {}
     by_id: dict[uuid.UUID, int] = {}
@@ -108,10 +108,11 @@ def contested(letters: Sequence[Letter], known: Mapping[str, KnownConversation])
             node = forest.join(node, other)
         for key in keys:
             nodes[key] = node
-    roots: dict[int, list[uuid.UUID]] = {}
-    for conversation_id, node in by_id.items():
-        roots.setdefault(forest.find(node), []).append(conversation_id)
-    return frozenset(i for members in roots.values() if len(members) > 1 for i in members)
+    members: dict[int, int] = {}
+    for node in range(len(forest.parent)):
+        root = forest.find(node)
+        members[root] = members.get(root, 0) + 1
+    return frozenset(i for i, node in by_id.items() if members[forest.find(node)] > 1)
 
 
 def plan_threads(

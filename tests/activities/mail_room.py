@@ -81,13 +81,16 @@ class MailRoom:
     address: str = "desk@example.org"
     backfill_days: int = 30
     smtp_port: int = 1
+    remember: bool = False  # whether packs are read from memory
 
     def __post_init__(self) -> None:
         self.pool = ImapPool(LOCAL)
         self.accounts = Accounts(self.database, SEALER)
         self.ingestion = Ingestion(self.database, self.blobs, self.parsers)
         self.opening = InboundOpen(self.accounts)
-        self.fetching = InboundFetch(self.database, self.blobs, self.pool, self.accounts)
+        self.fetching = InboundFetch(
+            self.database, self.blobs, self.pool, self.accounts, packs=self.ingestion.packs if self.remember else None
+        )
         self.ingesting = InboundIngest(self.database, self.ingestion)
         self.watching = InboundWatch(self.database, self.pool, self.accounts, poll_seconds=1.0)
         self.reacting = InboundReact(self.database)

@@ -114,7 +114,7 @@ def truth(nodes: list[Node], letters: Mapping[int, Letter]) -> set[frozenset[str
     return {frozenset(own) for _, own in groups}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(forests(), st.integers(0, 2**32), st.integers(1, 5))
 def test_any_order_and_any_cut_give_the_same_threads(nodes: list[Node], seed: int, batch: int) -> None:
     letters = letters_of(nodes)
@@ -126,7 +126,7 @@ def test_any_order_and_any_cut_give_the_same_threads(nodes: list[Node], seed: in
     assert memory.groups() == truth(nodes, letters)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(forests(), st.integers(0, 2**32))
 def test_one_batch_is_as_good_as_many(nodes: list[Node], seed: int) -> None:
     letters = letters_of(nodes)
@@ -176,3 +176,11 @@ def test_the_older_conversation_stays() -> None:
     memory.take([write("b", "a")])
     (survivor,) = memory.members
     assert next(c.number for c in memory.keys.values() if c.id == survivor) == 1
+
+
+def test_a_new_root_in_the_same_batch_as_the_awaited_link() -> None:
+    """Seen here: the people of a known conversation were not looked up when it met one that began in this batch."""
+    memory = Memory()
+    memory.take([write("c", "b")])
+    memory.take([write("a"), write("b", "a")])
+    assert memory.groups() == {frozenset({"<a@x>", "<b@x>", "<c@x>"})}
