@@ -6,11 +6,11 @@ from typing import Protocol
 CHUNK = 1024 * 1024
 
 
-class BlobsAway(Exception):  # noqa: N818  # errors say what happened
+class BlobsAway(Exception):
     """The bucket did not answer, or refused us. Nothing was changed."""
 
 
-class BlobMissing(Exception):  # noqa: N818
+class BlobMissing(Exception):
     """No object has this key."""
 
 

@@ -50,7 +50,7 @@ class FieldError:
     message: str
 
 
-class Problem(Exception):  # noqa: N818  # RFC 9457 calls it a problem
+class Problem(Exception):
     """An answer other than success. `name` is the last part of its type; `extra` holds its extension members."""
 
     def __init__(

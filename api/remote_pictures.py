@@ -22,7 +22,7 @@ MOST_HEADERS = 64 * 1024
 AT_ONCE = 8
 
 
-class NoPicture(Exception):  # noqa: N818  # errors say what happened
+class NoPicture(Exception):
     """There is no picture at this address for us. The reason is kept from the mail's sender and from the page."""
 
 

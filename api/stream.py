@@ -174,5 +174,5 @@ class EventStreams:
             self._metrics.events_lag.set(max(0.0, (dt.datetime.now(dt.UTC) - newest).total_seconds()))
 
 
-class TooFarBehind(Exception):  # noqa: N818  # errors say what happened
+class TooFarBehind(Exception):
     """The cursor cannot be resumed from: the client loads its lists anew."""

@@ -33,7 +33,7 @@ CHECK_SECONDS = 30.0
 REST_SECONDS = 5.0  # after a failure, callers are told at once for this long instead of each waiting it out
 
 
-class TemporalAway(Exception):  # noqa: N818  # errors say what happened
+class TemporalAway(Exception):
     """Temporal did not answer in time. Rows that stand are started by the sweep."""
 
 

@@ -6,7 +6,7 @@ Promises nothing about time by itself; the child process that parses has its own
 from dataclasses import dataclass
 
 
-class TooComplex(ValueError):  # noqa: N818 – errors here say what happened, they do not end in Error
+class TooComplex(ValueError):
     """A mail exceeds a cap. `reason` is one short machine-readable phrase and never contains mail content.
 
     Reasons: `depth`, `parts`, `headers_bytes` (all headers of one part), `header_bytes` (one header), `addresses`.

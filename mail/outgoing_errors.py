@@ -19,7 +19,7 @@ class ComposeError(ValueError):
         return (type(self), (self.field, self.remedy))
 
 
-class HeaderInjection(ComposeError):  # noqa: N818 – errors say what happened
+class HeaderInjection(ComposeError):
     """A value bound for a header holds CR, LF or NUL (integrity S-10): it would write headers of its own."""
 
     def __init__(self, field: str) -> None:

@@ -42,7 +42,7 @@ class TnefMail:
     rtf: bytes = b""
 
 
-class _Unsound(ValueError):  # noqa: N818 – says what happened, stays inside this file
+class _Unsound(ValueError):
     """The stream claims something that it does not hold."""
 
 

@@ -4,7 +4,7 @@ Neither `reason` nor `sentence` ever holds an address, a secret or a server's ow
 said by `transient`; when and how often is left to the caller.
 """
 
-# ruff: noqa: N818  # errors say what happened, in the words of the field
+# errors say what happened, in the words of the field
 from typing import ClassVar
 
 

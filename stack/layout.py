@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class DataDirectoryBusy(Exception):  # noqa: N818 - errors say what happened
+class DataDirectoryBusy(Exception):
     """Another running stack owns the data directory. The sentence names its process."""
 
 
-class DataDirectoryUnusable(Exception):  # noqa: N818 - errors say what happened
+class DataDirectoryUnusable(Exception):
     """The data directory cannot be made or written. The sentence says why and what to do."""
 
 

@@ -17,7 +17,7 @@ FIRST, LAST = 20000, 22767
 PARTNER_OFFSET = 10000
 
 
-class PortTaken(Exception):  # noqa: N818 - errors say what happened
+class PortTaken(Exception):
     """A port that the operator asked for is in use."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-class UnreadableFile(Exception):  # noqa: N818 - errors say what happened
+class UnreadableFile(Exception):
     """A file of the data directory does not hold what it should. The sentence names the file and the remedy."""
 
 

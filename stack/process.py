@@ -27,7 +27,7 @@ LEFTOVER_GRACE = 12.0  # seconds for a child of a killed supervisor to end by it
 LEFTOVER_KILL = 5.0
 
 
-class PartFailed(Exception):  # noqa: N818 - errors say what happened
+class PartFailed(Exception):
     """A part did not start, or ended unasked. `part`, `why` and `log_tail` for display; `str` has all of them."""
 
     def __init__(self, part: str, why: str, *, log_path: Path | None = None, log_tail: str = "") -> None:

@@ -15,7 +15,7 @@ from stack.layout import Layout
 from stack.private_file import UnreadableFile, read_json, write_private_json
 
 
-class SecretsLost(Exception):  # noqa: N818 - errors say what happened
+class SecretsLost(Exception):
     """There is data, but the file with its keys is gone or lacks one. The sentence says what to restore."""
 
 

@@ -29,7 +29,7 @@ MOST_PEOPLE = 50
 PEOPLE_FROM = 200  # messages that are read to find who takes part
 
 
-class StaleVersion(Exception):  # noqa: N818  # errors say what happened
+class StaleVersion(Exception):
     """The conversation has changed since the caller looked; `current` is its version now."""
 
     def __init__(self, current: int) -> None:
@@ -37,7 +37,7 @@ class StaleVersion(Exception):  # noqa: N818  # errors say what happened
         self.current = current
 
 
-class NoSuchPerson(Exception):  # noqa: N818
+class NoSuchPerson(Exception):
     """The person to assign to is not of this team."""
 
 

@@ -20,11 +20,11 @@ WAIT = text("set local lock_timeout = '2s'")
 WAIT_NO_MORE = text("set local lock_timeout = 0")
 
 
-class KeyReused(Exception):  # noqa: N818  # errors say what happened
+class KeyReused(Exception):
     """The key was used for another request."""
 
 
-class KeyInFlight(Exception):  # noqa: N818
+class KeyInFlight(Exception):
     """A request with this key is under way just now."""
 
 

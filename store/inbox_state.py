@@ -88,7 +88,7 @@ OWN_ADDRESSES = text(
 )
 
 
-class LeaseLost(Exception): 
+class LeaseLost(Exception):
     """Another run has taken over this inbox or folder: nothing of this transaction may be written."""
 
 

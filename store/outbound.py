@@ -121,7 +121,7 @@ class QueuedReply:
     leaves_at: dt.datetime
 
 
-class StaleView(Exception):  # noqa: N818  # errors say what happened
+class StaleView(Exception):
     """Newer messages exist than the agent saw. `newer_message_ids` are at most fifty, newest first."""
 
     def __init__(self, current_version: int, newer_message_ids: tuple[uuid.UUID, ...]) -> None:

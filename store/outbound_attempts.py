@@ -73,7 +73,7 @@ class Claim:
     first_attempt_at: dt.datetime
 
 
-class StageLost(Exception):  # noqa: N818  # errors say what happened
+class StageLost(Exception):
     """Another attempt owns the row, or it was settled: this attempt must not go on."""
 
 

@@ -61,7 +61,7 @@ class Recipient:
     name: str = ""
 
 
-class CannotSend(Exception):  # noqa: N818  # errors say what happened
+class CannotSend(Exception):
     """This message cannot be queued. `field` is its path in the request, `reason` a sentence that says what to do."""
 
     def __init__(self, field: str, reason: str) -> None:

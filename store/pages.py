@@ -14,7 +14,7 @@ MOST = 200
 USUAL = 50
 
 
-class BadCursor(ValueError):  # noqa: N818  # errors say what happened
+class BadCursor(ValueError):
     """The text is not a cursor that this list gave out."""
 
 

@@ -11,7 +11,7 @@ from models import Tenant, User
 from store.addresses import address_key
 
 
-class AddressTaken(Exception):  # noqa: N818  # errors say what happened
+class AddressTaken(Exception):
     """Somebody of this installation signs in with this address already."""
 
 

@@ -16,7 +16,7 @@ VERSION = b"\x01"
 NONCE_BYTES = 12  # NIST SP 800-38D §8.2: 96 random bits
 
 
-class CredentialsUnreadable(Exception):  # noqa: N818  # errors say what happened
+class CredentialsUnreadable(Exception):
     """No key of the ring opens this value: the key is gone, or the value was moved or altered. Holds no secret."""
 
 

@@ -29,7 +29,7 @@ _LONGEST_LINK = 7 * 24 * 3600  # of signature version 4
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w.\"-]+)*\Z", re.ASCII)
 
 
-class BlobMissing(ProviderError):  # noqa: N818  # says what happened
+class BlobMissing(ProviderError):
     """There is no object under this key."""
 
     reason = "blob_missing"

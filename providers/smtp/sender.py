@@ -29,7 +29,7 @@ T = TypeVar("T")
 OnStage = Callable[[Stage], Awaitable[None]]
 
 
-class _Ended(Exception):  # noqa: N818  # not an error: the attempt is over and this is its outcome
+class _Ended(Exception):
     def __init__(self, outcome: SubmitOutcome) -> None:
         super().__init__(outcome.kind)
         self.outcome = outcome

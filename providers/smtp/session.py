@@ -28,7 +28,7 @@ _FORBIDDEN = re.compile(r"[\r\n\x00]")
 _KEYWORD = re.compile(r"[A-Z0-9][A-Z0-9-]*", re.IGNORECASE)
 
 
-class ReplyRefused(Exception):  # noqa: N818  # says what happened
+class ReplyRefused(Exception):
     """The server answered a step with a code that ends the attempt. `fault` names it for callers without outcomes."""
 
     def __init__(self, reply: Reply, fault: ProviderError) -> None:

@@ -8,6 +8,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import psutil
+import pytest
 from sqlalchemy import create_engine, text
 
 from benchmarks.mailbox import mails
@@ -27,6 +28,7 @@ def kill_workers(mailroom: Mailroom) -> int:
     return killed
 
 
+@pytest.mark.timeout(900)  # a send that died at the dot is looked for during two minutes before a person is asked
 async def test_nothing_is_lost_or_doubled(own_mailroom: Mailroom, quick_box: Mailbox, demo_mail, smtp) -> None:
     mailroom, chance = own_mailroom, random.Random(5)
     distinct = set()
@@ -58,18 +60,23 @@ async def test_nothing_is_lost_or_doubled(own_mailroom: Mailroom, quick_box: Mai
     await asyncio.to_thread(mailroom._process.wait, 60)
     await mailroom.start()
 
+    status: dict = {}
+
     async def all_in() -> bool:
-        status = await mailroom.get(f"/v1/inboxes/{inbox['id']}/status")
+        status.update(await mailroom.get(f"/v1/inboxes/{inbox['id']}/status"))
         done = sum(status["ledger"].get(k, 0) for k in ("ingested", "skipped", "quarantined"))
         return done >= HISTORY + SENDS and all(b["state"] == "done" for b in status["backfills"])
 
-    await until("everything has its fate", all_in, 240)
+    try:
+        await until("everything has its fate", all_in, 240, every=1)
+    except AssertionError as late:
+        raise AssertionError(f"{status['ledger']} {status['backfills']} {mailroom.log_tail()}") from late
 
     async def all_settled() -> bool:
         states = [(await mailroom.get(f"/v1/messages/{r['id']}"))["send"]["status"] for r in replies]
         return all(s in {"sent", "unknown"} for s in states)
 
-    await until("every send is settled or asks a person", all_settled, 240, every=2)
+    await until("every send is settled or asks a person", all_settled, 330, every=2)
 
     engine = create_engine(mailroom.stack["database_admin_url"])
     with engine.connect() as connection:
@@ -95,6 +102,7 @@ async def test_nothing_is_lost_or_doubled(own_mailroom: Mailroom, quick_box: Mai
             assert arrived[account.address] == 1, "what counts as sent has arrived"
 
 
+@pytest.mark.timeout(600)
 async def test_a_lost_temporal_database_is_recovered_without_sending_twice(own_mailroom: Mailroom, pymap_box: Mailbox, demo_mail, smtp) -> None:
     mailroom = own_mailroom
     await mailroom.start()

@@ -47,7 +47,7 @@ class _Transaction:
     rcpt_seen: int = 0
 
 
-class _HangUp(Exception):  # noqa: N818 - nothing went wrong
+class _HangUp(Exception):
     """The script or the client ends the connection."""
 
 

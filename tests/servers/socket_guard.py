@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class OutsideConnection(AssertionError):  # noqa: N818 - errors say what happened
+class OutsideConnection(AssertionError):
     """A test tried to reach another machine."""
 
 
