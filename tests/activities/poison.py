@@ -12,7 +12,7 @@ from mail.parse import parse_mail
 def poisoned(memory_bytes: int, cpu_seconds: int, secret: bytes) -> None:
     """A child's first act in these tests: as usual, but mails with a magic subject do what poison does."""
     parser_child.configure(memory_bytes, cpu_seconds, secret)
-    parser_child.parse_mail = parse  # type: ignore[assignment]
+    vars(parser_child)["parse_mail"] = parse
 
 
 def parse(raw: bytes) -> object:

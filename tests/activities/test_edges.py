@@ -15,7 +15,7 @@ from store.sealing import CredentialsUnreadable
 SECRET = "carla@customer.example.com wrote a private text"
 
 
-class _Driver(Exception): 
+class _Driver(Exception):
     def __init__(self, sqlstate: str | None) -> None:
         super().__init__(SECRET)
         self.sqlstate = sqlstate

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -202,7 +203,7 @@ async def test_answers_written_elsewhere_appear_as_ours(room: MailRoom, deliver:
     await room.connect()
     deliver(letter(1))
     await room.sync()
-    ours = {"sender": "Desk <desk@example.org>", "to": "carla@customer.example.com"}
+    ours: dict[str, Any] = {"sender": "Desk <desk@example.org>", "to": "carla@customer.example.com"}
     root = "<m1@customer.example.com>"
     deliver(letter(2, parents=(root,), **ours), folder="Sent", seen=True)
     deliver(letter(3, subject="An offer", **ours), folder="Sent", seen=True)
@@ -233,7 +234,7 @@ async def test_the_copy_of_our_own_mail_is_attached_to_it(room: MailRoom, delive
         conversation=conversation["id"],
         inbox=room.inbox_id,
     )
-    ours = {"sender": "Desk <desk@example.org>", "to": "carla@customer.example.com", "X_Mailroom_Send_ID": str(sent)}
+    ours: dict[str, Any] = {"sender": "Desk <desk@example.org>", "to": "carla@customer.example.com", "X_Mailroom_Send_ID": str(sent)}
     deliver(letter(2, message_id="<ours@example.org>", **ours), folder="Sent", seen=True)
     deliver(letter(3, message_id="<rewritten@relay.example.net>", **ours))
     deliver(letter(4, message_id="<forged@evil.example.com>", X_Mailroom_Send_ID=str(sent)))

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import activity, workflow
 from temporalio.client import Client
@@ -36,6 +36,8 @@ TENANT = str(uuid.UUID(int=1))
 CONNECTED = InboxPlan(connected=True, paused=False, provider="imap", poll_seconds=300, max_syncs_per_hour=60)
 QUIET = FetchReport(0, 0, 0, 0, 2, 0, "ok")
 
+T = TypeVar("T")
+
 
 @workflow.defn(name="AutoResponse")
 class Answered:
@@ -50,8 +52,8 @@ class Desk(InboundSteps):
 
     plans: list[InboxPlan | Exception] = field(default_factory=lambda: [CONNECTED])
     fetches: list[FetchReport | Exception] = field(default_factory=lambda: [QUIET])
-    ingests: list[IngestReport] = field(default_factory=lambda: [IngestReport(1, 0, 0, 0, 0)])
-    reacts: list[ReactReport] = field(default_factory=lambda: [ReactReport((), more=False)])
+    ingests: list[IngestReport | Exception] = field(default_factory=lambda: [IngestReport(1, 0, 0, 0, 0)])
+    reacts: list[ReactReport | Exception] = field(default_factory=lambda: [ReactReport((), more=False)])
     wakes: list[WakeReason] = field(default_factory=list)
     calls: list[tuple[str, dt.datetime]] = field(default_factory=list)
     orders: list[FetchOrder] = field(default_factory=list)
@@ -110,7 +112,7 @@ class Desk(InboundSteps):
 
 @dataclass
 class History(BackfillSteps):
-    plans: list[BackfillProgress] = field(default_factory=list)
+    plans: list[BackfillProgress | Exception] = field(default_factory=list)
     steps: list[BackfillProgress | Exception] = field(default_factory=list)
     calls: list[tuple[str, dt.datetime]] = field(default_factory=list)
 
@@ -147,7 +149,7 @@ class Doors(ConnectSteps):
         self.failed.append(report.failure)
 
 
-def _next(answers: list[Any]) -> Any:
+def _next(answers: "list[T | Exception]") -> T:
     answer = answers.pop(0) if len(answers) > 1 else answers[0]
     if isinstance(answer, Exception):
         raise answer
