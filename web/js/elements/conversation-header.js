@@ -82,7 +82,8 @@ export class ConversationHeader extends RoomElement {
   }
 
   #others(item) {
-    const others = (item.participants ?? []).filter((one) => one.address !== item.customer?.address);
+    const own = [item.customer?.address, item.reply?.from?.address].map((one) => one?.toLowerCase());
+    const others = (item.participants ?? []).filter((one) => !own.includes(one.address?.toLowerCase()));
     if (others.length === 0) return null;
     return h("span", { class: "faint", title: others.map(fullName).join("\n") }, ` · with ${others.slice(0, 2).map(shortName).join(", ")}${others.length > 2 ? ` and ${others.length - 2} more` : ""}`);
   }

@@ -78,8 +78,8 @@ export class QuarantinePage extends RoomElement {
       one.detail ? h("p", {}, plain(one.detail)) : null,
       h("p", { class: "faint" }, plural(one.attempts, "attempt"), ", first ", timeAgo(one.first_at, { long: true }), ", last ", timeAgo(one.last_at, { long: true }), one.resolved_at ? [", resolved ", timeAgo(one.resolved_at, { long: true })] : null),
       h("div", { class: "actions" }, look, h("a", { class: "button small", href: quarantine.rawUrl(one.id), download: `${one.id}.eml` }, icon("download"), h("span", {}, "Raw mail")),
-        waiting && store.mayWrite ? button("Retry", { iconName: "refresh", kind: "small primary", onclick: (event) => this.#act(event, one, () => quarantine.retry(one.id), "It is being tried again.") }) : null,
-        waiting && store.mayWrite ? button("Dismiss", { kind: "small", onclick: (event) => this.#dismiss(event, one) }) : null),
+        waiting && store.mayManage ? button("Retry", { iconName: "refresh", kind: "small primary", onclick: (event) => this.#act(event, one, () => quarantine.retry(one.id), "It is being tried again.") }) : null,
+        waiting && store.mayManage ? button("Dismiss", { kind: "small", onclick: (event) => this.#dismiss(event, one) }) : null),
       text);
   }
 

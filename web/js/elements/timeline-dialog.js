@@ -6,15 +6,8 @@ import { messages } from "/web/js/api.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { exact, plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
-import { phrase } from "/web/js/words.js";
+import { tellSteps } from "/web/js/timeline-words.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
-
-const TONES = [
-  [/fail|bounce|reject|refus|quarantin/, "bad"],
-  [/unknown|retry|defer|warn/, "warn"],
-  [/sent|handed|deliver|accept|stored|ingest|thread|^read/, "good"],
-];
-const toneOf = (item) => TONES.find(([pattern]) => pattern.test(`${item.step}`.toLowerCase()))?.[1] ?? "info";
 
 export class TimelineDialog extends RoomElement {
   build() {
@@ -41,7 +34,7 @@ export class TimelineDialog extends RoomElement {
       const { items } = await messages.timeline(id, { signal: this.life });
       this.state.done();
       if (items.length === 0) this.state.empty("No steps yet", "The first step is written when the message is taken up.", { iconName: "history" });
-      fill(this.list, items.map((item) => this.#step(item)));
+      fill(this.list, tellSteps(items).map((item) => this.#step(item)));
     } catch (error) {
       this.state.failed(error, () => this.show(id));
     }
@@ -51,8 +44,8 @@ export class TimelineDialog extends RoomElement {
     const title = exact(item.at);
     return h(
       "li",
-      { class: toneOf(item) },
-      h("div", { class: "step" }, h("strong", {}, phrase(item.step)),
+      { class: item.tone },
+      h("div", { class: "step" }, h("strong", {}, item.word),
         item.attempt > 1 ? h("span", { class: "badge warn" }, `Attempt ${item.attempt}`) : null,
         h("time", { datetime: item.at, title }, timeAgo(item.at, { long: true }))),
       item.detail ? h("p", {}, plain(item.detail)) : null,
