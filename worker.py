@@ -31,6 +31,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import SandboxImportNotificationPolicy
 
 from activities.accounts import Accounts
 from activities.auto_response import AutoResponseClaiming
@@ -133,7 +134,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 AutoResponseClaiming(database),
                 Backfilling(database, blobs, pool, accounts, ingestion),
                 Connecting(database, pool, accounts, policy),
-                InboundFetch(database, blobs, pool, accounts),
+                InboundFetch(database, blobs, pool, accounts, packs=ingestion.packs),
                 InboundIngest(database, ingestion),
                 InboundOpen(accounts, poll_seconds=settings.poll_seconds),
                 InboundReact(database),
@@ -168,7 +169,9 @@ def workers(client: Client, steps: Steps, chosen: Sequence[str], settings: Setti
         queues.BACKFILL: 2,
     }
     # Contracts are shared with the process: frozen values, nothing to isolate. Anything else is an accident.
-    restrictions = SandboxRestrictions.default.with_passthrough_modules("contracts")
+    restrictions = SandboxRestrictions.default.with_passthrough_modules("contracts").with_import_notification_policy(
+        SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
+    )
     return [
         Worker(
             client,

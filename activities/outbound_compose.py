@@ -12,6 +12,7 @@ from collections.abc import Callable
 from temporalio import activity
 
 from activities._edges import edges, failure
+from activities.heartbeat import heartbeats
 from contracts.outbound import ComposeReport, OutboundSteps, SendState
 from contracts.refs import MessageRef
 from mail.auto_headers import auto_response_headers, make_loop_token
@@ -49,7 +50,8 @@ class OutboundCompose(OutboundSteps):
     @activity.defn(name="outbound.compose")
     async def compose(self, ref: MessageRef) -> ComposeReport:
         with edges():
-            return await self._compose(uuid.UUID(ref.tenant_id), uuid.UUID(ref.message_id))
+            async with heartbeats():
+                return await self._compose(uuid.UUID(ref.tenant_id), uuid.UUID(ref.message_id))
 
     async def _compose(self, tenant_id: uuid.UUID, message_id: uuid.UUID) -> ComposeReport:
         async with self._database.unit_of_work(tenant_id) as connection:

@@ -69,9 +69,11 @@ async def backfill(call: Call[Empty, BackfillAction]) -> ChangedBackfills:
         if body.folder_id and not await has_folder(connection, who.tenant_id, inbox_id, body.folder_id):
             raise not_valid(FieldError("folder_id", "is no folder of this inbox"))
         changed = await order_backfill(connection, who.tenant_id, inbox_id, body.action, body.folder_id)
-    if body.action in ("start", "resume"):
-        for folder_id in changed:
+    for folder_id in changed:
+        if body.action in ("start", "resume"):
             await call.deps.gateway.start_backfill(str(who.tenant_id), str(inbox_id), str(folder_id))
+        else:
+            await call.deps.gateway.signal_backfill(str(inbox_id), str(folder_id), body.action)
     return ChangedBackfills(folder_ids=[str(f) for f in changed])
 
 

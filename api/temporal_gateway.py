@@ -64,6 +64,8 @@ class Gateway(Protocol):
 
     async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool: ...
 
+    async def signal_backfill(self, inbox_id: str, folder_id: str, name: str) -> bool: ...
+
     async def ping(self) -> None: ...
 
 
@@ -82,7 +84,7 @@ class TemporalGateway:
             workflow_id=ids.send_message(message_id),
             attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
             summary="Send one message",
-            poke=True,  # a run that is open (put off, in doubt) looks at the changed row at once
+            signal="poke",  # a run that is open (put off, in doubt) looks at the changed row at once
         )
 
     async def cancel_send(self, message_id: str) -> bool:
@@ -165,7 +167,11 @@ class TemporalGateway:
             workflow_id=ids.backfill(inbox_id, folder_id),
             attributes=_of_inbox(tenant_id, inbox_id),
             summary="Fetch the history of one folder",
+            signal="resume",  # a run that waits in a pause looks at the changed row
         )
+
+    async def signal_backfill(self, inbox_id: str, folder_id: str, name: str) -> bool:
+        return await self._signal(ids.backfill(inbox_id, folder_id), name)
 
     async def ping(self) -> None:
         """One round trip. Raises TemporalAway."""
@@ -184,7 +190,7 @@ class TemporalGateway:
         workflow_id: str,
         attributes: list[SearchAttributePair[Any]],
         summary: str,
-        poke: bool = False,
+        signal: str | None = None,
     ) -> bool:
         try:
             await self._reached(
@@ -196,7 +202,7 @@ class TemporalGateway:
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     search_attributes=TypedSearchAttributes(attributes),
                     static_summary=summary,
-                    start_signal="poke" if poke else None,
+                    start_signal=signal,
                     rpc_timeout=timedelta(seconds=RPC_SECONDS),
                 )
             )

@@ -22,6 +22,7 @@ from store.inbound_rows import Fate, NewMessage, insert_messages, settle_ledger
 from store.inbox_state import own_addresses
 from store.incoming import IncomingMail
 from store.ingest_lock import lock_ingest
+from store.outbound_outcomes import settle_sent
 from store.outbound_rows import lock_message
 from store.placing import Placed, place_mails
 from store.quarantine import Entry, enter, resolve
@@ -153,6 +154,11 @@ async def _attach_copies(
     if not copies:
         return
     await mark_sent_copies(connection, tenant_id, [c.message_id for m, c in copies if m.from_sent])
+    for copy in {c.message_id for m, c in copies if m.from_sent}:
+        # A message in doubt that stands in Sent was sent; any other stays as it is.
+        await settle_sent(
+            connection, tenant_id=tenant_id, message_id=copy, proof="seen in Sent", now=dt.datetime.now(dt.UTC)
+        )
     aliases = {
         m.mail.message_id: (c.conversation_id, True)
         for m, c in copies

@@ -25,6 +25,7 @@ class Database:
             max_overflow=pool_size,
             pool_pre_ping=True,
             pool_timeout=10,
+            hide_parameters=True,  # an error's text must not quote mail
             connect_args={
                 "application_name": application,
                 "connect_timeout": 5,

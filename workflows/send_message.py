@@ -186,6 +186,7 @@ class SendMessage:
             ref,
             task_queue=queues.SEND,
             start_to_close_timeout=timing.NETWORK,
+            heartbeat_timeout=timing.HEARTBEAT,
             retry_policy=RetryPolicy(maximum_attempts=3, non_retryable_error_types=list(NON_RETRYABLE)),
             summary="freeze the bytes",
         )

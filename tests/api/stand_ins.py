@@ -96,6 +96,9 @@ class RecordingGateway(Gateway):
     async def resync(self, tenant_id: str, inbox_id: str, provider: str, order: Any) -> bool:
         return self._take("resync", tenant_id, inbox_id, provider, order.scope.value)
 
+    async def signal_backfill(self, inbox_id: str, folder_id: str, name: str) -> bool:
+        return self._take("signal_backfill", inbox_id, folder_id, name)
+
     async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool:
         return self._take("backfill", tenant_id, inbox_id, folder_id)
 

@@ -77,7 +77,9 @@ async def test_it_serves_streams_and_ends_when_told(program, module_database) ->
     async with httpx.AsyncClient(base_url=program.url, headers=browser, trust_env=False) as client:
         ready = (await client.get("/readyz")).json()
         assert all(part["ok"] for part in ready["parts"].values())
-        signed_in = await client.post("/v1/session", json={"email": world.emails["agent"], "password": PASSWORD})
+        signed_in = await client.post(
+            "/v1/session", json={"email": world.emails["agent"], "password": PASSWORD}
+        )
         assert signed_in.status_code == 200
         assert signed_in.json()["user"]["role"] == "agent"
         client.headers["Authorization"] = f"Bearer {world.keys['read']}"

@@ -224,7 +224,8 @@ async def test_resync_and_history_are_handed_on(world) -> None:
         assert (
             await client.post(history, json={"action": "start", "folder_id": str(uuid.uuid4())})
         ).status_code == 422
-    assert [c[0] for c in world.gateway.calls] == ["resync", "backfill", "backfill"]
+    told = [c[0] if c[0] != "signal_backfill" else c[3] for c in world.gateway.calls]
+    assert told == ["resync", "backfill", "pause", "backfill", "cancel"], "a run that waits in a pause must be told"
 
 
 async def test_the_ledger_tells_each_mails_fate(world) -> None:
