@@ -32,8 +32,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from benchmarks.mailbox import mails
+from stack.demo_mail import DemoMail
+from stack.layout import Layout
 from stack.maildir import deliver, make_maildir
-from stack.ports import HOST
+from stack.ports import HOST, PortBook
+from stack.secrets import StackSecrets
 from tests.servers.dovecot import Dovecot, dovecot_missing
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -160,7 +163,22 @@ def _bar(console: Console) -> Progress:
     )
 
 
-async def connect(api: httpx.AsyncClient, mailbox: Mailbox) -> str:
+@asynccontextmanager
+async def submission(base: Path) -> AsyncIterator[dict[str, Any]]:
+    """Somewhere to submit answers, as connecting checks it: the demo's SMTP server."""
+    layout = Layout.at(base)
+    layout.make()
+    server = DemoMail(layout, PortBook(layout.ports), StackSecrets.make())
+    await server.start()
+    try:
+        account = next(iter(server.accounts.values()))
+        login = {"username": account.address, "password": account.password, "auth": "password"}
+        yield {"host": server.host, "port": server.smtp_port, "security": "plain", **login}
+    finally:
+        await server.stop()
+
+
+async def connect(api: httpx.AsyncClient, mailbox: Mailbox, smtp: dict[str, Any]) -> str:
     login = {"username": mailbox.user, "password": mailbox.password, "auth": "password"}
     place = {"host": mailbox.host, "port": mailbox.port, "security": "plain", **login}
     answer = await api.post(
@@ -169,12 +187,20 @@ async def connect(api: httpx.AsyncClient, mailbox: Mailbox) -> str:
             "name": "Bench",
             "email_address": mailbox.user,
             "imap": place,
-            "smtp": place,
+            "smtp": smtp,
             "backfill_days": 3650,
         },
     )
     answer.raise_for_status()
-    return str(answer.json()["id"])
+    inbox = str(answer.json()["id"])
+    for _ in range(300):
+        state = (await api.get(f"/v1/inboxes/{inbox}")).json()
+        if state["health"] == "ok":
+            return inbox
+        if state["last_error"]:
+            break
+        await asyncio.sleep(0.1)
+    raise SystemExit(f"the inbox did not connect: {state['last_error'] or state['health']}")
 
 
 async def wait_until_ingested(
@@ -248,10 +274,15 @@ async def measure(arguments: argparse.Namespace, console: Console) -> Result:
     base = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
     try:
         if arguments.server == "dovecot":
-            async with served_by_dovecot(24143, 24993) as mailbox:
+            base.mkdir(exist_ok=True)
+            ports = PortBook(base / "ports.json")
+            async with served_by_dovecot(ports.port("imap"), ports.port("imaps")) as mailbox:
                 mean = await fill(mailbox, arguments.mails, console)
-                async with mailroom(base / "data", demo_mail=False) as stack:
-                    return await _measure(arguments, console, stack, mailbox, mean)
+                async with (
+                    mailroom(base / "data", demo_mail=False) as stack,
+                    submission(base / "smtp") as smtp,
+                ):
+                    return await _measure(arguments, console, stack, mailbox, smtp, mean)
         async with mailroom(base / "data", demo_mail=True) as stack:
             place = Path(stack["data"]) / "mail" / stack["mail_accounts"][1]["address"]
             make_maildir(place)
@@ -261,13 +292,24 @@ async def measure(arguments: argparse.Namespace, console: Console) -> Result:
                 imap["host"], imap["port"], account["address"], account["password"], place, None
             )
             mean = await fill(mailbox, arguments.mails, console)
-            return await _measure(arguments, console, stack, mailbox, mean)
+            smtp = {
+                **stack["smtp"],
+                "username": account["address"],
+                "password": account["password"],
+                "auth": "password",
+            }
+            return await _measure(arguments, console, stack, mailbox, smtp, mean)
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
 
 async def _measure(
-    arguments: argparse.Namespace, console: Console, stack: dict[str, Any], mailbox: Mailbox, mean: int
+    arguments: argparse.Namespace,
+    console: Console,
+    stack: dict[str, Any],
+    mailbox: Mailbox,
+    smtp: dict[str, Any],
+    mean: int,
 ) -> Result:
     headers = {"Authorization": f"Bearer {stack['api_key']}"}
     engine = create_async_engine(stack["database_admin_url"])
@@ -276,7 +318,7 @@ async def _measure(
             base_url=stack["api_url"], headers=headers, trust_env=False, timeout=60
         ) as api:
             watcher = Watcher(stack["pid"])
-            inbox = await connect(api, mailbox)
+            inbox = await connect(api, mailbox, smtp)
             seconds, searchable = await wait_until_ingested(engine, inbox, arguments.mails, watcher, console)
             cpu = watcher.sample()
             async with engine.connect() as connection:

@@ -9,7 +9,40 @@ import random
 from collections.abc import Iterator
 from email.utils import format_datetime
 
-WORDS = ["order", "delivery", "invoice", "question", "bicycle", "frame", "brake", "wheel", "tomorrow", "please", "thanks", "repair", "appointment", "size", "colour", "price", "warranty", "number", "address", "street", "week", "morning", "battery", "charger", "helmet", "light", "lock", "saddle", "pedal", "chain", "gear", "discount"]
+WORDS = [
+    "order",
+    "delivery",
+    "invoice",
+    "question",
+    "bicycle",
+    "frame",
+    "brake",
+    "wheel",
+    "tomorrow",
+    "please",
+    "thanks",
+    "repair",
+    "appointment",
+    "size",
+    "colour",
+    "price",
+    "warranty",
+    "number",
+    "address",
+    "street",
+    "week",
+    "morning",
+    "battery",
+    "charger",
+    "helmet",
+    "light",
+    "lock",
+    "saddle",
+    "pedal",
+    "chain",
+    "gear",
+    "discount",
+]
 MEAN_ATTACHMENT = 138_000
 ATTACHED = 0.16
 HTML = 0.55
