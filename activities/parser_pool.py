@@ -29,11 +29,11 @@ Begin = Callable[[int, int, bytes], None]
 _main_lock = threading.Lock()
 
 
-class ChildrenDoNotStart(Exception):  # noqa: N818  # errors say what happened
+class ChildrenDoNotStart(Exception):
     """A parser process did not come up: the machine is out of memory or processes. No mail is to blame."""
 
 
-class _Died(Exception):  # noqa: N818  # errors say what happened
+class _Died(Exception):
     def __init__(self, why: Unread) -> None:
         super().__init__(why.reason)
         self.why = why
