@@ -8,9 +8,11 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import pytest
 
 from stack.demo_letters import one_page_pdf, picture
 from tests.journeys.driver import Mailbox, Mailroom, letter, until
+from tests.servers.neomutt import index_rows, needs_neomutt
 
 
 async def ledger(mailroom: Mailroom, inbox: dict) -> list[dict]:
@@ -281,3 +283,25 @@ async def test_an_automatic_answer_goes_once(mailroom: Mailroom, pymap_box: Mail
     await until("the second mail joins", three)
     await asyncio.sleep(3)
     assert len(customer.letters()) == 1
+
+
+@pytest.mark.neomutt
+@needs_neomutt
+async def test_the_answer_threads_in_a_real_mail_reader(mailroom: Mailroom, pymap_box: Mailbox, customer: Mailbox, smtp, tmp_path) -> None:
+    """The customer keeps what they sent beside what they get, as phones do; their reader draws the tree from headers alone."""
+    inbox = await mailroom.connect_inbox(pymap_box, smtp())
+    question = letter(customer.address, pymap_box.address, "Brakes squeak", "When it rains.")
+    customer.put(question.as_bytes())
+    pymap_box.put(question.as_bytes())
+    conversation = await mailroom.conversation_about("Brakes squeak", inbox)
+    for text in ("Clean the rims.", "Did it help?"):
+        queued = await mailroom.reply(conversation, text)
+        await mailroom.sent(queued["id"])
+
+    async def arrived() -> bool:
+        return len(customer.letters()) == 3
+
+    await until("both answers arrive", arrived)
+    rows = await asyncio.to_thread(index_rows, customer.maildir, tmp_path, 3)
+    assert rows[0] == "Brakes squeak"
+    assert all("->Re: Brakes squeak" in row and f"#{conversation['number']}" in row for row in rows[1:]), rows
