@@ -63,9 +63,9 @@ Answer = ReadMail | Unread
 
 
 class _Limits:
-    """Set once per child by `configure`."""
+    """Set once per child by `configure`; before that nothing is limited, so that reading elsewhere limits nobody."""
 
-    cpu_seconds = 10
+    cpu_seconds = 0
     secret = b""
 
 
@@ -114,10 +114,8 @@ def read_chunk(orders: Sequence[ReadOrder]) -> list[Answer]:
 
 
 def _read(order: ReadOrder) -> Answer:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    spent = int(used.ru_utime + used.ru_stime)
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (spent + 1 + _Limits.cpu_seconds, most))
+    if _Limits.cpu_seconds:
+        _limit_cpu(_Limits.cpu_seconds)
     try:
         return _card(order) if order.headers_only else _whole(order)
     except TooComplex as too:
@@ -126,6 +124,14 @@ def _read(order: ReadOrder) -> Answer:
         return Unread("parser_memory", "reading it needs more memory than a parser may have")
     except Exception as error:  # a defect of the parser must cost one mail only, never its neighbours
         return Unread("parser_error", type(error).__name__, _stack_hash(error))
+
+
+def _limit_cpu(seconds: int) -> None:
+    """The kernel counts a process's CPU over its whole life: the limit moves on with each mail."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    spent = int(used.ru_utime + used.ru_stime)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + 1 + seconds, most))
 
 
 def _whole(order: ReadOrder) -> ReadMail:

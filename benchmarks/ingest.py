@@ -274,7 +274,6 @@ async def measure(arguments: argparse.Namespace, console: Console) -> Result:
     base = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
     try:
         if arguments.server == "dovecot":
-            base.mkdir(exist_ok=True)
             ports = PortBook(base / "ports.json")
             async with served_by_dovecot(ports.port("imap"), ports.port("imaps")) as mailbox:
                 mean = await fill(mailbox, arguments.mails, console)
