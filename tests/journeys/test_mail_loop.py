@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from benchmarks.mailbox import mails
 from stack.demo_letters import one_page_pdf, picture
 from tests.journeys.driver import Mailbox, Mailroom, letter, until
 from tests.servers.neomutt import index_rows, needs_neomutt
@@ -305,3 +306,36 @@ async def test_the_answer_threads_in_a_real_mail_reader(mailroom: Mailroom, pyma
     rows = await asyncio.to_thread(index_rows, customer.maildir, tmp_path, 3)
     assert rows[0] == "Brakes squeak"
     assert all("->Re: Brakes squeak" in row and f"#{conversation['number']}" in row for row in rows[1:]), rows
+
+
+async def test_history_can_be_paused_and_goes_on(mailroom: Mailroom, quick_box: Mailbox, smtp) -> None:
+    """A paused backfill waits for a word of its own; resuming it by the API has to reach the run that waits."""
+    count = 1200
+    for number, raw in enumerate(mails(count, seed=31, to=quick_box.address)):
+        quick_box.put(raw, received=datetime.now(UTC) - timedelta(days=3, minutes=count - number), seen=True)
+    inbox = await mailroom.connect_inbox(quick_box, smtp())
+    history = f"/v1/inboxes/{inbox['id']}/backfill"
+
+    async def of_inbox() -> dict:
+        status = await mailroom.get(f"/v1/inboxes/{inbox['id']}/status")
+        return next((b for b in status["backfills"] if b["folder"] == "INBOX"), {"state": "none", "done": 0})
+
+    async def running() -> bool:
+        return (await of_inbox())["state"] == "running"
+
+    async def paused() -> bool:
+        return (await of_inbox())["state"] == "paused"
+
+    async def finished() -> bool:
+        return (await of_inbox())["state"] == "done"
+
+    await until("history comes in", running)
+    await mailroom.post(history, {"action": "pause"})
+    await until("it is paused", paused)
+    await asyncio.sleep(3)
+    before = (await of_inbox())["done"]
+    await asyncio.sleep(2)
+    assert (await of_inbox())["done"] == before < count
+    await mailroom.post(history, {"action": "resume"})
+    await until("it is done", finished, 180)
+    await settled(mailroom, inbox, count)
