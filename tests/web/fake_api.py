@@ -241,7 +241,7 @@ def build(fake: Fake) -> Starlette:
         return JSONResponse(row)
 
     async def timeline(request: Request) -> Response:
-        steps = [("queued", "Recipients frozen: 1", "Maya Lind"), ("composed", "Bytes stored, sha256 9f2c…", None), ("handed to the server", "250 2.0.0 Ok: queued", None)]
+        steps = [("queued", "", "Maya Lind"), ("composed", "Bytes stored, sha256 9f2c…", None), ("accepted", "250 dot: Ok: queued", None), ("message.updated", "", None)]
         items = [{"at": data.ago(minutes=9 - index * 2), "step": step, "detail": detail, "attempt": 1 + (index == 2), "actor": actor, "link": "http://127.0.0.1:8233/namespaces/default"}
                  for index, (step, detail, actor) in enumerate(steps)]
         return JSONResponse({"items": items})

@@ -128,6 +128,10 @@ def test_an_agent_sees_but_does_not_steer(desk: Desk) -> None:
     expect(page.locator("inbox-ledger tbody tr").first).to_be_visible()
     for name in ("Pause", "Resync", "Test connection"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)
+    page.get_by_role("link", name="Quarantine").click()
+    expect(page.get_by_role("link", name="Raw mail").first).to_be_visible()
+    for name in ("Retry", "Dismiss"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
 
 
 def test_quarantine_is_read_retried_and_dismissed(desk: Desk) -> None:

@@ -63,7 +63,7 @@ def test_a_failed_send_says_why_and_is_retried(desk: Desk) -> None:
 def test_an_unknown_send_is_settled_by_the_agents_word(desk: Desk) -> None:
     page = desk.open_number(1039)
     expect(state_of(page)).to_contain_text("Unknown")
-    expect(state_of(page)).to_contain_text("It may have been delivered, or not.")
+    expect(state_of(page)).to_contain_text("Mailroom will not send it again by itself.")
     state_of(page).get_by_role("button", name="It was sent").click()
     expect(state_of(page)).to_contain_text("Handed to the server")
     assert desk.fake.called("POST", "/v1/messages/[^/]+/resolve") == [{"outcome": "sent"}]

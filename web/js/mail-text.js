@@ -7,6 +7,7 @@ const MOST_SOURCE = 500_000;
 const MOST_TEXT = 20_000;
 const MOST_TAG = 2_000;
 const PICTURE_PX = 240;
+const UNLOADED_PX = 28; // a picture from elsewhere that is not asked for shows its words only
 const ROW_PX = 16;
 const HEADING_PX = 26;
 const MOST_PADDING_PX = 80;
@@ -16,6 +17,7 @@ const ONE_BREAK = new Set(["br", "/div", "/li", "/tr", "/center", "/section", "/
 const TWO_BREAKS = new Set(["/p", "/h1", "/h2", "/h3", "/h4", "/h5", "/h6", "/ul", "/ol", "/table", "/blockquote", "/pre"]);
 
 function pictureHeight(tag) {
+  if (!/\ssrc=/.test(tag)) return UNLOADED_PX;
   const asked = (name) => new RegExp(`\\b${name}["']?[=:]["']?(\\d{1,5})`).exec(tag.replaceAll(" ", ""))?.[1];
   // Without a height a picture is taken to be square: most are wider than high.
   return Math.min(Number(asked("height") ?? asked("width") ?? PICTURE_PX), TALLEST_PICTURE_PX);

@@ -62,6 +62,19 @@ const REASONS = {
 /** A reason as it stands when it is a sentence, readable when it is one of the machine's own words (`own_copy`). */
 export const reasonText = (reason) => REASONS[reason] ?? (String(reason).includes(" ") ? String(reason) : phrase(reason));
 
+const LIMITS = {
+  depth: "Its parts are nested within each other more deeply than any mail program writes.", parts: "It has more parts than any mail program writes.",
+  headers_bytes: "One of its parts has far too many headers.", header_bytes: "One of its headers is far too long.", addresses: "It names far too many addresses.",
+};
+/** Why a mail is in quarantine; a limit of the reader gets its sentence. */
+export const poisonWords = (detail) => LIMITS[/^over the limit: (\w+)$/.exec(detail)?.[1]] ?? detail;
+
+/** The mailbox's flags that tell a reader something. What the client shows by itself (read, answered) is left out. */
+export const flagWords = (flags) => [...new Set((flags ?? []).flatMap((flag) => {
+  if (flag.startsWith("\\")) return flag.toLowerCase() === "\\flagged" ? ["Flagged"] : [];
+  return /^(\$?(not)?junk|\$?forwarded|\$mdnsent|nonjunk)$/i.test(flag) ? [] : [phrase(flag.replace(/^\$/, ""))];
+}))];
+
 /** A machine's word such as `not_found` as a phrase. */
 export const phrase = (text) => {
   const words = String(text ?? "").replaceAll(/[_.-]+/g, " ").trim();

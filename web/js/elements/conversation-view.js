@@ -22,6 +22,7 @@ export class ConversationView extends RoomElement {
   #cards = new Map();
   #changed = new Set();
   #turn = 0;
+  #pinned = false;
 
   build() {
     this.header = document.createElement("conversation-header");
@@ -57,6 +58,11 @@ export class ConversationView extends RoomElement {
       if (detail.message_id) this.#changed.add(detail.message_id);
       calm();
     });
+    // Frames and files grow after they were scrolled to; whoever was taken to the end stays there until they move away.
+    const grown = new ResizeObserver(() => this.#pinned && this.thread.lastElementChild?.scrollIntoView({ block: "end" }));
+    grown.observe(this.thread);
+    this.life.addEventListener("abort", () => grown.disconnect());
+    for (const move of ["wheel", "touchmove", "keydown", "pointerdown"]) this.listen(this.scroller, move, () => (this.#pinned = false));
     this.listen(document, "visibilitychange", () => this.#markRead());
     this.listen(router, "change", () => this.#showTitle());
     this.listen(router, "change", () => this.#markRead());
@@ -80,6 +86,7 @@ export class ConversationView extends RoomElement {
     this.hints.hidden = true;
     this.#cards.clear();
     this.#changed.clear();
+    this.#pinned = false;
     this.thread.replaceChildren();
     this.state.loading(3, "card");
     try {
@@ -207,6 +214,7 @@ export class ConversationView extends RoomElement {
   }
 
   #toEnd() {
+    this.#pinned = true;
     requestAnimationFrame(() => this.thread.lastElementChild?.scrollIntoView({ block: "end" }));
   }
 
@@ -220,6 +228,7 @@ export class ConversationView extends RoomElement {
   }
 
   #reveal(id) {
+    this.#pinned = false;
     const card = this.#cards.get(id);
     if (!card) return;
     card.open = true;

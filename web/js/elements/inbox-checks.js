@@ -13,7 +13,7 @@ export class InboxChecks extends RoomElement {
 
   build() {
     this.run = button("Test connection", { iconName: "refresh", onclick: () => this.#test() });
-    this.result = h("div", { role: "status", "aria-live": "polite" });
+    this.result = h("div", { role: "status", "aria-live": "polite" }, h("p", { class: "faint" }, "Signs in to both servers and looks at the folders. No mail is sent."));
     this.append(h("div", { class: "panel-head" }, h("h2", {}, "Connection"), this.run), this.result);
   }
 

@@ -4,7 +4,7 @@
 
 import { inboxes } from "/web/js/api.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
-import { count, duration, exact, plain } from "/web/js/format.js";
+import { count, duration, exact, plain, plural } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
@@ -14,7 +14,7 @@ import { healthBadge } from "/web/js/elements/inbox-list.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
 
-const LEDGER_WORDS = { seen: "seen", stored: "stored raw", ingested: "ingested", skipped: "skipped", quarantined: "in quarantine", vanished: "vanished before fetch" };
+const LEDGER_WORDS = { seen: "to be fetched", stored: "to be read", ingested: "taken in", skipped: "skipped", quarantined: "in quarantine", vanished: "gone before fetched" };
 
 export class InboxPage extends RoomElement {
   inboxId = null;
@@ -106,7 +106,7 @@ export class InboxPage extends RoomElement {
     fill(this.folders, h("div", { class: "panel-head" }, h("h2", {}, "Folders")),
       folders.length
         ? h("ul", { class: "folders" }, folders.map((folder) => h("li", {}, icon(folder.synced ? "check" : "cancel", folder.synced ? "Synced" : "Not synced"), h("strong", {}, plain(folder.name)),
-          folder.role ? h("span", { class: "badge" }, phrase(folder.role)) : null, h("span", { class: "faint" }, folder.synced ? `${count(folder.messages)} mails${folder.state && folder.state !== "active" ? ` · ${phrase(folder.state)}` : ""}` : "not synced"))))
+          folder.role && folder.role !== folder.name?.toLowerCase() ? h("span", { class: "badge" }, phrase(folder.role)) : null, h("span", { class: "faint" }, folder.synced ? `${plural(folder.messages ?? 0, "mail")}${folder.state && folder.state !== "active" ? ` · ${phrase(folder.state)}` : ""}` : "not synced"))))
         : h("p", { class: "faint" }, "The folders are listed once the mailbox is connected."));
   }
 

@@ -12,6 +12,8 @@ import { RoomElement } from "/web/js/room-element.js";
 
 const SANDBOX = "allow-popups allow-popups-to-escape-sandbox";
 const LEAST_PX = 56;
+const SLACK_PX = 24; // the document's padding and one margin
+const DESIGNED_SLACK_PX = 48; // of a mail with tables or pictures
 const FOLD_FROM_PX = 960; // A mail a little higher than the fold is shown whole.
 const FOLD_PX = 720;
 const MOST_PX = 6_000;
@@ -71,9 +73,11 @@ export class MailFrame extends RoomElement {
     this.box.append(probe);
     const high = probe.getBoundingClientRect().height;
     probe.remove();
-    // Margins, lists and above all tables need more room than their bare text does; too much is better than a second scroll bar.
-    const loose = /<table\b/i.test(this.#meta.document) ? 1.38 : 1.15;
-    this.#estimate = Math.min(MOST_PX, Math.max(LEAST_PX, Math.ceil(high * loose + extra + 44)));
+    // Fonts of its own, and above all tables, need more room than the bare text does; too much is better than a second scroll bar.
+    const body = this.#meta.document.split("</head>").at(-1);
+    const tables = body.match(/<table\b/gi)?.length ?? 0;
+    const loose = tables > 1 ? 1.38 : /font|size|line-height|margin|padding/i.test(body) ? 1.15 : 1.04;
+    this.#estimate = Math.min(MOST_PX, Math.max(LEAST_PX, Math.ceil(high * loose + extra + (/<(?:table|img)\b/i.test(body) ? DESIGNED_SLACK_PX : SLACK_PX))));
     this.#resize();
   }
 

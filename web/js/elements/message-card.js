@@ -8,7 +8,7 @@ import { button, fill, h, icon } from "/web/js/dom.js";
 import { exact, fullName, hue, initials, plain, plural, shortName } from "/web/js/format.js";
 import { linkified } from "/web/js/richtext.js";
 import { RoomElement } from "/web/js/room-element.js";
-import { autoWord, CLASSIFICATION, KIND, phrase } from "/web/js/words.js";
+import { autoWord, CLASSIFICATION, flagWords, KIND, phrase } from "/web/js/words.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 
 export class MessageCard extends RoomElement {
@@ -93,7 +93,7 @@ export class MessageCard extends RoomElement {
           ? h("button", { type: "button", class: "whom", "aria-expanded": String(this.#details), onclick: () => {
             this.#details = !this.#details;
             this.#showHead();
-          } }, whom || "no visible recipient", icon("down"))
+          } }, h("span", {}, whom || "no visible recipient"), icon("down"))
           : h("div", { class: "row-snippet" }, plain(message.body_visible ?? message.body_text).slice(0, 160)),
         this.#open && this.#details ? this.#detailList() : null),
       h("div", { class: "card-side" }, timeAgo(this.#time()), this.#open ? this.menu : null, fold),
@@ -137,7 +137,7 @@ export class MessageCard extends RoomElement {
       ["bounce", "complaint"].includes(message.classification) ? mark("bad", "bounce", CLASSIFICATION[message.classification]) : null,
       message.duplicate_of_id ? mark("warn", "warning", "Same Message-ID as another mail, other content", "Both are kept.") : null,
       message.spam ? mark("warn", "spam", "Spam") : null,
-      (message.flags ?? []).map((flag) => mark("", null, phrase(flag))),
+      flagWords(message.flags).map((word) => mark("", null, word)),
       message.defects?.length ? mark("warn", "warning", plural(message.defects.length, "defect"), message.defects.map(phrase).join("; ")) : null,
       message.quarantine ? mark("bad", "shield", "In quarantine") : null,
     );

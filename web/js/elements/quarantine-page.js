@@ -9,7 +9,7 @@ import { RoomElement, settle } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
-import { phrase } from "/web/js/words.js";
+import { phrase, poisonWords } from "/web/js/words.js";
 import { ask } from "/web/js/elements/ask-dialog.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
@@ -24,7 +24,7 @@ export class QuarantinePage extends RoomElement {
     this.more = h("div", { class: "more" });
     this.tabs = h("nav", { class: "chips", "aria-label": "State" });
     this.append(h("header", { class: "page-head" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), h("h1", {}, "Quarantine"), this.tabs),
-      h("p", { class: "lead" }, "Mails that could not be read after three attempts. Their raw form is kept; the inbox goes on without them."), this.state, this.list, this.more);
+      h("p", { class: "lead" }, "Mails that could not be read. Their raw form is kept, and the inbox goes on without them."), this.state, this.list, this.more);
   }
 
   get #which() {
@@ -75,8 +75,8 @@ export class QuarantinePage extends RoomElement {
     if (this.#open.has(one.id)) this.#showText(look, text, this.#open.get(one.id));
     return h("li", { class: "panel", "data-id": one.id },
       h("div", { class: "poison-head" }, icon("shield"), h("strong", {}, phrase(one.reason)), h("span", { class: "badge" }, plain(one.inbox?.name)), waiting ? null : h("span", { class: "badge good" }, phrase(one.resolution ?? "resolved")), h("span", { class: "faint" }, size(one.size_bytes))),
-      one.detail ? h("p", {}, plain(one.detail)) : null,
-      h("p", { class: "faint" }, plural(one.attempts, "attempt"), ", first ", timeAgo(one.first_at, { long: true }), ", last ", timeAgo(one.last_at, { long: true }), one.resolved_at ? [", resolved ", timeAgo(one.resolved_at, { long: true })] : null),
+      one.detail ? h("p", {}, poisonWords(plain(one.detail))) : null,
+      h("p", { class: "faint" }, plural(one.attempts, "attempt"), one.attempts > 1 || one.last_at > one.first_at ? [", first ", timeAgo(one.first_at, { long: true }), ", last "] : ", ", timeAgo(one.last_at, { long: true }), one.resolved_at ? [", resolved ", timeAgo(one.resolved_at, { long: true })] : null),
       h("div", { class: "actions" }, look, h("a", { class: "button small", href: quarantine.rawUrl(one.id), download: `${one.id}.eml` }, icon("download"), h("span", {}, "Raw mail")),
         waiting && store.mayManage ? button("Retry", { iconName: "refresh", kind: "small primary", onclick: (event) => this.#act(event, one, () => quarantine.retry(one.id), "It is being tried again.") }) : null,
         waiting && store.mayManage ? button("Dismiss", { kind: "small", onclick: (event) => this.#dismiss(event, one) }) : null),

@@ -88,9 +88,8 @@ export class SendState extends RoomElement {
     }
     if (name === "unknown") {
       return h("div", { class: "send-why warn", role: "alert" },
-        h("p", {}, "The connection broke after the message was handed over, and the server's answer is missing. It may have been delivered, or not. ",
-          "Mailroom looked in the Sent folder and could not settle it, and will not send it again by itself."),
-        send.error ? h("p", { class: "faint" }, plain(send.error)) : null,
+        h("p", {}, plain(send.error) || "The server's answer was lost after the whole mail had been sent. It may have arrived, or not."),
+        h("p", {}, "Mailroom will not send it again by itself."),
         this.#can("resolve")
           ? h("div", { class: "actions" },
             button("It was sent", { iconName: "check", kind: "small", onclick: (event) => this.#act(event, () => messages.resolve(this.#message.id, "sent"), "Mark as sent") }),
@@ -104,7 +103,9 @@ export class SendState extends RoomElement {
   }
 
   #recipients(send) {
-    const told = (send.recipients ?? []).filter((one) => one.detail || ["bounced", "failed", "delivered"].includes(one.status));
+    // Where all went alike, the line above has said it; a list is for those who fared otherwise.
+    const all = send.recipients ?? [];
+    const told = all.every((one) => ["pending", "sent"].includes(one.status || "sent")) ? [] : all;
     if (told.length === 0) return null;
     return h("ul", { class: "recipients" }, told.map((one) => h("li", {}, plain(one.address), h("span", { class: `badge ${one.status === "delivered" ? "good" : one.status === "bounced" || one.status === "failed" ? "bad" : ""}` },
       recipientWord(one.status) || phrase(one.status)), one.detail ? h("span", { class: "faint" }, plain(one.detail)) : null)));
