@@ -91,8 +91,8 @@ async def change(call: Call[Empty, ChangeInbox]) -> Inbox:
         settings |= {name: _place(server) for name, server in given.items()}
         moved = settings != before.settings
         if values.get("auto_response_enabled") and not before.auto_response_enabled:
-            # Mail that came before this second gets no automatic answer; servers date mail by the second (RFC 3501 §2.3.3).
-            settings["auto_response_since"] = dt.datetime.now(dt.UTC).replace(microsecond=0).isoformat()
+            # Mail that came before this moment gets no automatic answer.
+            settings["auto_response_since"] = dt.datetime.now(dt.UTC).isoformat()
         if settings != before.settings:
             values["settings"] = settings
         credentials = await _new_secrets(

@@ -34,6 +34,13 @@ _HIDING = {
     "script", "style", "svg", "math", "template", "noscript", "iframe", "title", "textarea", "select", "xmp", "noembed", "noframes",
     "plaintext", "frameset", "object", "applet", "marquee",
 }  # fmt: skip
+# What ends foreign content in a browser (HTML §13.2.6.5). Other tags inside are no HTML: left standing without their
+# `svg`, ammonia takes them for smuggled ones and drops all text behind them.
+_BREAKOUT = {
+    "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed", "font", "h1", "h2", "h3", "h4",
+    "h5", "h6", "head", "hr", "i", "img", "li", "listing", "menu", "meta", "nobr", "ol", "p", "pre", "ruby", "s", "small", "span",
+    "strong", "strike", "sub", "sup", "table", "tt", "u", "ul", "var",
+}  # fmt: skip
 # End tags that close unfinished paragraphs, cells and items inside; others are ignored when one of these is in the way.
 _REACHING = _BLOCKS | _IMPLIED
 
@@ -43,12 +50,17 @@ def calmed(source: str) -> str | None:
     out: list[str] = []
     open_tags: list[str] = []
     ghosts = 0  # formatting elements that were closed from outside and will come back
+    foreign = False
     for token in tags_and_text(source):
         if not isinstance(token, Tag):
             # Neither a lone `<` nor the raw text of a textarea may become a tag once what stood around it is gone.
             out.append(token[0].replace("<", "&lt;"))
             continue
-        if token.name in _HIDING:
+        if token.name in ("svg", "math"):
+            foreign = not token.closing and not source[token.start : token.end].endswith("/>")
+        elif token.name in _BREAKOUT:
+            foreign = False
+        if foreign or token.name in _HIDING:
             out.append(" ")
             continue
         if len(token.inner) > MAX_ATTRIBUTES and token.attribute_count() > MAX_ATTRIBUTES:

@@ -20,7 +20,7 @@ from mail.linkify import text_to_html
 from mail.styles import loads_remotely, safe_style
 
 # Part of every cache key of rendered mail: raise it with every change of what this file or mail.styles lets through.
-SANITISER_VERSION = 1
+SANITISER_VERSION = 2
 
 _TAGS = {
     "a", "abbr", "acronym", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col",

@@ -46,7 +46,8 @@ def silence(facts: AutoReplyFacts, now: dt.datetime) -> str | None:
         ("no-customer-mail", at is None),
         ("merged", facts.merged),
         ("historical", facts.conversation_historical or facts.first_historical),
-        ("older-than-the-rule", at is not None and at < facts.since),
+        # Servers date mail by the second (RFC 3501 §2.3.3): mail of the rule's own second counts as later.
+        ("older-than-the-rule", at is not None and at < facts.since.replace(microsecond=0)),
         ("too-late", at is not None and now - at > OLDEST),
         ("no-sender", "@" not in facts.sender),
         ("own-address", facts.sender_is_ours),

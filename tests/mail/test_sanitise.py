@@ -98,3 +98,22 @@ def test_misleading_links(text: str, href: str, host: str) -> None:
 
 def test_the_version_is_a_number_for_cache_keys() -> None:
     assert isinstance(SANITISER_VERSION, int)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<svg><path d="M0 0"/></svg> after',
+        "before <svg viewBox='0 0 1 1'><g><circle/><path/></g></svg> after",
+        "<math><mi/></math> after",
+        "<svg><path/> <p>after</p>",
+        "<svg/> after",
+        "<svg><svg><path/></svg> after",
+    ],
+)
+def test_text_behind_a_drawing_is_kept(html: str) -> None:
+    """Seen in practice: newsletters draw their icons inline, and the rest of the mail must not vanish with them."""
+    clean = sanitise_html(html, cid_urls={}).html
+    assert "after" in clean
+    assert "<path" not in clean
+    assert "svg" not in clean

@@ -48,6 +48,12 @@ def test_a_persons_first_mail_is_answered() -> None:
     assert silence(FINE, NOW) is None
 
 
+def test_mail_of_the_second_in_which_the_rule_began_is_answered() -> None:
+    """A server's date has no fractions: without this the first mail after switching on would be refused now and then."""
+    at = NOW.replace(microsecond=0)
+    assert silence(dataclasses.replace(FINE, first_received_at=at, since=at.replace(microsecond=700_000)), NOW) is None
+
+
 @pytest.mark.parametrize("reason", AGAINST)
 def test_one_fact_against_it_is_enough(reason: str) -> None:
     assert silence(dataclasses.replace(FINE, **AGAINST[reason]), NOW) == reason
