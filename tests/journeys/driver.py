@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import email.policy
+import email.utils
 import json
 import os
 import re
