@@ -48,7 +48,7 @@ def fake(server: Fake) -> Fake:
     return server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop runs in this thread until it stops, and asynchronous tests need theirs
 def playwright() -> Iterator[Playwright]:
     if not CHROMIUM.exists():
         pytest.skip("no Chromium at /usr/bin/chromium; install the Debian package `chromium`")
@@ -56,7 +56,7 @@ def playwright() -> Iterator[Playwright]:
         yield play
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
     yield browser
