@@ -28,6 +28,8 @@ class Fake:
         self.reset()
 
     def reset(self) -> None:
+        for task in getattr(self, "_tasks", ()):  # a send of the test before must not speak up in this one
+            task.cancel()
         self.sessions: dict[str, Row] = {}
         self.wrong_passwords = 0
         self.users = [dict(user) for user in data.USERS]
