@@ -11,7 +11,7 @@ from mail.charsets import decode_text
 from mail.display_text import displayable, scrubbed
 
 _FOLD = re.compile(r"\r?\n[ \t]")
-_LINE = re.compile(r'([A-Za-z0-9-]{1,60})((?:;[^:;"=]{1,60}=(?:"[^"]*+"|[^:;"]*+))*+):(.*)')
+_LINE = re.compile(r'([A-Za-z0-9-]{1,60})((?:;[^:;"=]{1,60}=(?:"[^"]*+"|[^:;"]*+))*):(.*)')
 _TZID = re.compile(r';TZID="?([^:;"]{1,100})', re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)")
 _INSTANT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})(\d{2})?(Z)?)?$")

@@ -12,7 +12,7 @@ UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
 async def test_a_lean_report_passes_unchanged() -> None:
-    report = FetchReport(stored=1, vanished=0, quarantined=0, flags_changed=2, folders=3, health="ok")
+    report = FetchReport(stored=1, vanished=0, quarantined=0, flags_changed=2, folders=3, health="ok", pending=1)
     converter = data_converter()
     assert await converter.decode(await converter.encode([report]), [FetchReport]) == [report]
 

@@ -120,9 +120,10 @@ class ScriptedSmtp:
     async def _end(self) -> None:
         for server in self._servers:
             server.close()
-        for session in self._sessions:
+        sessions = list(self._sessions)
+        for session in sessions:
             session.cancel()
-        await asyncio.gather(*self._sessions, return_exceptions=True)
+        await asyncio.gather(*sessions, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -135,10 +136,10 @@ class ScriptedSmtp:
         except (_HangUp, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
             pass  # every way a conversation ends; cancelled: the test is over
         finally:
-            self._sessions.discard(task)
             writer.close()
             with contextlib.suppress(OSError, ssl.SSLError, asyncio.CancelledError):
                 await asyncio.wait_for(writer.wait_closed(), 2)
+            self._sessions.discard(task)  # only now: until then the end of the test waits for it
 
     def rule(self, phase: Phase, nth: int, received: int = 0) -> Rule | None:
         with self._lock:
