@@ -61,8 +61,8 @@ def dovecot_box(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A scripted server that hangs up mid-sentence leaves, about once in ten runs, a client socket to the garbage
-    collector, which blames whichever test runs then. Until its place is found, this alone is not an error here.
+    """Seen once, in a full run: a client socket was left to the garbage collector, which blames whichever test runs
+    then. Neither its place nor its cause is known; until they are, this alone is not an error here.
     """
     for item in items:
         if "providers/imap" in item.path.as_posix():
