@@ -13,6 +13,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from contracts import failpoints
+
 KEY_BYTES = 32
 
 
@@ -67,6 +69,17 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
     )
+
+    failpoint: str | None = Field(
+        None, description="for tests: the place where this process kills itself (`name`) or stops (`name:stop`)"
+    )
+
+    @field_validator("failpoint")
+    @classmethod
+    def _check_failpoint(cls, value: str | None) -> str | None:
+        if value:
+            failpoints.parse(value)
+        return value or None
 
     @field_validator("egress_allow", mode="before")
     @classmethod

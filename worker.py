@@ -50,11 +50,13 @@ from activities.outbound_record import OutboundRecord
 from activities.outbound_verify import OutboundVerify
 from activities.parser_pool import ParserPool
 from activities.sweep import Sweeping
-from contracts import ids, queues
+from contracts import failpoints, ids, queues
+from contracts.failpoints import Failpoint
 from contracts.payload_guard import data_converter
 from providers.egress import EgressPolicy
 from providers.imap.pool import ImapPool
 from providers.s3.blobs import BlobStore
+from providers.smtp.account import SmtpAccount
 from providers.smtp.sender import SmtpSender
 from settings import Settings, load_settings
 from store.sealing import Sealer
@@ -128,6 +130,10 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
     accounts = Accounts(database, Sealer(settings.key_ring))
     parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
     ingestion = Ingestion(database, blobs, parsers)
+
+    def submitter(account: SmtpAccount) -> SmtpSender:
+        return SmtpSender(account, policy, dot_out=lambda: failpoints.reached(Failpoint.DELIVER_DOT_OUT))
+
     try:
         yield Steps(
             (
@@ -140,7 +146,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 InboundReact(database),
                 InboundWatch(database, watching, accounts, poll_seconds=settings.poll_seconds),
                 OutboundCompose(database, blobs, secret),
-                OutboundDeliver(database, accounts, blobs, lambda account: SmtpSender(account, policy)),
+                OutboundDeliver(database, accounts, blobs, submitter),
                 OutboundFileCopy(database, accounts, pool, blobs),
                 OutboundRecord(database),
                 OutboundVerify(database, accounts, pool),
@@ -283,6 +289,7 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
 def main() -> None:
     settings = load_settings()
     log_json(settings.log_level)
+    failpoints.arm(failpoints.parse(settings.failpoint) if settings.failpoint else None)
     named = os.environ.get("MAILROOM_WORKER_QUEUES", "")
     chosen = tuple(q.strip() for q in named.split(",") if q.strip()) or queues.ALL
     unknown = sorted(set(chosen) - set(queues.ALL))

@@ -12,6 +12,7 @@ from temporalio import activity
 
 from activities._edges import edges
 from contracts.auto_response import AutoResponseClaim, AutoResponseSteps
+from contracts.failpoints import Failpoint, reached
 from contracts.refs import ConversationRef
 from mail.values import Address
 from rules.auto_mail import AutoMail, AutoTemplate, automatic_mail
@@ -90,6 +91,8 @@ class AutoResponseClaiming(AutoResponseSteps):
                     now=now,
                     note=_note(mail.missing),
                 )
+                reached(Failpoint.AUTO_RESPONSE_BEFORE_COMMIT)
+            reached(Failpoint.AUTO_RESPONSE_CLAIMED)
             return AutoResponseClaim(str(message_id), "answered")
 
 

@@ -16,6 +16,7 @@ from activities.heartbeat import heartbeats
 from activities.ingestion import Ingestion, Lane
 from activities.packing import LARGEST_MAIL, Packer, Stretch, fetch_stretch, stretches
 from contracts.backfill import BackfillProgress, BackfillSteps
+from contracts.failpoints import Failpoint, reached
 from contracts.refs import FolderRef
 from providers.errors import FolderGone, ProviderError
 from providers.imap.pool import ImapPool
@@ -85,6 +86,7 @@ class Backfilling(BackfillSteps):
                     connection, tenant_id, row.id, total=total + row.backfill_done, horizon=row.horizon
                 )
                 await tell_progress(connection, tenant_id, row.id)
+            reached(Failpoint.BACKFILL_PLANNED)
             return _progress(await self._row(ref))
 
     @activity.defn(name="backfill.step")
@@ -99,6 +101,7 @@ class Backfilling(BackfillSteps):
             tenant_id = uuid.UUID(ref.tenant_id)
             async with self._database.unit_of_work(tenant_id) as connection:
                 lease = await take_backfill_lease(connection, tenant_id, row)
+            reached(Failpoint.BACKFILL_LEASED)
             async with heartbeats():
                 try:
                     await self._work(ref, row, lease)
@@ -158,7 +161,9 @@ class Backfilling(BackfillSteps):
                 wanted = [uid for uid in reversed(young) if uid not in known]
                 for stretch in stretches(wanted, metas, largest=self._largest):
                     await self._store(source, stretch, metas, place, lease)
+                    reached(Failpoint.BACKFILL_STRETCH_STORED)
                     await self._ingest(place, lease)
+                    reached(Failpoint.BACKFILL_STRETCH_INGESTED)
                     if time.monotonic() - told > TELL_EVERY:
                         await self._tell(place)
                         told = time.monotonic()
@@ -166,10 +171,12 @@ class Backfilling(BackfillSteps):
                         await self._tell(place)
                         return
                 await self._passed(lease, window[0])
+                reached(Failpoint.BACKFILL_WINDOW_PASSED)
         async with self._database.unit_of_work(place.tenant_id) as connection:
             await hold_backfill(connection, lease)
             await finish_backfill(connection, lease)
             await tell_progress(connection, place.tenant_id, place.folder_id)
+        reached(Failpoint.BACKFILL_FINISHED)
 
     async def _store(
         self,
@@ -185,6 +192,7 @@ class Backfilling(BackfillSteps):
             await self._running(await hold_backfill(connection, lease))
             await write_rows(connection, place, rows, run=activity.info().workflow_run_id)
             await advance_backfill(connection, lease, uid=min(stretch.every), done=len(stretch.every))
+            reached(Failpoint.BACKFILL_BEFORE_COMMIT)
 
     async def _passed(self, lease: BackfillLease, lowest: int) -> None:
         """The whole window is done, with the mails in it that are too old or were there already."""

@@ -14,6 +14,7 @@ from activities._edges import edges, failure, name_of
 from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
 from contracts.connect import ConnectCheck, ConnectFailure, ConnectReport, ConnectSteps, DiscoverReport
+from contracts.failpoints import Failpoint, reached
 from contracts.failures import SENTENCES
 from contracts.refs import InboxRef
 from providers.egress import EgressPolicy
@@ -66,12 +67,14 @@ class Connecting(ConnectSteps):
                         [ListedFolder(f.path, f.name, f.role.value) for f in listed],
                     )
                     folders = await list_folders(connection, inbox.tenant_id, inbox.id)
+                reached(Failpoint.CONNECT_FOLDERS_SAVED)
                 for folder in folders:
                     if folder.synced and folder.uidvalidity is None:
                         await self._first_cursor(source, inbox, folder)
             async with self._database.unit_of_work(inbox.tenant_id) as connection:
                 await record_connected(connection, inbox.tenant_id, inbox.id)
                 folders = await list_folders(connection, inbox.tenant_id, inbox.id)
+            reached(Failpoint.CONNECT_RECORDED)
             synced = [f for f in folders if f.synced]
             return DiscoverReport(
                 folders=len(folders),
@@ -113,6 +116,7 @@ class Connecting(ConnectSteps):
                 last_uid=uids[-1] if uids else 0,
                 backfill_from=horizon,
             )
+        reached(Failpoint.CONNECT_CURSOR_SET)
 
     async def _imap(self, inbox: InboxState) -> None:
         # A connection of its own: a pooled one would prove an old password.

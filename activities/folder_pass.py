@@ -14,6 +14,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.packing import LARGEST_MAIL, Fetched, Packer, Stretch, fetch_stretch, stretches
+from contracts.failpoints import Failpoint, reached
 from providers.imap.source import ImapSource
 from providers.imap.values import FlagCursor
 from providers.imap.values import FolderState as Examined
@@ -83,6 +84,7 @@ class FolderPass:
             reset = await self._reset(folder, state)
             if reset is None:
                 return PassReport()
+            reached(Failpoint.RESET_BEGUN)
             folder = reset
         place = Place(self._inbox.tenant_id, self._inbox.id, folder.id, state.uidvalidity)
         report = PassReport(await self._new(folder, place, state))
@@ -90,11 +92,14 @@ class FolderPass:
         if whole:
             report += PassReport(await self._missing(folder, place))
         if folder.state == FolderState.RESETTING:
+            reached(Failpoint.RESET_BEFORE_END)
             async with self._writing() as connection:
                 await void_identities(connection, place)
                 await finish_reset(connection, self._inbox.tenant_id, self._inbox.id, folder)
+            reached(Failpoint.RESET_ENDED)
         if flags or whole or _flags_due(folder, state):
             report += PassReport(flags_changed=await self._flags(place))
+            reached(Failpoint.FETCH_FLAGS_MIRRORED)
         return report
 
     @asynccontextmanager
@@ -136,6 +141,7 @@ class FolderPass:
             if not recent:
                 break
             first = min(recent)
+        reached(Failpoint.RESET_BEFORE_BEGIN)
         async with self._writing() as connection:
             kept = await begin_reset(
                 connection,
@@ -221,6 +227,8 @@ class FolderPass:
                     written += await write_rows(connection, place, rows, run=self._run)
                     if cursor is not None:
                         await move_cursor(connection, place.tenant_id, cursor, max(stretch.every))
+                    reached(Failpoint.FETCH_BEFORE_COMMIT)
+                reached(Failpoint.RESET_MATCHED if resetting else Failpoint.FETCH_AFTER_COMMIT)
         return written
 
     async def _prefetched(self, cut: Iterable[Stretch]) -> AsyncIterator[tuple[Stretch, Fetched]]:

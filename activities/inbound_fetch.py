@@ -15,6 +15,7 @@ from activities.folder_pass import FolderPass, PassReport
 from activities.heartbeat import heartbeats
 from activities.packing import LARGEST_MAIL, Packer
 from activities.recent_packs import RecentPacks
+from contracts.failpoints import Failpoint, reached
 from contracts.failures import SENTENCES
 from contracts.inbound import FetchOrder, FetchReport, InboundSteps, ResyncScope
 from providers.errors import FolderGone, ProviderError
@@ -70,6 +71,7 @@ class InboundFetch(InboundSteps):
                 lease = await take_lease(connection, inbox.tenant_id, inbox.id)
             if lease is None:
                 raise failure("NotFound")
+            reached(Failpoint.FETCH_LEASED)
             async with heartbeats():
                 try:
                     account = self._accounts.imap(inbox)
@@ -140,6 +142,7 @@ class InboundFetch(InboundSteps):
             await hold_lease(connection, lease)
             await record_well(connection, inbox.tenant_id, inbox.id)
             pending = await count_pending(connection, inbox.tenant_id, inbox.id, historical=False)
+        reached(Failpoint.FETCH_RECORDED)
         return FetchReport(
             stored=report.written.stored,
             vanished=report.written.vanished,

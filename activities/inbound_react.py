@@ -5,6 +5,7 @@ import uuid
 from temporalio import activity
 
 from activities._edges import edges
+from contracts.failpoints import Failpoint, reached
 from contracts.inbound import InboundSteps, ReactReport
 from contracts.refs import ConversationRef, InboxRef
 from store.answerable import awaiting_answer
@@ -26,6 +27,7 @@ class InboundReact(InboundSteps):
             tenant_id, inbox_id = uuid.UUID(ref.tenant_id), uuid.UUID(ref.inbox_id)
             async with self._database.unit_of_work(tenant_id) as connection:
                 found = await awaiting_answer(connection, tenant_id, inbox_id, limit=AT_MOST + 1)
+            reached(Failpoint.REACT_FOUND)
             return ReactReport(
                 conversations=tuple(ConversationRef(ref.tenant_id, str(i)) for i in found[:AT_MOST]),
                 more=len(found) > AT_MOST,

@@ -18,6 +18,7 @@ from activities.parser_child import ReadMail, ReadOrder, Unread, empty_card
 from activities.parser_pool import ChildrenDoNotStart, ParserPool
 from activities.recent_packs import RecentPacks
 from activities.stored_files import FileStore
+from contracts.failpoints import Failpoint, reached
 from providers.errors import ProviderError
 from providers.s3.blobs import BlobMissing, BlobStore
 from store.inbound import StoredBatch, store_batch
@@ -130,11 +131,14 @@ class Ingestion:
             return None
         raws = await self._raws(pending)
         ids = tuple(p.id for p in pending)
+        reached(Failpoint.INGEST_CLAIMED)
         async with self._database.unit_of_work(lane.tenant_id) as connection:
             await lane.guard(connection)
             await count_attempt(connection, lane.tenant_id, ids)
+        reached(Failpoint.INGEST_COUNTED)
         try:
             read = await self._read(lane, pending, raws, own)
+            reached(Failpoint.INGEST_PARSED)
             return _Prepared(ids, await self._with_files(lane.tenant_id, read))
         except (ProviderError, ChildrenDoNotStart):
             # The bucket's or the machine's fault, not the mails': it must not bring them nearer to quarantine.
@@ -144,7 +148,10 @@ class Ingestion:
     async def _store(self, lane: Lane, batch: _Prepared) -> StoredBatch:
         async with self._database.unit_of_work(lane.tenant_id) as connection:
             await lane.guard(connection)
-            return await store_batch(connection, lane.tenant_id, lane.inbox_id, batch.mails, run=lane.run)
+            stored = await store_batch(connection, lane.tenant_id, lane.inbox_id, batch.mails, run=lane.run)
+            reached(Failpoint.INGEST_BEFORE_COMMIT)
+        reached(Failpoint.INGEST_AFTER_COMMIT)
+        return stored
 
     async def _forgive(self, lane: Lane, ids: Sequence[uuid.UUID]) -> None:
         async with self._database.unit_of_work(lane.tenant_id) as connection:
@@ -168,6 +175,7 @@ class Ingestion:
         """Make what was stored searchable. If it dies here, the next batch or the sweep does it."""
         async with self._database.unit_of_work(tenant_id) as connection:
             await index_messages(connection, tenant_id, limit=INDEX_AT_ONCE)
+        reached(Failpoint.INGEST_INDEXED)
 
     async def _raws(self, pending: Sequence[PendingMail]) -> dict[uuid.UUID, bytes]:
         """The bytes of each mail. One whose object is missing is left out: it is that mail's trouble, not the inbox's."""
@@ -236,6 +244,7 @@ class Ingestion:
 
     async def _with_files(self, tenant_id: uuid.UUID, read: Sequence[_Read]) -> list[IncomingMail]:
         files = await self._files.store(tenant_id, [r.read.mail.parts for r in read])
+        reached(Failpoint.INGEST_FILES_STORED)
         return [
             IncomingMail(
                 pending=r.pending,

@@ -13,6 +13,7 @@ from temporalio import activity
 
 from activities._edges import edges, failure
 from activities.heartbeat import heartbeats
+from contracts.failpoints import Failpoint, reached
 from contracts.outbound import ComposeReport, OutboundSteps, SendState
 from contracts.refs import MessageRef
 from mail.auto_headers import auto_response_headers, make_loop_token
@@ -78,7 +79,9 @@ class OutboundCompose(OutboundSteps):
         self, tenant_id: uuid.UUID, message_id: uuid.UUID, request: ComposeRequest, mail: ComposedMail
     ) -> ComposeReport:
         key = f"out/{tenant_id}/{message_id}/{mail.sha256}.eml"
+        reached(Failpoint.COMPOSE_BEFORE_PUT)
         await self._blobs.put(key, mail.raw, "message/rfc822", sha256=mail.sha256)
+        reached(Failpoint.COMPOSE_AFTER_PUT)
         frozen = FrozenMail(
             message_id=mail.message_id,
             # As the inbound path would compute it, so that our copy in Sent is recognised (S-12).
@@ -97,10 +100,11 @@ class OutboundCompose(OutboundSteps):
             source = None
             if not written:
                 source = await read_source(connection, tenant_id=tenant_id, message_id=message_id)
+        reached(Failpoint.COMPOSE_FROZEN)
         if written:
             return ComposeReport(SendState.DUE, len(mail.raw))
         if source is None or source.send_status not in WAITS:
-            return ComposeReport(SendState.CANCELLED if source is None else _over(source.send_status))
+            return ComposeReport(SendState.GONE if source is None else _over(source.send_status))
         return ComposeReport(SendState.DUE, source.frozen_bytes or 0)
 
     async def _request(self, source: MailSource, tenant_id: uuid.UUID) -> ComposeRequest:
@@ -152,7 +156,7 @@ class OutboundCompose(OutboundSteps):
                 now=self._clock(),
                 workflow_run=run_id(),
             )
-        return ComposeReport(SendState.DONE)
+        return ComposeReport(SendState.FAILED)
 
 
 def run_id() -> str | None:
@@ -161,7 +165,7 @@ def run_id() -> str | None:
 
 
 def _over(status: str) -> SendState:
-    return SendState.CANCELLED if status == "cancelled" else SendState.DONE
+    return SendState(status) if status in {"sent", "failed", "unknown", "cancelled"} else SendState.GONE
 
 
 def _clean_html(source: MailSource) -> str | None:

@@ -21,6 +21,7 @@ from activities._edges import edges, failure
 from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
 from activities.outbound_compose import run_id
+from contracts.failpoints import Failpoint, reached
 from contracts.outbound import DeliverOutcome, DeliverReport, OutboundSteps
 from contracts.refs import MessageRef
 from contracts.timing import DEFERRED_FIRST, DEFERRED_LAST, GIVE_UP_AFTER
@@ -47,6 +48,7 @@ OUTCOMES = {
     End.UNKNOWN: DeliverOutcome.UNKNOWN,
     End.STALE: DeliverOutcome.STALE,
 }
+COMMITTED = {stage: Failpoint[f"DELIVER_STAGE_{stage.name}"] for stage in Stage}
 ENDED = {
     "cancelled": DeliverOutcome.CANCELLED,
     "sent": DeliverOutcome.SENT,
@@ -108,6 +110,7 @@ class OutboundDeliver(OutboundSteps):
         sender = self._submitter(
             self._accounts.smtp(await self._accounts.inbox(str(tenant_id), str(envelope.inbox_id)))
         )
+        reached(Failpoint.DELIVER_BEFORE_CLAIM)
         async with self._database.unit_of_work(tenant_id) as connection:
             mine = await claim(
                 connection,
@@ -122,7 +125,9 @@ class OutboundDeliver(OutboundSteps):
             raise failure("NotFound")
         if mine is None:
             return DeliverReport(_not_claimed(envelope.send_status))
+        reached(Failpoint.DELIVER_CLAIMED)
         outcome = await self._submit(sender, raw, envelope, tenant_id, mine.attempt)
+        reached(Failpoint.DELIVER_REPLIED)
         return await self._record(tenant_id, envelope, mine, outcome)
 
     async def _frozen_bytes(self, envelope: Envelope) -> bytes:
@@ -136,6 +141,8 @@ class OutboundDeliver(OutboundSteps):
         self, sender: Submitter, raw: bytes, envelope: Envelope, tenant_id: uuid.UUID, attempt: int
     ) -> SubmitOutcome:
         async def on_stage(stage: Stage) -> None:
+            if stage is Stage.DOT:
+                reached(Failpoint.DELIVER_BEFORE_DOT)
             async with self._database.unit_of_work(tenant_id) as connection:
                 await commit_stage(
                     connection,
@@ -144,6 +151,7 @@ class OutboundDeliver(OutboundSteps):
                     attempt=attempt,
                     stage=stage.value,
                 )
+            reached(COMMITTED[stage])
 
         recipients = [checked(Address(r.address), "to").address for r in envelope.open_recipients]
         own = checked(Address(envelope.from_address), "from_").address
@@ -179,6 +187,7 @@ class OutboundDeliver(OutboundSteps):
             give_up=wait is None,
         )
         written = await self._record_stubbornly(tenant_id, envelope.id, end, now)
+        reached(Failpoint.DELIVER_RECORDED)
         return DeliverReport(
             OUTCOMES[written],
             attempt=mine.attempt,

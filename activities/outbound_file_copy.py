@@ -14,6 +14,7 @@ from activities._edges import edges, failure
 from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
 from activities.outbound_compose import run_id
+from contracts.failpoints import Failpoint, reached
 from contracts.outbound import CopyReport, OutboundSteps
 from contracts.refs import MessageRef
 from providers.imap.pool import ImapPool
@@ -67,8 +68,10 @@ class OutboundFileCopy(OutboundSteps):
         raw = await self._blobs.get(envelope.raw_key)
         if hashlib.sha256(raw).hexdigest() != envelope.raw_sha256:
             raise failure("BlobMissing")
+        reached(Failpoint.COPY_BEFORE_APPEND)
         async with self._pool.lease(str(inbox.id), self._accounts.imap(inbox)) as source:
             copy = await file_sent_copy(source, folders.file_into, raw, envelope.message_id, envelope.date)
+        reached(Failpoint.COPY_APPENDED)
         await self._mark(tenant_id, message_id, "was there already" if copy.already else "filed")
         return CopyReport(filed=not copy.already, already=copy.already)
 
@@ -82,3 +85,4 @@ class OutboundFileCopy(OutboundSteps):
                 now=self._clock(),
                 workflow_run=run_id(),
             )
+        reached(Failpoint.COPY_MARKED)

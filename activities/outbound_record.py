@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities._edges import edges
 from activities.outbound_compose import run_id
+from contracts.failpoints import Failpoint, reached
 from contracts.failures import SENTENCES
 from contracts.outbound import DeliverOutcome, OutboundSteps, SendPlan, SendState, SettleOrder, SettleReport
 from contracts.refs import MessageRef
@@ -65,4 +66,6 @@ class OutboundRecord(OutboundSteps):
                 else:
                     told = SENTENCES.get(order.failure or "", "It could not be sent. Try again later.")
                     end = await settle_failed(connection, **key, sentence=told, now=now, workflow_run=run)
+                reached(Failpoint.SETTLE_BEFORE_COMMIT)
+            reached(Failpoint.SETTLED)
             return SettleReport(DeliverOutcome(end.value), again=end is End.DEFERRED)

@@ -10,6 +10,7 @@ from temporalio import activity
 from activities._edges import edges
 from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
+from contracts.failpoints import Failpoint, reached
 from contracts.outbound import OutboundSteps, VerifyOutcome, VerifyReport
 from contracts.refs import MessageRef
 from providers.imap.pool import ImapPool
@@ -44,4 +45,5 @@ class OutboundVerify(OutboundSteps):
         inbox = await self._accounts.inbox(str(tenant_id), str(envelope.inbox_id))
         async with self._pool.lease(str(inbox.id), self._accounts.imap(inbox)) as source:
             found = await look_for_sent(source, folders.search, envelope.message_id)
+        reached(Failpoint.VERIFY_LOOKED)
         return VerifyOutcome.FOUND if found else VerifyOutcome.NOT_FOUND

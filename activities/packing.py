@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 
 from activities.recent_packs import RecentPacks
+from contracts.failpoints import Failpoint, reached
 from providers.imap.source import ImapSource
 from providers.imap.values import FetchBatch, MailMeta
 from providers.s3.blobs import BlobStore
@@ -163,7 +164,9 @@ class Packer:
     async def _put(self, tenant_id: uuid.UUID, data: bytes) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
         key = f"raw/{tenant_id}/{sha256}.pack"
+        reached(Failpoint.FETCH_BEFORE_PUT)
         await self._blobs.put(key, data, sha256=sha256)
+        reached(Failpoint.FETCH_AFTER_PUT)
         if self._packs is not None:
             self._packs.add(key, data)
         return key

@@ -36,6 +36,7 @@ from api.remote_pictures import RemotePictures
 from api.routes import routes
 from api.stream import EventStreams
 from api.temporal_gateway import TemporalGateway
+from contracts import failpoints
 from providers.egress import EgressPolicy, Purpose, connect, tls_context
 from providers.errors import ProviderError
 from providers.s3.blobs import BlobMissing as NoObject
@@ -192,6 +193,7 @@ def serve(settings: Settings) -> None:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
+    failpoints.arm(failpoints.parse(settings.failpoint) if settings.failpoint else None)
     # These print payloads at DEBUG.
     for chatty in ("sse_starlette", "botocore", "boto3", "urllib3", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -18,6 +18,7 @@ from api.endpoint import Call, Empty, Endpoint
 from api.problems import FieldError, Problem, not_found, not_valid
 from api.schemas.base import AskedAddr
 from api.schemas.messages import Message, NewMessage
+from contracts.failpoints import Failpoint, reached
 from store.conversations import get_conversation
 from store.idempotency import KeptAnswer, KeyInFlight, KeyReused, claim_key, keep_answer
 from store.messages_view import get_message, get_messages
@@ -63,8 +64,9 @@ async def send(call: Call[Empty, NewMessage]) -> Response:
             name="key-in-flight",
             retry_after=1,
         ) from None
+    reached(Failpoint.API_REPLY_QUEUED)
     # From here on the message leaves whatever happens to us: the sweep finds its row.
-    await call.deps.gateway.start_send(str(who.tenant_id), message.id)
+    await call.deps.gateway.start_send(str(who.tenant_id), message.inbox_id, message.id)
     return _answer(answer)
 
 

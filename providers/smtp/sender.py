@@ -36,12 +36,22 @@ class _Ended(Exception):
 
 
 class SmtpSender:
-    """Submits mails for one account, one connection per mail."""
+    """Submits mails for one account, one connection per mail. `dot_out` is called when the dot has left and its reply
+    was not read yet; a process that dies there leaves a doubt, which is what its caller may want to see.
+    """
 
-    def __init__(self, account: SmtpAccount, policy: EgressPolicy, *, lane: Lane | None = None) -> None:
+    def __init__(
+        self,
+        account: SmtpAccount,
+        policy: EgressPolicy,
+        *,
+        lane: Lane | None = None,
+        dot_out: Callable[[], None] = lambda: None,
+    ) -> None:
         self._account = account
         self._policy = policy
         self._lane = lane or smtp_lane()
+        self._dot_out = dot_out
 
     async def submit(
         self,
@@ -63,7 +73,8 @@ class SmtpSender:
         check_recipients(recipients)
         if mail_from:
             check_path(mail_from, field="mail_from")
-        attempt = _Attempt(SmtpSession(self._account, self._policy), self._lane, recipients, on_stage)
+        session = SmtpSession(self._account, self._policy)
+        attempt = _Attempt(session, self._lane, recipients, on_stage, self._dot_out)
         return await attempt.run(raw, mail_from, smtputf8=smtputf8)
 
     async def verify(self) -> None:
@@ -87,11 +98,17 @@ class _Attempt:
     """The state of one submission."""
 
     def __init__(
-        self, session: SmtpSession, lane: Lane, recipients: Sequence[str], on_stage: OnStage
+        self,
+        session: SmtpSession,
+        lane: Lane,
+        recipients: Sequence[str],
+        on_stage: OnStage,
+        dot_out: Callable[[], None],
     ) -> None:
         self._session = session
         self._lane = lane
         self._on_stage = on_stage
+        self._tell_dot_out = dot_out
         self._stage = Stage.CONNECT
         self._dot_is_out = False
         self._leaving = False
@@ -149,6 +166,7 @@ class _Attempt:
             return self._refused(early, "body_refused")
         self._dot_is_out = True
         await self._do(SmtpSession.send_dot)
+        self._tell_dot_out()
         reply = await self._do(SmtpSession.dot_reply)
         if reply.positive:
             outcome = self._outcome("accepted", "accepted", reply)
