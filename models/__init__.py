@@ -34,6 +34,7 @@ from models.people import (
     User,
     Workspace,
 )
+from models.reingests import Reingest, ReingestChange
 
 __all__ = [
     "ApiKey",
@@ -60,6 +61,8 @@ __all__ = [
     "MessageRecipient",
     "MessageReference",
     "Quarantine",
+    "Reingest",
+    "ReingestChange",
     "SearchDocument",
     "SendStep",
     "Session",

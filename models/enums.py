@@ -220,3 +220,25 @@ class SuppressionReason(StrEnum):
 class IdempotencyState(StrEnum):
     STARTED = "started"
     DONE = "done"
+
+
+class ReingestState(StrEnum):
+    """`planning` reads and compares, `planned` waits for a person, `applying` writes. The other two are ends."""
+
+    PLANNING = "planning"
+    PLANNED = "planned"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    CANCELLED = "cancelled"
+
+
+class ReingestChangeState(StrEnum):
+    """`stale`: the message has changed since it was compared. `refused`: it cannot be as the plan says. `unread`: the
+    parser has no answer for it, so nothing is planned.
+    """
+
+    PLANNED = "planned"
+    APPLIED = "applied"
+    STALE = "stale"
+    REFUSED = "refused"
+    UNREAD = "unread"
