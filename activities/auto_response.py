@@ -59,9 +59,8 @@ class AutoResponseClaiming(AutoResponseSteps):
                     return AutoResponseClaim(None, "gone")
                 known = await read_claim(connection, **key)
                 if known is not None:
-                    return AutoResponseClaim(
-                        str(known.message_id) if known.message_id else None, known.outcome
-                    )
+                    earlier = str(known.message_id) if known.message_id else None
+                    return AutoResponseClaim(earlier, known.outcome, str(facts.inbox_id))
                 reason = silence(_asked(facts), now)
                 mail = None if reason is not None else _mail(facts)
                 if reason is None and mail is None:
@@ -82,7 +81,7 @@ class AutoResponseClaiming(AutoResponseSteps):
                         await _tell_once(connection, tenant_id, facts.inbox_id, spent, now)
                 if reason is not None or mail is None:
                     await stay_silent(connection, **key, reason=reason or "silent")
-                    return AutoResponseClaim(None, reason or "silent")
+                    return AutoResponseClaim(None, reason or "silent", str(facts.inbox_id))
                 message_id = await queue_answer(
                     connection,
                     tenant_id=tenant_id,
@@ -93,7 +92,7 @@ class AutoResponseClaiming(AutoResponseSteps):
                 )
                 reached(Failpoint.AUTO_RESPONSE_BEFORE_COMMIT)
             reached(Failpoint.AUTO_RESPONSE_CLAIMED)
-            return AutoResponseClaim(str(message_id), "answered")
+            return AutoResponseClaim(str(message_id), "answered", str(facts.inbox_id))
 
 
 async def _tell_once(

@@ -95,7 +95,7 @@ async def retry(call: Call[Empty, None]) -> Message:
         )
 
     message = await _decide(call, decide, "Only a message that has failed can be tried again.", "not-failed")
-    await call.deps.gateway.start_send(str(call.who.tenant_id), message.id)
+    await call.deps.gateway.start_send(str(call.who.tenant_id), message.inbox_id, message.id)
     return message
 
 
@@ -114,7 +114,7 @@ async def resolve(call: Call[Empty, Resolve]) -> Message:
         call, decide, "Only a message whose outcome is unknown can be settled by hand.", "not-unknown"
     )
     if call.body.outcome == "send_again":
-        await call.deps.gateway.start_send(str(call.who.tenant_id), message.id)
+        await call.deps.gateway.start_send(str(call.who.tenant_id), message.inbox_id, message.id)
     return message
 
 

@@ -48,7 +48,7 @@ class CheckOutcome:
 class Gateway(Protocol):
     """Methods that answer bool say whether Temporal took it; False leaves it to the sweep."""
 
-    async def start_send(self, tenant_id: str, message_id: str) -> bool: ...
+    async def start_send(self, tenant_id: str, inbox_id: str, message_id: str) -> bool: ...
 
     async def cancel_send(self, message_id: str) -> bool: ...
 
@@ -77,12 +77,12 @@ class TemporalGateway:
         self._away = False
         self._rest_until = 0.0
 
-    async def start_send(self, tenant_id: str, message_id: str) -> bool:
+    async def start_send(self, tenant_id: str, inbox_id: str, message_id: str) -> bool:
         return await self._start(
             "SendMessage",
             MessageRef(tenant_id, message_id),
             workflow_id=ids.send_message(message_id),
-            attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
+            attributes=_of_inbox(tenant_id, inbox_id),
             summary="Send one message",
             signal="poke",  # a run that is open (put off, in doubt) looks at the changed row at once
         )

@@ -9,10 +9,13 @@ from contracts.refs import ConversationRef
 
 @dataclass(frozen=True, slots=True)
 class AutoResponseClaim:
-    """`message_id` of the queued answer, or None with the rule that kept us silent (see docs/outbound-path.md)."""
+    """`message_id` of the queued answer, or None with the rule that kept us silent (see docs/outbound-path.md).
+    `inbox_id` is the conversation's, "" where it is gone.
+    """
 
     message_id: str | None
     reason: str
+    inbox_id: str = ""
 
 
 class AutoResponseSteps:

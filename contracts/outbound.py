@@ -12,13 +12,18 @@ from contracts.refs import MessageRef
 
 
 class SendState(StrEnum):
-    """What the row says before a step: `due`: go on. `waiting`: not yet. The others end the workflow."""
+    """What the row says before a step: `due`: go on. `waiting`: not yet. `doubt`: look for it in Sent. The others end the
+    workflow: `sent`, `failed`, `cancelled`, `unknown` (a person is asked), `gone` (there is no such message).
+    """
 
     WAITING = "waiting"
     DUE = "due"
-    CANCELLED = "cancelled"
-    DONE = "done"
+    DOUBT = "doubt"
+    SENT = "sent"
+    FAILED = "failed"
     UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+    GONE = "gone"
 
 
 class DeliverOutcome(StrEnum):
@@ -54,6 +59,8 @@ class SendPlan:
 
 @dataclass(frozen=True, slots=True)
 class ComposeReport:
+    """`state` is `due` when the bytes are frozen; else how the message ended before or by this step."""
+
     state: SendState
     size_bytes: int = 0
 
@@ -91,7 +98,9 @@ class SettleReport:
 
 @dataclass(frozen=True, slots=True)
 class SendEnd:
-    """How a run of the send flow ended, for people who read workflow results."""
+    """How a run of the send flow ended, for people who read workflow results: the row's state, and the number of the
+    last attempt that this run made (0: none).
+    """
 
     state: SendState
     attempts: int = 0

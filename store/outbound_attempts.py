@@ -48,11 +48,24 @@ STAGE = text(
 
 
 class PlanState(StrEnum):
+    """`doubt`: at its dot, or unknown and seen in Sent since. `unknown`: a person decides. `gone`: nothing to send."""
+
     WAITING = "waiting"
     DUE = "due"
-    CANCELLED = "cancelled"
-    DONE = "done"
+    DOUBT = "doubt"
+    SENT = "sent"
+    FAILED = "failed"
     UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+    GONE = "gone"
+
+
+ENDS = {
+    SendStatus.SENT: PlanState.SENT,
+    SendStatus.FAILED: PlanState.FAILED,
+    SendStatus.UNKNOWN: PlanState.UNKNOWN,
+    SendStatus.CANCELLED: PlanState.CANCELLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +93,19 @@ class StageLost(Exception):
 async def plan(
     connection: AsyncConnection, *, tenant_id: uuid.UUID, message_id: uuid.UUID, now: dt.datetime
 ) -> RowPlan:
-    """What to do with a message now. Reads only. An unknown message is done."""
+    """What to do with a message now. Reads only."""
     row = (await connection.execute(PLAN, {"tenant": tenant_id, "id": message_id})).first()
     if row is None:
-        return RowPlan(PlanState.DONE, 0.0, "message", copy_missing=False)
-    wait, state = 0.0, PlanState.DONE
+        return RowPlan(PlanState.GONE, 0.0, "message", copy_missing=False)
+    wait, state = 0.0, ENDS.get(row.send_status, PlanState.GONE)
     copy_missing = bool(row.taken and row.raw_key and row.sent_copy_at is None)
-    if row.send_status == SendStatus.CANCELLED:
-        state = PlanState.CANCELLED
-    elif row.send_status in {SendStatus.QUEUED, SendStatus.SCHEDULED}:
+    if row.send_status in {SendStatus.QUEUED, SendStatus.SCHEDULED}:
         wait = max(0.0, (row.due_at - now).total_seconds()) if row.due_at is not None else 0.0
         state = PlanState.WAITING if wait > 0 else PlanState.DUE
     elif row.send_status == SendStatus.SENDING:
-        state = PlanState.UNKNOWN if row.send_stage == SendStage.DOT else PlanState.DUE
+        state = PlanState.DOUBT if row.send_stage == SendStage.DOT else PlanState.DUE
     elif row.send_status == SendStatus.UNKNOWN and row.sent_copy_at is not None:
-        state = PlanState.UNKNOWN  # the mail has turned up in Sent since: there is proof to be found
+        state = PlanState.DOUBT  # the mail has turned up in Sent since: there is proof to be found
     if row.send_status not in {SendStatus.SENT, SendStatus.FAILED}:
         copy_missing = False
     return RowPlan(state, wait, row.kind, copy_missing)

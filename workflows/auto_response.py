@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
     from contracts.auto_response import AutoResponseClaim, AutoResponseSteps
     from contracts.refs import ConversationRef, MessageRef
-    from contracts.search_attributes import TENANT_ID
+    from contracts.search_attributes import INBOX_ID, TENANT_ID
 
 
 @workflow.defn(name="AutoResponse")
@@ -36,7 +36,12 @@ class AutoResponse:
                     id=ids.send_message(claim.message_id),
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     parent_close_policy=ParentClosePolicy.ABANDON,
-                    search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, ref.tenant_id)]),
+                    search_attributes=TypedSearchAttributes(
+                        [
+                            SearchAttributePair(TENANT_ID, ref.tenant_id),
+                            SearchAttributePair(INBOX_ID, claim.inbox_id),
+                        ]
+                    ),
                     static_summary="automatic answer",
                 )
             except WorkflowAlreadyStartedError:

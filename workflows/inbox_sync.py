@@ -8,7 +8,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
@@ -288,6 +288,8 @@ class InboxSync:
                 return  # what is left belongs to workflows that run already, or to the sweep
 
     async def _answer(self, conversation: ConversationRef) -> int:
+        ref = self._ref
+        about = [SearchAttributePair(TENANT_ID, ref.tenant_id), SearchAttributePair(INBOX_ID, ref.inbox_id)]
         try:
             await workflow.start_child_workflow(
                 "AutoResponse",
@@ -296,6 +298,7 @@ class InboxSync:
                 task_queue=queues.FLOW,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                search_attributes=TypedSearchAttributes(about),
                 static_summary="automatic first answer",
             )
         except WorkflowAlreadyStartedError:

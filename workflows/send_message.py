@@ -64,7 +64,7 @@ class SendMessage:
                 case SendState.DUE:
                     await self._turn(ref)
                     continue
-                case SendState.UNKNOWN:
+                case SendState.DOUBT:
                     await self._settle_doubt(ref)
                     continue
                 case _:

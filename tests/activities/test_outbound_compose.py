@@ -150,7 +150,7 @@ async def test_a_file_that_is_another_one_now_is_not_sent(room: SendRoom) -> Non
 async def test_what_cannot_become_a_mail_fails_with_the_reason(room: SendRoom) -> None:
     ref = await room.reply()
     await room.run_sql("update inboxes set deleted_at = now()")
-    assert (await room.compose(ref)).state is SendState.DONE
+    assert (await room.compose(ref)).state is SendState.FAILED
     row = await room.message(ref)
     assert (row["send_status"], row["send_error"]) == (
         "failed",

@@ -133,7 +133,7 @@ async def test_without_a_sent_folder_nothing_is_filed_and_nothing_can_be_looked_
 async def test_a_copy_in_sent_proves_that_a_doubtful_mail_was_sent(mailbox: Mailbox) -> None:
     mailbox.smtp.on("dot", Close(), stored=True)
     ref = await mailbox.sent()
-    assert (await mailbox.room.plan(ref)).state is SendState.UNKNOWN
+    assert (await mailbox.room.plan(ref)).state is SendState.DOUBT
     assert await mailbox.look(ref) is VerifyOutcome.NOT_FOUND
     other = await mailbox.room.reply()
     await mailbox.room.compose(other)
@@ -152,13 +152,13 @@ async def test_what_the_sync_saw_in_sent_settles_even_what_was_given_up(mailbox:
     mailbox.smtp.on("dot", Close(), stored=True)
     ref = await mailbox.sent()
     await mailbox.room.settle(ref, DeliverOutcome.UNKNOWN)
-    assert (await mailbox.room.plan(ref)).state is SendState.DONE
-    await mailbox.room.desk.rows("update messages set sent_copy_at = now() where id = :id", id=ref.message_id)
     assert (await mailbox.room.plan(ref)).state is SendState.UNKNOWN
+    await mailbox.room.desk.rows("update messages set sent_copy_at = now() where id = :id", id=ref.message_id)
+    assert (await mailbox.room.plan(ref)).state is SendState.DOUBT
     assert await mailbox.look(ref) is VerifyOutcome.FOUND
     await mailbox.room.settle(ref, DeliverOutcome.SENT)
     assert (await mailbox.room.status(ref))[0] == "sent"
-    assert (await mailbox.room.plan(ref)).state is SendState.DONE
+    assert (await mailbox.room.plan(ref)).state is SendState.SENT
 
 
 async def test_bytes_that_changed_are_not_filed(mailbox: Mailbox) -> None:

@@ -64,7 +64,7 @@ async def test_a_killed_process_never_leads_to_a_second_mail(
         await process.wait()
     assert (await room.status(ref)) == ("sending", stage)
     if stage == "dot":
-        assert (await room.plan(ref)).state is SendState.UNKNOWN
+        assert (await room.plan(ref)).state is SendState.DOUBT
         assert (await room.deliver(ref)).outcome is DeliverOutcome.UNKNOWN
         await room.settle(ref, DeliverOutcome.UNKNOWN)
         assert (await room.status(ref))[0] == "unknown"

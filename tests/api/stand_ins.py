@@ -74,8 +74,8 @@ class RecordingGateway(Gateway):
         self.calls.append(call)
         return not self.away
 
-    async def start_send(self, tenant_id: str, message_id: str) -> bool:
-        return self._take("send", tenant_id, message_id)
+    async def start_send(self, tenant_id: str, inbox_id: str, message_id: str) -> bool:
+        return self._take("send", tenant_id, inbox_id, message_id)
 
     async def cancel_send(self, message_id: str) -> bool:
         return self._take("cancel", message_id)

@@ -31,7 +31,7 @@ async def test_a_reply_is_queued_and_its_workflow_started(world) -> None:
     assert message["send"]["status"] == "queued"
     assert message["to"] == [{"address": "carla@customer.example.com", "name": "Carla"}]
     assert message["author"]["name"] == "The agent"
-    assert ("send", str(world.tenant_id), message["id"]) in world.gateway.calls
+    assert ("send", str(world.tenant_id), message["inbox_id"], message["id"]) in world.gateway.calls
 
 
 async def test_with_temporal_away_the_row_waits(world) -> None:
@@ -181,7 +181,7 @@ async def test_decisions_of_people(world) -> None:
         assert await decide("message", "cancel") == (409, "/problems/too-late")
     calls = world.gateway.calls
     assert ("cancel", str(ids["queued"])) in calls
-    assert [c[2] for c in calls if c[0] == "send"] == [str(ids["failed"]), str(ids["unknown"])]
+    assert [c[3] for c in calls if c[0] == "send"] == [str(ids["failed"]), str(ids["unknown"])]
 
 
 async def test_not_spam_becomes_a_conversation_once(world) -> None:

@@ -80,14 +80,15 @@ async def gateway(temporal_client: Client, monkeypatch) -> TemporalGateway:
 
 
 async def test_a_send_is_started_once_and_poked_again(gateway, temporal_client) -> None:
-    tenant, message = str(uuid.uuid4()), str(uuid.uuid4())
-    assert await gateway.start_send(tenant, message)
-    assert await gateway.start_send(tenant, message)
+    tenant, inbox, message = (str(uuid.uuid4()) for _ in range(3))
+    assert await gateway.start_send(tenant, inbox, message)
+    assert await gateway.start_send(tenant, inbox, message)
     assert await gateway.cancel_send(message)
     handle = temporal_client.get_workflow_handle(ids.send_message(message))
     assert await handle.result() == [message, "poke", "poke", "cancel"]
     described = await handle.describe()
     assert described.typed_search_attributes[SearchAttributeKey.for_keyword("TenantId")] == tenant
+    assert described.typed_search_attributes[SearchAttributeKey.for_keyword("InboxId")] == inbox
     assert await described.static_summary() == "Send one message"
 
 
@@ -117,10 +118,10 @@ async def test_with_temporal_away_it_says_so_once_and_at_once(caplog) -> None:
     gateway = TemporalGateway(await Client.connect("127.0.0.1:1", lazy=True))
     with caplog.at_level(logging.INFO, logger="mailroom.api.temporal"):
         began = time.monotonic()
-        assert not await gateway.start_send("t", "m")
+        assert not await gateway.start_send("t", "i", "m")
         assert time.monotonic() - began < 4
         began = time.monotonic()
-        assert not any(await asyncio.gather(*(gateway.start_send("t", "m") for _ in range(20))))
+        assert not any(await asyncio.gather(*(gateway.start_send("t", "i", "m") for _ in range(20))))
         assert time.monotonic() - began < 0.5
         with pytest.raises(TemporalAway):
             await gateway.check_inbox("t", "i")

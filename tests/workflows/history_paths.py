@@ -67,8 +67,9 @@ def fails(name: str) -> ApplicationError:
 
 # -- SendMessage -----------------------------------------------------------------------------------------------------
 
-DUE, DONE, UNKNOWN = SendPlan(SendState.DUE), SendPlan(SendState.DONE), SendPlan(SendState.UNKNOWN)
-OUT = SendPlan(SendState.DONE, copy_missing=True)
+DUE, DOUBT, SETTLED = SendPlan(SendState.DUE), SendPlan(SendState.DOUBT), SendPlan(SendState.SENT)
+BROKEN, ASKED = SendPlan(SendState.FAILED), SendPlan(SendState.UNKNOWN)
+OUT, PARTLY = SendPlan(SendState.SENT, copy_missing=True), SendPlan(SendState.FAILED, copy_missing=True)
 SENT = DeliverReport(DeliverOutcome.SENT, attempt=1, stage="dot", code=250)
 LOST = DeliverReport(DeliverOutcome.UNKNOWN, attempt=1, stage="dot")
 LATER = DeliverReport(DeliverOutcome.DEFERRED, attempt=1, stage="rcpt", code=451, retry_after_seconds=2.0)
@@ -91,30 +92,30 @@ def send(name: str, plans: Sequence[SendPlan], *, acts: Sequence[tuple[Any, ...]
 SENDS = (
     send("sent", [SendPlan(SendState.WAITING, 1.0), DUE, OUT]),
     send("deferred-then-sent", [DUE, DUE, OUT], deliver=[LATER, SENT]),
-    send("unknown-asks-a-person", [DUE, UNKNOWN, DONE], deliver=[LOST], verify=[MISSED, fails("Unreachable"), MISSED]),
+    send("unknown-asks-a-person", [DUE, DOUBT, ASKED], deliver=[LOST], verify=[MISSED, fails("Unreachable"), MISSED]),
     send(
-        "unknown-found-in-sent", [DUE, UNKNOWN, OUT], deliver=[LOST], verify=[MISSED, FOUND],
+        "unknown-found-in-sent", [DUE, DOUBT, OUT], deliver=[LOST], verify=[MISSED, FOUND],
         settle=[SettleReport(DeliverOutcome.SENT)],
     ),
     send(
-        "unknown-sent-again-by-policy", [UNKNOWN, DUE, OUT], verify=[VerifyReport(VerifyOutcome.CANNOT_LOOK)],
+        "unknown-sent-again-by-policy", [DOUBT, DUE, OUT], verify=[VerifyReport(VerifyOutcome.CANNOT_LOOK)],
         settle=[SettleReport(DeliverOutcome.DEFERRED, again=True)],
     ),
     send(
         "cancelled-in-the-undo-window", [SendPlan(SendState.WAITING, 600.0), SendPlan(SendState.CANCELLED)],
         acts=[("outbound.plan", 1, "cancel")],
     ),
-    send("failed", [DUE, DONE], deliver=[REFUSED]),
-    send("failed-in-part", [DUE, OUT], deliver=[REFUSED]),
-    send("not-composed", [DUE, DONE], compose=[ComposeReport(SendState.DONE)]),
+    send("failed", [DUE, BROKEN], deliver=[REFUSED]),
+    send("failed-in-part", [DUE, PARTLY], deliver=[REFUSED]),
+    send("not-composed", [DUE, BROKEN], compose=[ComposeReport(SendState.FAILED)]),
     send("step-fails-then-sent", [DUE, DUE, OUT], deliver=[fails("StorageUnavailable"), SENT]),
     send(
-        "step-fails-for-good", [DUE, DONE], deliver=[fails("CredentialsUnreadable")],
+        "step-fails-for-good", [DUE, BROKEN], deliver=[fails("CredentialsUnreadable")],
         settle=[SettleReport(DeliverOutcome.FAILED)],
     ),
-    send("another-attempt-owns-it", [DUE, DONE], deliver=[DeliverReport(DeliverOutcome.STALE)]),
+    send("another-attempt-owns-it", [DUE, SETTLED], deliver=[DeliverReport(DeliverOutcome.STALE)]),
     send(
-        "retried-while-the-copy-waits", [DUE, OUT, DUE, DONE], deliver=[REFUSED, SENT],
+        "retried-while-the-copy-waits", [DUE, PARTLY, DUE, SETTLED], deliver=[REFUSED, SENT],
         file_copy=[fails("Unreachable")], acts=[("outbound.file_copy", 1, "poke")],
     ),
 )
@@ -243,10 +244,10 @@ def answer(name: str, claim: AutoResponseClaim) -> Path:
 
 
 ANSWERS = (
-    answer("answered", AutoResponseClaim(opaque("answer"), "answered")),
-    answer("silent", AutoResponseClaim(None, "list-id")),
+    answer("answered", AutoResponseClaim(opaque("answer"), "answered", opaque("inbox of answer"))),
+    answer("silent", AutoResponseClaim(None, "list-id", opaque("inbox of answer"))),
     # The message whose sending still runs on the path of that name.
-    answer("sending-runs-already", AutoResponseClaim(opaque("send unknown-asks-a-person"), "answered")),
+    answer("sending-runs-already", AutoResponseClaim(opaque("send unknown-asks-a-person"), "answered", opaque("inbox of answer"))),
 )
 
 # -- Sweep -----------------------------------------------------------------------------------------------------------
@@ -287,7 +288,7 @@ DEFAULTS: Mapping[str, Any] = {
     "inbound.ingest": READ,
     "inbound.react": ReactReport((), more=False),
     "inbound.watch": STILL,
-    "outbound.plan": DONE,
+    "outbound.plan": SETTLED,
     "outbound.compose": ComposeReport(SendState.DUE, 1024),
     "outbound.deliver": SENT,
     "outbound.verify": MISSED,

@@ -14,7 +14,7 @@ from contracts.refs import ConversationRef
 from workflows.auto_response import AutoResponse
 
 REF = ConversationRef(str(uuid.UUID(int=1)), str(uuid.UUID(int=2)))
-MESSAGE = str(uuid.UUID(int=3))
+MESSAGE, INBOX = str(uuid.UUID(int=3)), str(uuid.UUID(int=4))
 
 
 @workflow.defn(name="SendMessage")
@@ -58,11 +58,11 @@ async def count(env: WorkflowEnvironment) -> int:
 async def test_the_claimed_answer_is_sent_and_a_second_run_finds_it_under_way(
     time_skipping_env: WorkflowEnvironment,
 ) -> None:
-    claim = AutoResponseClaim(MESSAGE, "answered")
+    claim = AutoResponseClaim(MESSAGE, "answered", INBOX)
     assert await run(time_skipping_env, claim, 2) == [claim, claim]
     assert await count(time_skipping_env) == 1
 
 
 async def test_silence_is_a_result_too(time_skipping_env: WorkflowEnvironment) -> None:
-    claim = AutoResponseClaim(None, "list-id")
+    claim = AutoResponseClaim(None, "list-id", INBOX)
     assert await run(time_skipping_env, claim, 1) == [claim]

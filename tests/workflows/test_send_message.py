@@ -35,7 +35,8 @@ from contracts.refs import MessageRef
 from workflows.send_message import SendMessage
 
 REF = MessageRef(str(uuid.UUID(int=1)), str(uuid.UUID(int=2)))
-DUE, DONE, UNKNOWN = SendPlan(SendState.DUE), SendPlan(SendState.DONE), SendPlan(SendState.UNKNOWN)
+DUE, DOUBT = SendPlan(SendState.DUE), SendPlan(SendState.DOUBT)
+SETTLED, BROKEN, ASKED = SendPlan(SendState.SENT), SendPlan(SendState.FAILED), SendPlan(SendState.UNKNOWN)
 SENT = DeliverReport(DeliverOutcome.SENT, attempt=1, stage="dot")
 
 
@@ -128,12 +129,18 @@ async def running(env: WorkflowEnvironment, row: Row) -> AsyncIterator[WorkflowH
 async def test_a_message_scheduled_three_days_ahead_leaves_then_and_is_filed(
     time_skipping_env: WorkflowEnvironment,
 ) -> None:
-    row = Row([SendPlan(SendState.WAITING, 3 * 86_400.0), DUE, SendPlan(SendState.DONE, copy_missing=True)])
+    row = Row([SendPlan(SendState.WAITING, 3 * 86_400.0), DUE, SendPlan(SendState.SENT, copy_missing=True)])
     async with running(time_skipping_env, row) as handle:
         end = await handle.result()
-    assert end == SendEnd(SendState.DONE, 1)
+    assert end == SendEnd(SendState.SENT, 1)
     assert row.names() == ["plan", "plan", "compose", "deliver", "plan", "file_copy"]
     assert row.times("plan")[1] == pytest.approx(3 * 86_400, abs=60)
+
+
+@pytest.mark.parametrize("end", ["sent", "failed", "unknown", "cancelled", "gone"])
+async def test_the_result_tells_how_it_ended(time_skipping_env: WorkflowEnvironment, end: str) -> None:
+    async with running(time_skipping_env, Row([DUE, SendPlan(SendState(end))])) as handle:
+        assert (await handle.result()) == SendEnd(SendState(end), 1)
 
 
 async def test_cancelling_ends_the_wait_and_nothing_is_composed(
@@ -151,7 +158,7 @@ async def test_cancelling_ends_the_wait_and_nothing_is_composed(
 
 async def test_a_signal_that_changes_nothing_goes_on_waiting(time_skipping_env: WorkflowEnvironment) -> None:
     waiting = SendPlan(SendState.WAITING, 600.0)
-    row = Row([waiting, waiting, DUE, DONE])
+    row = Row([waiting, waiting, DUE, SETTLED])
     async with running(time_skipping_env, row) as handle:
         await row.asked()
         await handle.signal(SendMessage.poke)
@@ -166,7 +173,7 @@ async def test_a_mail_put_off_is_tried_at_the_times_that_the_row_names(
     put_off: list[DeliverReport | Exception] = [
         DeliverReport(DeliverOutcome.DEFERRED, n, "rcpt", 451, wait) for n, wait in enumerate(waits, start=1)
     ]
-    row = Row([*[DUE] * 49, DONE], deliveries=[*put_off, DeliverReport(DeliverOutcome.FAILED, 49)])
+    row = Row([*[DUE] * 49, SETTLED], deliveries=[*put_off, DeliverReport(DeliverOutcome.FAILED, 49)])
     async with running(time_skipping_env, row) as handle:
         assert (await handle.result()).attempts == 49
         length = (await handle.describe()).history_length
@@ -180,9 +187,9 @@ async def test_a_mail_put_off_is_tried_at_the_times_that_the_row_names(
 async def test_doubt_is_looked_into_on_the_schedule_and_then_put_to_a_person(
     time_skipping_env: WorkflowEnvironment,
 ) -> None:
-    row = Row([DUE, UNKNOWN, DONE], deliveries=[DeliverReport(DeliverOutcome.UNKNOWN, 1, "dot")])
+    row = Row([DUE, DOUBT, ASKED], deliveries=[DeliverReport(DeliverOutcome.UNKNOWN, 1, "dot")])
     async with running(time_skipping_env, row) as handle:
-        await handle.result()
+        assert (await handle.result()).state is SendState.UNKNOWN
     assert row.times("verify") == pytest.approx([0, 5, 15, 45, 120], abs=4)
     assert [o.outcome for o in row.settled] == [DeliverOutcome.UNKNOWN]
     began = row.calls[row.names().index("deliver")][1]
@@ -195,7 +202,7 @@ async def test_found_in_sent_is_proof_and_a_mailbox_that_cannot_be_read_is_none(
     time_skipping_env: WorkflowEnvironment,
 ) -> None:
     row = Row(
-        [UNKNOWN, SendPlan(SendState.DONE, copy_missing=True)],
+        [DOUBT, SendPlan(SendState.SENT, copy_missing=True)],
         looks=[
             VerifyOutcome.NOT_FOUND,
             ApplicationError("down", type="Unreachable"),
@@ -215,7 +222,7 @@ async def test_found_in_sent_is_proof_and_a_mailbox_that_cannot_be_read_is_none(
 async def test_an_inbox_that_wants_at_least_once_gets_another_round(
     time_skipping_env: WorkflowEnvironment,
 ) -> None:
-    row = Row([UNKNOWN, DUE, DONE], settlements=[SettleReport(DeliverOutcome.DEFERRED, again=True)])
+    row = Row([DOUBT, DUE, SETTLED], settlements=[SettleReport(DeliverOutcome.DEFERRED, again=True)])
     async with running(time_skipping_env, row) as handle:
         await handle.result()
     assert row.names()[-4:] == ["plan", "compose", "deliver", "plan"]
@@ -225,7 +232,7 @@ async def test_a_passing_failure_of_ours_asks_the_row_and_tries_again(
     time_skipping_env: WorkflowEnvironment,
 ) -> None:
     row = Row(
-        [DUE, DUE, DUE, DONE], deliveries=[*[ApplicationError("x", type="StorageUnavailable")] * 2, SENT]
+        [DUE, DUE, DUE, SETTLED], deliveries=[*[ApplicationError("x", type="StorageUnavailable")] * 2, SENT]
     )
     async with running(time_skipping_env, row) as handle:
         await handle.result()
@@ -237,7 +244,7 @@ async def test_a_passing_failure_of_ours_asks_the_row_and_tries_again(
 
 async def test_a_final_failure_of_ours_is_told_by_its_name(time_skipping_env: WorkflowEnvironment) -> None:
     row = Row(
-        [DUE, DONE],
+        [DUE, BROKEN],
         deliveries=[ApplicationError("x", type="CredentialsUnreadable", non_retryable=True)],
         settlements=[SettleReport(DeliverOutcome.FAILED)],
     )
@@ -250,7 +257,7 @@ async def test_our_failures_end_after_two_days_as_well(time_skipping_env: Workfl
     class Ends(Row):
         @activity.defn(name="outbound.settle")
         async def settle(self, order: SettleOrder) -> SettleReport:
-            self.plans = [DONE]
+            self.plans = [BROKEN]
             return await super().settle(order)
 
     row = Ends([DUE], deliveries=[ApplicationError("x", type="StorageUnavailable")])
@@ -269,9 +276,9 @@ async def test_the_copy_that_cannot_be_filed_sends_nothing_again(
             self.note("file_copy")
             raise ApplicationError("full", type="Unreachable")
 
-    row = NoSent([DUE, SendPlan(SendState.DONE, copy_missing=True)])
+    row = NoSent([DUE, SendPlan(SendState.SENT, copy_missing=True)])
     async with running(time_skipping_env, row) as handle:
-        assert (await handle.result()).state is SendState.DONE
+        assert (await handle.result()).state is SendState.SENT
     assert row.names().count("deliver") == 1
     assert row.names().count("file_copy") == 8
 
@@ -285,8 +292,8 @@ async def test_a_retry_does_not_wait_for_a_sent_folder_that_refuses(
             self.note("file_copy")
             raise ApplicationError("full", type="Unreachable")
 
-    partly = SendPlan(SendState.DONE, copy_missing=True)
-    row = NoSent([DUE, partly, DUE, DONE])
+    partly = SendPlan(SendState.SENT, copy_missing=True)
+    row = NoSent([DUE, partly, DUE, SETTLED])
     async with running(time_skipping_env, row) as handle:
         async with asyncio.timeout(20):
             while "file_copy" not in row.names():  # noqa: ASYNC110 – a worker moves it
@@ -300,14 +307,14 @@ async def test_a_retry_does_not_wait_for_a_sent_folder_that_refuses(
 async def test_a_message_that_cannot_be_composed_is_not_delivered(
     time_skipping_env: WorkflowEnvironment,
 ) -> None:
-    row = Row([DUE, DONE], composed=SendState.DONE)
+    row = Row([DUE, BROKEN], composed=SendState.FAILED)
     async with running(time_skipping_env, row) as handle:
         await handle.result()
     assert row.names() == ["plan", "compose", "plan"]
 
 
 async def test_the_same_id_can_run_again_for_a_retry(time_skipping_env: WorkflowEnvironment) -> None:
-    row = Row([DUE, DONE, DUE, DONE])
+    row = Row([DUE, SETTLED, DUE, SETTLED])
     async with running(time_skipping_env, row) as handle:
         await handle.result()
         again = await time_skipping_env.client.start_workflow(
