@@ -8,9 +8,9 @@ import contextlib
 import ipaddress
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -28,7 +28,9 @@ from api.dispatch import problem_of
 from api.headers import SecurityHeaders
 from api.mail_frames import MailFrames
 from api.metrics import Metrics
+from api.part_watch import PartWatch
 from api.passwords import Passwords
+from api.patience import GivenUp, Patience, bounded
 from api.picture_tokens import PictureTokens
 from api.problems import Problem, not_found
 from api.rate_limits import RateLimits
@@ -49,6 +51,7 @@ T = TypeVar("T")
 WEB = Path(__file__).resolve().parents[1] / "web"
 AWS = "https://s3.{region}.amazonaws.com"
 BUCKET_SECONDS = 20.0
+PING_SECONDS = 2.0
 DRAIN_SECONDS = 20
 log = logging.getLogger("mailroom.api")
 
@@ -59,9 +62,11 @@ def create_app(deps: Deps) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         deps.streams.start()
+        deps.parts.start()
         try:
             yield
         finally:
+            await deps.parts.close()
             await deps.streams.close()
             deps.passwords.close()
             deps.frames.close()
@@ -108,12 +113,13 @@ async def build(settings: Settings) -> Deps:
         return await connect(host, port, policy, purpose=Purpose.WEB, seconds=5.0, tls=tls)
 
     metrics = Metrics()
+    blobs, gateway = Bucket(store), TemporalGateway(client)
     tokens = PictureTokens(session_secret)
     return Deps(
         config=config,
         database=database,
-        blobs=Bucket(store),
-        gateway=TemporalGateway(client),
+        blobs=blobs,
+        gateway=gateway,
         sealer=Sealer(settings.key_ring),
         passwords=Passwords(),
         streams=EventStreams(database, settings.database_url, metrics),
@@ -122,6 +128,8 @@ async def build(settings: Settings) -> Deps:
         remote_pictures=RemotePictures(dial),
         limits=RateLimits(),
         metrics=metrics,
+        patience=Patience(database.probe),
+        parts=PartWatch({"postgresql": database.probe, "temporal": gateway.ping, "s3": blobs.ping}),
     )
 
 
@@ -130,48 +138,47 @@ class Bucket:
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
+        self._patience = Patience(store.ping)
 
     async def get(self, key: str, *, offset: int = 0, length: int | None = None) -> bytes:
         whole = length is None
-        return await _reached(self._store.get(key, None if whole else offset, length))
+        return await self._reached(self._store.get(key, None if whole else offset, length))
 
     async def put(self, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> None:
-        await _reached(self._store.put(key, data, content_type))
+        await self._reached(self._store.put(key, data, content_type))
 
     async def size(self, key: str) -> int | None:
-        info = await _reached(self._store.head(key))
+        info = await self._reached(self._store.head(key))
         return info.size if info else None
 
     async def presign_get(
         self, key: str, *, filename: str, content_type: str, inline: bool, seconds: int
     ) -> str:
-        return await _reached(
+        return await self._reached(
             self._store.presign_get(
                 key, filename=filename, content_type=content_type, inline=inline, seconds=seconds
             )
         )
 
     async def presign_put(self, key: str, *, length: int, content_type: str, seconds: int) -> str:
-        return await _reached(
+        return await self._reached(
             self._store.presign_put(key, length=length, content_type=content_type, seconds=seconds)
         )
 
     async def ping(self) -> None:
-        await _reached(self._store.ping())
+        await bounded(self._store.ping(), PING_SECONDS)
 
-
-async def _reached(call: Awaitable[T]) -> T:
-    try:
-        async with asyncio.timeout(BUCKET_SECONDS):
-            return await call
-    except NoObject as error:
-        raise (BlobsAway if error.reason == "bucket_missing" else BlobMissing)(error.reason) from None
-    except ProviderError as error:
-        log.warning("the S3 store did not do its part (%s)", error.reason)
-        raise BlobsAway(error.reason) from None
-    except TimeoutError:
-        log.warning("the S3 store did not answer in time")
-        raise BlobsAway("timeout") from None
+    async def _reached(self, call: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await self._patience.during(call, limit=BUCKET_SECONDS)
+        except NoObject as error:
+            raise (BlobsAway if error.reason == "bucket_missing" else BlobMissing)(error.reason) from None
+        except ProviderError as error:
+            log.warning("the S3 store did not do its part (%s)", error.reason)
+            raise BlobsAway(error.reason) from None
+        except (GivenUp, TimeoutError):
+            log.warning("the S3 store did not answer in time")
+            raise BlobsAway("timeout") from None
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

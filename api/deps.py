@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 from api.blobs import Blobs
 from api.mail_frames import MailFrames
 from api.metrics import Metrics
+from api.part_watch import PartWatch
 from api.passwords import Passwords
+from api.patience import Patience
 from api.picture_tokens import PictureTokens
 from api.rate_limits import RateLimits
 from api.remote_pictures import RemotePictures
@@ -66,3 +68,5 @@ class Deps:
     remote_pictures: RemotePictures
     limits: RateLimits
     metrics: Metrics
+    patience: Patience
+    parts: PartWatch

@@ -4,7 +4,6 @@ Every error below ends here as a problem document. What is logged holds the kind
 never its text, which may quote bodies or addresses (integrity X-52).
 """
 
-import asyncio
 import logging
 import secrets
 import time
@@ -22,12 +21,17 @@ from api.blobs import BlobMissing, BlobsAway
 from api.bodies import read_json, read_query
 from api.deps import Deps
 from api.endpoint import Call, Endpoint
+from api.patience import GivenUp, bounded
 from api.problems import FieldError, Problem, away, not_valid
 from api.temporal_gateway import TemporalAway
 from store.pages import BadCursor
 
 log = logging.getLogger("mailroom.api")
-DATABASE_AWAY = "Nothing was changed. Try again in a moment; `mailroom doctor` says what is wrong."
+DATABASE_AWAY = "Nothing is lost. Try again in a moment; `mailroom doctor` says what is wrong."
+DATABASE_HANGS = (
+    "Nothing is lost, but it may have been done. Try again in a moment, a message with the same Idempotency-Key;"
+    " `mailroom doctor` says what is wrong."
+)
 
 
 class Dispatcher:
@@ -55,14 +59,21 @@ class Dispatcher:
         endpoint, deps = self._endpoint, self._deps
         limit = None if endpoint.endless else deps.config.request_seconds
         try:
-            async with asyncio.timeout(limit):
-                call = await self._checked(request)
-                result = await endpoint.handler(call)
+            if endpoint.needs_database:
+                result = await deps.patience.during(self._handled(request), limit=limit)
+            else:
+                result = await bounded(self._handled(request), deps.config.request_seconds)
+        except GivenUp:
+            log.warning("PostgreSQL does not answer in %s", endpoint.name)
+            raise away("PostgreSQL", DATABASE_HANGS) from None
         except TimeoutError:
             raise Problem(
                 504, "It took longer than 30 seconds and was stopped. Ask for less, or try again."
             ) from None
         return self._render(result)
+
+    async def _handled(self, request: Request) -> BaseModel | Response | None:
+        return await self._endpoint.handler(await self._checked(request))
 
     async def _checked(self, request: Request) -> Call[Any, Any]:
         endpoint, deps = self._endpoint, self._deps

@@ -62,6 +62,7 @@ class Endpoint:
     """One method of one path. `response` None with status 204 has no body; `media_type` names what is not JSON.
 
     `raw_body` leaves the body to the handler; `endless` lifts the time limit. `conflicts` are the names of its 409s.
+    `needs_database` False answers also while PostgreSQL hangs.
     """
 
     method: str
@@ -76,6 +77,7 @@ class Endpoint:
     body_optional: bool = False
     raw_body: bool = False
     endless: bool = False
+    needs_database: bool = True
     media_type: str = "application/json"
     conflicts: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """`GET /v1/events/stream`: what a client may see of the event log, as server-sent events that can be resumed.
 
 First `ready` with the cursor, or what was missed since the client's own cursor; then everything as it happens. `reset`
-says that a hole is possible and the client loads again.
+says that a hole is possible and the client loads again; `parts` names what of the server does not answer just now.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.auth import Access, Principal, find_principal
 from api.endpoint import Call, Endpoint
+from api.patience import GivenUp
 from api.problems import FieldError, away, not_valid
 from api.schemas.service import StreamQuery
 from api.stream import Subscription, TooFarBehind
@@ -89,18 +90,27 @@ class _Client:
                 yield _control("reset", joined)
                 last = joined
         checked = _now()
+        told: tuple[str, ...] = ()
         while not self._deps.streams.closing.is_set():
+            if self._deps.parts.away != told:
+                told = self._deps.parts.away
+                yield _parts(told)
             if self._subscription.overflowed:
                 yield _control("reset", last)
                 return
             left = self._deps.config.recheck_seconds - (_now() - checked)
             if left <= 0:
-                if not await self._still_welcome():
+                try:
+                    welcome = await self._deps.patience.during(self._still_welcome())
+                except GivenUp:
+                    log.warning("an event stream ends because PostgreSQL does not answer")
+                    return
+                if not welcome:
                     return
                 checked = _now()
                 continue
             try:
-                event = await asyncio.wait_for(self._subscription.queue.get(), min(left, 5.0))
+                event = await asyncio.wait_for(self._subscription.queue.get(), min(left, 2.0))
             except TimeoutError:
                 continue
             # A cursor of another process may lie ahead of where this one joined: nothing comes twice.
@@ -144,6 +154,11 @@ def _now() -> float:
 
 def _control(kind: str, cursor: Cursor) -> ServerSentEvent:
     return ServerSentEvent(event=kind, id=str(cursor), data=json.dumps({"type": kind, "cursor": str(cursor)}))
+
+
+def _parts(away: tuple[str, ...]) -> ServerSentEvent:
+    """Without an id: the client's place in the log stays."""
+    return ServerSentEvent(event="parts", data=json.dumps({"type": "parts", "away": away}))
 
 
 def _rendered(event: LoggedEvent) -> ServerSentEvent:

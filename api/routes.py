@@ -54,7 +54,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *quarantine.ENDPOINTS,
     *events.ENDPOINTS,
     *health.ENDPOINTS,
-    Endpoint("GET", "/v1/openapi.json", openapi, Access.PUBLIC, "This document", response=OpenApiDocument),
+    Endpoint("GET", "/v1/openapi.json", openapi, Access.PUBLIC, "This document", response=OpenApiDocument, needs_database=False),
 )
 
 

@@ -7,7 +7,7 @@ row waits and the sweep starts its workflow. Ids are deterministic, so starting 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -19,6 +19,7 @@ from temporalio.exceptions import ApplicationError, TemporalError
 from temporalio.exceptions import TimeoutError as StepTimeout
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.patience import GivenUp, Patience
 from contracts import ids, queues
 from contracts.connect import ConnectInput, ConnectReport
 from contracts.inbound import InboxSyncInput, ResyncOrder
@@ -76,6 +77,7 @@ class TemporalGateway:
         self._client = client
         self._away = False
         self._rest_until = 0.0
+        self._patience = Patience(self.ping)
 
     async def start_send(self, tenant_id: str, inbox_id: str, message_id: str) -> bool:
         return await self._start(
@@ -117,7 +119,7 @@ class TemporalGateway:
                         rpc_timeout=timedelta(seconds=RPC_SECONDS),
                     )
                 )
-                return CheckOutcome(await handle.result())
+                return CheckOutcome(await self._reached(handle.result(), seconds=2 * CHECK_SECONDS))
         except TimeoutError:
             return CheckOutcome(None, "Unreachable")
         except WorkflowFailureError as error:
@@ -210,15 +212,19 @@ class TemporalGateway:
             return False
         return True
 
-    async def _reached(self, call: Awaitable[T], *, seconds: float = RPC_SECONDS, rested: bool = True) -> T:
-        """The call's result, or TemporalAway when the server is not there."""
+    async def _reached(
+        self, call: Coroutine[Any, Any, T], *, seconds: float = RPC_SECONDS, rested: bool = True
+    ) -> T:
+        """The call's result, or TemporalAway when the server is not there. A call that may last is given up as soon as
+        the server does not answer a ping either.
+        """
         if rested and time.monotonic() < self._rest_until:
-            _drop(call)
+            call.close()
             raise TemporalAway
         try:
             async with asyncio.timeout(seconds):
-                result = await call
-        except TimeoutError:
+                result = await (call if seconds <= RPC_SECONDS else self._patience.during(call))
+        except (TimeoutError, GivenUp):
             self._note_away()
             raise TemporalAway from None
         except RPCError as error:
@@ -259,9 +265,3 @@ def _failure_name(error: WorkflowFailureError) -> str:
             return "Unreachable"
         cause = cause.__cause__
     return "ProtocolBroken"
-
-
-def _drop(call: Awaitable[Any]) -> None:
-    close = getattr(call, "close", None)
-    if close is not None:
-        close()

@@ -8,17 +8,27 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 SET_TENANT = text("select set_config('app.tenant', :tenant, true)")
 SET_SYSTEM = text("set local role mailroom_system")
+# A server that vanished from the network without a word is noticed within a minute; by default it takes two hours.
+KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 50_000,  # milliseconds
+}
 
 
 class Database:
     """A pool of connections as the role that owns nothing. Closed by `close`."""
 
     def __init__(self, url: str, *, pool_size: int = 10, application: str = "mailroom") -> None:
+        self._dsn = url.replace("postgresql+psycopg://", "postgresql://", 1)
         self._engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -29,6 +39,7 @@ class Database:
             connect_args={
                 "application_name": application,
                 "connect_timeout": 5,
+                **KEEPALIVE,
                 # A statement that runs longer than this is a defect; bulk work is cut into batches.
                 "options": "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000",
             },
@@ -52,6 +63,17 @@ class Database:
         """One round trip. Raises what the driver raises when the server is away."""
         async with self._engine.connect() as connection:
             await connection.execute(text("select 1"))
+
+    async def probe(self) -> None:
+        """Sign in over a connection of its own. Raises psycopg.Error when the server is away.
+
+        Ends at once when it is cancelled, unlike a statement of the pool: that one first waits ten seconds for the server
+        to confirm the cancellation.
+        """
+        connection = await psycopg.AsyncConnection.connect(
+            self._dsn, autocommit=True, connect_timeout=5, application_name="mailroom-probe"
+        )
+        await connection.close()
 
     async def close(self) -> None:
         await self._engine.dispose()

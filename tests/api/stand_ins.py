@@ -9,7 +9,9 @@ from api.blobs import BlobMissing, BlobsAway
 from api.deps import ApiConfig, Deps
 from api.mail_frames import MailFrames
 from api.metrics import Metrics
+from api.part_watch import PartWatch
 from api.passwords import Passwords
+from api.patience import Patience
 from api.picture_tokens import PictureTokens
 from api.rate_limits import Rate, RateLimits
 from api.remote_pictures import RemotePictures
@@ -136,5 +138,12 @@ def make_deps(database: Database, url: str, **changes: Any) -> Deps:
         "remote_pictures": RemotePictures(no_dial),
         "limits": RateLimits(caller=Rate(1e6, 1e6), tenant=Rate(1e6, 1e6), search=Rate(1e6, 1e6)),
         "metrics": metrics,
+        "patience": Patience(database.probe),
     }
-    return Deps(**(parts | changes))
+    parts |= changes
+    pings = {
+        "postgresql": database.probe,
+        "temporal": parts["gateway"].ping,
+        "s3": parts["blobs"].ping,
+    }
+    return Deps(**({"parts": PartWatch(pings)} | parts))

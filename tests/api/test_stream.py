@@ -358,3 +358,20 @@ async def test_the_reader_comes_back_after_its_connections_were_cut(served, modu
                 break
         await asyncio.sleep(0.2)
     assert numbers(got[1:]) == [told]
+
+
+async def test_a_stream_says_which_part_is_away_and_keeps_its_place(served, monkeypatch) -> None:
+    monkeypatch.setattr("api.part_watch.EVERY_SECONDS", 0.1)
+    monkeypatch.setattr("api.part_watch.AGAIN_SECONDS", 0.1)
+    served.deps.blobs.away = True
+    try:
+        async with listening(served) as events:
+            ready = await anext(events)
+            told = await anext(events)
+            assert (told.event, json.loads(told.data)["away"]) == ("parts", ["s3"])
+            assert told.id in {"", ready.id}
+            served.deps.blobs.away = False
+            told = await anext(events)
+            assert (told.event, json.loads(told.data)["away"]) == ("parts", [])
+    finally:
+        served.deps.blobs.away = False
