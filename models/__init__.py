@@ -9,7 +9,7 @@ from models.conversations import (
     ThreadKey,
     ThreadSuggestion,
 )
-from models.events import Event, EventCursor, IdempotencyKey, LoopBudget
+from models.events import Event, EventCursor, IdempotencyKey, LoopBreach, LoopBudget
 from models.inboxes import Folder, Gap, Inbox, LedgerEntry, Quarantine
 from models.messages import (
     Attachment,
@@ -56,6 +56,7 @@ __all__ = [
     "InboxMember",
     "LedgerEntry",
     "LoginAttempt",
+    "LoopBreach",
     "LoopBudget",
     "Message",
     "MessageRecipient",

@@ -217,6 +217,20 @@ class SuppressionReason(StrEnum):
     MANUAL = "manual"
 
 
+class LoopBudgetKind(StrEnum):
+    """What was used up: automatic mails to one correspondent of an inbox, to that person from all inboxes, of an inbox, of
+    the tenant, one after the other without a person's word; or mails that came in from one sender, or in all.
+    """
+
+    CORRESPONDENT = "correspondent"
+    EVERYWHERE = "everywhere"
+    INBOX = "inbox"
+    TENANT = "tenant"
+    CHAIN = "chain"
+    INCOMING_SENDER = "incoming-sender"
+    INCOMING_INBOX = "incoming-inbox"
+
+
 class IdempotencyState(StrEnum):
     STARTED = "started"
     DONE = "done"

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, CreatedAt, Id, TenantRow, Xid8, one_of, own
-from models.enums import IdempotencyState
+from models.enums import IdempotencyState, LoopBudgetKind
 
 
 class Event(Base):
@@ -82,3 +82,20 @@ class LoopBudget(TenantRow, Base):
     correspondent_key: Mapped[str]
     window_start: Mapped[dt.datetime]
     count: Mapped[int] = mapped_column(server_default="0")
+
+
+class LoopBreach(TenantRow, Base):
+    """A budget that was used up: one row for each place, re-opened by the next breach. While `paused_until` lies ahead
+    the rule keeps silent there; `held_back` counts what it did not do. `correspondent_key` is "" for whole inboxes.
+    """
+
+    __tablename__ = "loop_breaches"
+    __table_args__ = (own("inboxes", "inbox_id"), one_of("budget", LoopBudgetKind))
+
+    inbox_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    budget: Mapped[str] = mapped_column(primary_key=True)
+    correspondent_key: Mapped[str] = mapped_column(primary_key=True)
+    opened_at: Mapped[dt.datetime]
+    last_at: Mapped[dt.datetime]
+    paused_until: Mapped[dt.datetime]
+    held_back: Mapped[int] = mapped_column(server_default="1")

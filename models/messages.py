@@ -73,6 +73,7 @@ class Message(TenantRow, Base):
             text("received_at desc"),
             postgresql_where=text("conversation_id is null"),
         ),
+        Index("ix_messages_copy_due", "copy_due_at", postgresql_where=text("copy_due_at is not null")),
         Index("ix_messages_unindexed", "tenant_id", "id", postgresql_where=text("indexed_at is null")),
     )
 
@@ -88,6 +89,7 @@ class Message(TenantRow, Base):
     sender_id: Mapped[uuid.UUID | None]
     from_address: Mapped[str] = mapped_column(server_default="")
     from_name: Mapped[str] = mapped_column(server_default="")
+    return_path: Mapped[str | None]  # the envelope sender: "" for the null one, null when no server wrote it down
     reply_to: Mapped[list[dict[str, str]]] = mapped_column(JSONB, server_default=text("'[]'"))
     subject: Mapped[str] = mapped_column(server_default="")
     sent_at: Mapped[dt.datetime]
@@ -126,6 +128,8 @@ class Message(TenantRow, Base):
     first_attempt_at: Mapped[dt.datetime | None]
     unknown_since: Mapped[dt.datetime | None]
     sent_copy_at: Mapped[dt.datetime | None]
+    copy_due_at: Mapped[dt.datetime | None]  # the sweep files the copy in Sent then, if it is still missing
+    copy_tries: Mapped[int] = mapped_column(server_default="0")
     idempotency_key: Mapped[str | None]
     undo_until: Mapped[dt.datetime | None]
     scheduled_at: Mapped[dt.datetime | None]
@@ -253,6 +257,7 @@ class SendStep(TenantRow, Base):
     detail: Mapped[str] = mapped_column(server_default="")
     code: Mapped[int | None]
     workflow_run: Mapped[str | None]
+    next_at: Mapped[dt.datetime | None]  # what was put off is tried again then
     at: Mapped[dt.datetime] = mapped_column(server_default=text("clock_timestamp()"))
 
 
@@ -264,7 +269,9 @@ class AutoResponseClaim(TenantRow, Base):
 
     conversation_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     message_id: Mapped[uuid.UUID | None]
+    about_message_id: Mapped[uuid.UUID | None]
     outcome: Mapped[str]
+    workflow_run: Mapped[str | None]
     created_at: Mapped[CreatedAt]
 
 
