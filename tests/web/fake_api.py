@@ -299,13 +299,20 @@ def build(fake: Fake) -> Starlette:
                 yield f"id: {cursor}\nevent: ready\ndata: {{}}\n\n"
                 for event in fake.events[cursor:]:
                     queue.put_nowait(event)
+                if fake.away:
+                    queue.put_nowait({"id": None, "type": "parts", "away": fake.away})
                 while (event := await queue.get()) is not None:
                     shown = {key: value for key, value in event.items() if key != "id"}
-                    yield f"id: {event['id']}\nevent: {event['type']}\ndata: {json.dumps(shown)}\n\n"
+                    number = "" if event["id"] is None else f"id: {event['id']}\n"
+                    yield f"{number}event: {event['type']}\ndata: {json.dumps(shown)}\n\n"
             finally:
                 fake.watchers.discard(queue)
 
         return StreamingResponse(lines(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    async def ready(request: Request) -> Response:
+        parts = {name: {"ok": name not in fake.away, "ms": 1.0, "detail": ""} for name in ("postgresql", "temporal", "s3")}
+        return JSONResponse({"ok": not fake.away, "parts": parts}, 503 if fake.away else 200)
 
     async def index(request: Request) -> Response:
         return FileResponse(WEB / "index.html", media_type="text/html")
@@ -332,6 +339,7 @@ def build(fake: Fake) -> Starlette:
             Route("/v1/uploads/{id}/complete", complete, methods=["POST"]),
             Route("/v1/events/stream", events),
             *inbox_routes(fake),
+            Route("/readyz", ready),
             Route("/s3/{id}", store, methods=["GET", "PUT", "OPTIONS"]),
             Mount("/web", StaticFiles(directory=WEB)),
             Route("/{path:path}", index),

@@ -49,9 +49,14 @@ def inboxes() -> list[Row]:
         inbox(INBOX_SUPPORT, "Support", "support@desk.example.com", auto_response={
             "enabled": True, "subject": "We have your message [#{{ticket_number}}]",
             "body": "Hello {{sender_name}},\n\nthank you. We answer within a working day.\n\n{{org_name}}"}),
-        inbox(INBOX_BILLING, "Billing", "billing@desk.example.com", health="degraded", last_sync_at=ago(minutes=17),
-              last_error="The server closed the connection during FETCH. Trying again in 4 minutes.", last_error_at=ago(minutes=3)),
+        inbox(INBOX_BILLING, "Billing", "billing@desk.example.com"),
     ]
+
+
+def trouble() -> Row:
+    """What an inbox says whose server cannot be reached."""
+    return {"health": "degraded", "last_sync_at": ago(minutes=17), "last_error_at": ago(minutes=3),
+            "last_error": "The server closed the connection during FETCH. Trying again in 4 minutes."}
 
 
 def extras() -> dict[str, Row]:

@@ -50,6 +50,7 @@ class Fake:
         self.undo_seconds = 0.0
         self.outcome = "sent"
         self.stream_down = False
+        self.away: list[str] = []
         self.oldest_cursor = 0
         for row in reversed(data.CONVERSATIONS):
             self._conversation(row)
@@ -81,6 +82,12 @@ class Fake:
     def drop_streams(self) -> None:
         for queue in self.watchers:
             queue.put_nowait(None)
+
+    def set_away(self, *parts: str) -> None:
+        """These parts of the server do not answer: `/readyz` says so, and every open stream."""
+        self.away = list(parts)
+        for queue in self.watchers:
+            queue.put_nowait({"id": None, "type": "parts", "away": self.away})
 
     def called(self, method: str, path: str) -> list[Any]:
         return [body for verb, where, body in self.calls if verb == method and re.fullmatch(path, where)]

@@ -17,6 +17,7 @@ def support(desk: Desk) -> Page:
 
 
 def test_the_list_shows_health_in_words_and_the_last_error(desk: Desk) -> None:
+    desk.fake.inboxes[fake_data.INBOX_BILLING] |= fake_data.trouble()
     page = desk.sign_in("/inboxes")
     expect(page.locator(".inbox-row", has_text="Support")).to_contain_text("Healthy")
     billing = page.locator(".inbox-row", has_text="billing@desk.example.com")

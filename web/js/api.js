@@ -113,6 +113,17 @@ function put(url, headers, bytes, { onProgress, signal }) {
   });
 }
 
+/** What of the server answers, as `/readyz` says it: names of parts that are away, or null when the server itself gives no answer. */
+export async function partsAway() {
+  try {
+    const response = await fetch("/readyz", { signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" });
+    const { parts } = await response.json();
+    return Object.entries(parts).filter(([, part]) => !part.ok).map(([name]) => name);
+  } catch {
+    return null;
+  }
+}
+
 const get = (path, options) => call("GET", path, options);
 const post = (path, body, options) => call("POST", path, { body, ...options });
 const at = (id) => encodeURIComponent(id);

@@ -16,7 +16,7 @@ export const EVENT_TYPES = [
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 
-/** Dispatches `change` (detail: the event's data), `reload` (detail: why) and `state` (detail: stopped|connecting|open|lost). */
+/** Dispatches `change` (detail: the event's data), `reload` (detail: why), `parts` (detail: names of what is away) and `state` (detail: stopped|connecting|open|lost). */
 class LiveStream extends EventTarget {
   #source = null;
   #cursor = null;
@@ -73,6 +73,7 @@ class LiveStream extends EventTarget {
       this.#remember(event);
       this.#say("reload", "reset");
     });
+    source.addEventListener("parts", (event) => this.#say("parts", JSON.parse(event.data).away));
     for (const type of EVENT_TYPES) {
       source.addEventListener(type, (event) => {
         this.#remember(event);

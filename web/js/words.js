@@ -16,6 +16,26 @@ export const HEALTH = {
 };
 export const health = (inbox) => HEALTH[inbox.paused ? "paused" : inbox.health] ?? { word: inbox.health, tone: "mute", icon: "warning", text: "" };
 
+const PARTS = {
+  postgresql: { name: "the database", text: "The database does not answer. Nothing is lost: mail waits on its server, drafts stay in this browser, and it goes on by itself." },
+  temporal: { name: "Temporal", text: "Temporal does not answer. You can read and answer; answers wait and leave when it is back. Nothing is lost." },
+  s3: { name: "the file store", text: "The file store does not answer. You can read and answer; files, sending and new mail wait until it is back. Nothing is lost." },
+};
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** One sentence about the parts of the server that are away. */
+export function partsWord(away) {
+  if (away.length === 1 && PARTS[away[0]]) return PARTS[away[0]].text;
+  const names = new Intl.ListFormat("en").format(away.map((part) => PARTS[part]?.name ?? part));
+  return `${capital(names)} ${away.length > 1 ? "do" : "does"} not answer. Nothing is lost; everything goes on by itself when it is back.`;
+}
+
+/** One sentence about inboxes whose mail server cannot be reached. */
+export function serversWord(inboxes) {
+  const names = new Intl.ListFormat("en").format(inboxes.map((one) => `“${one.name}”`));
+  return `The mail server of ${names} cannot be reached. Mail waits there and comes in when it answers. Nothing is lost.`;
+}
+
 const SEND = {
   draft: { word: "Draft", tone: "mute", icon: "pen" },
   scheduled: { word: "Scheduled", tone: "info", icon: "clock" },

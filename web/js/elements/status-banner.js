@@ -1,19 +1,24 @@
 /**
- * `<status-banner>`: one line across the top while something is away: the network, the live connection, a part of the server.
- * Waits a moment before it speaks, so that a quick reconnect disturbs nobody.
+ * `<status-banner>`: one line across the top while something is away: the network, the live connection, a part of the server,
+ * the mail server of an inbox. Waits a moment before it speaks, and goes away by itself.
  */
 
-import { health } from "/web/js/api.js";
+import { health, partsAway } from "/web/js/api.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { RoomElement } from "/web/js/room-element.js";
+import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
+import { partsWord, serversWord } from "/web/js/words.js";
 
 const PATIENCE_MS = 2_500;
+const LOOK_MS = 3_000;
 
 export class StatusBanner extends RoomElement {
-  #part = null;
+  #said = null; // what a refused request told
+  #parts = []; // what the stream or a look at the server told
   #lost = false;
   #timer = 0;
+  #looking = 0;
 
   build() {
     this.setAttribute("role", "status");
@@ -28,15 +33,23 @@ export class StatusBanner extends RoomElement {
     });
     this.listen(window, "offline", () => this.#show());
     this.listen(stream, "state", () => this.#stateChanged());
+    this.listen(stream, "parts", ({ detail }) => this.#know(detail));
+    this.listen(store, "change", ({ detail }) => detail.key === "inboxes" && this.#show());
     this.listen(health, "part-away", (event) => {
-      this.#part = event.detail;
+      this.#said = event.detail;
       this.#show();
     });
     this.listen(health, "part-back", () => {
-      this.#part = null;
+      this.#said = null;
       this.#show();
     });
     this.#stateChanged();
+  }
+
+  detach() {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#looking);
+    this.#looking = 0;
   }
 
   #stateChanged() {
@@ -52,20 +65,44 @@ export class StatusBanner extends RoomElement {
     }
   }
 
+  #know(away) {
+    this.#parts = away;
+    if (away.length === 0) this.#said = null;
+    this.#show();
+  }
+
+  /** While a part is away nobody may ask for anything, so nothing else would tell that it is back. */
+  #lookLater() {
+    if (this.#looking || (!this.#said && this.#parts.length === 0)) return;
+    this.#looking = setTimeout(async () => {
+      const away = await partsAway();
+      this.#looking = 0;
+      if (this.life.aborted) return;
+      if (away) this.#know(away);
+      else this.#lookLater();
+    }, LOOK_MS);
+  }
+
   #show() {
     const message = this.#message();
     this.hidden = message === null;
     if (message) fill(this, icon("warning"), h("p", {}, message.text), message.action);
+    this.#lookLater();
   }
 
   #message() {
     if (!navigator.onLine) return { text: "You are offline. Drafts are kept in this browser; the list updates when you are back." };
-    if (this.#part) return { text: this.#part };
-    if (!this.#lost) return null;
-    return {
-      text: "Live updates are interrupted. Reconnecting; what you see may be old.",
-      action: button("Reconnect now", { kind: "quiet", onclick: () => stream.retryNow() }),
-    };
+    if (this.#parts.length) return { text: partsWord(this.#parts) };
+    if (this.#said) return { text: this.#said };
+    if (this.#lost) {
+      return {
+        text: "Live updates are interrupted. Reconnecting; what you see may be old.",
+        action: button("Reconnect now", { kind: "quiet", onclick: () => stream.retryNow() }),
+      };
+    }
+    const silent = store.get("inboxes").filter((one) => one.health === "degraded" && !one.paused);
+    if (silent.length === 0) return null;
+    return { text: serversWord(silent), action: h("a", { class: "button quiet", href: silent.length === 1 ? `/inboxes/${silent[0].id}` : "/inboxes" }, "See why") };
   }
 }
 
