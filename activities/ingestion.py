@@ -115,7 +115,7 @@ class Ingestion:
         """Claim, fetch from the bucket, read, store files. None when nothing waits."""
         async with self._database.unit_of_work(lane.tenant_id) as connection:
             await lane.guard(connection)
-            pending = _bounded(
+            pending = bounded(
                 await claim(
                     connection,
                     lane.tenant_id,
@@ -129,7 +129,7 @@ class Ingestion:
             own = await own_addresses(connection, lane.tenant_id)
         if not pending:
             return None
-        raws = await self._raws(pending)
+        raws = await self.raws(pending)
         ids = tuple(p.id for p in pending)
         reached(Failpoint.INGEST_CLAIMED)
         async with self._database.unit_of_work(lane.tenant_id) as connection:
@@ -177,7 +177,7 @@ class Ingestion:
             await index_messages(connection, tenant_id, limit=INDEX_AT_ONCE)
         reached(Failpoint.INGEST_INDEXED)
 
-    async def _raws(self, pending: Sequence[PendingMail]) -> dict[uuid.UUID, bytes]:
+    async def raws(self, pending: Sequence[PendingMail]) -> dict[uuid.UUID, bytes]:
         """The bytes of each mail. One whose object is missing is left out: it is that mail's trouble, not the inbox's."""
         packs: dict[str, list[PendingMail]] = {}
         for mail in pending:
@@ -260,7 +260,7 @@ class Ingestion:
         ]
 
 
-def _bounded(pending: Sequence[PendingMail]) -> list[PendingMail]:
+def bounded(pending: Sequence[PendingMail]) -> list[PendingMail]:
     """As many as fit into memory together, at least one."""
     kept: list[PendingMail] = []
     size = 0

@@ -25,6 +25,22 @@ def file_key(tenant_id: uuid.UUID, sha256: str) -> str:
     return f"att/{tenant_id}/{sha256}"
 
 
+def named_files(tenant_id: uuid.UUID, parts: Sequence[Part]) -> tuple[StoredFile, ...]:
+    """The files of one mail under the names that the bucket has, or would have, for them."""
+    return tuple(
+        StoredFile(
+            filename=part.filename,
+            content_type=part.content_type,
+            size_bytes=len(part.content),
+            sha256=part.sha256,
+            storage_key=file_key(tenant_id, part.sha256),
+            content_id=part.content_id,
+            disposition="inline" if part.disposition == "inline" else "attachment",
+        )
+        for part in parts
+    )
+
+
 class FileStore:
     """Stores the parts of a batch with bounded concurrency."""
 
@@ -50,21 +66,7 @@ class FileStore:
                 put.cancel()
             await asyncio.gather(*puts, return_exceptions=True)
             raise
-        return [
-            tuple(
-                StoredFile(
-                    filename=part.filename,
-                    content_type=part.content_type,
-                    size_bytes=len(part.content),
-                    sha256=part.sha256,
-                    storage_key=file_key(tenant_id, part.sha256),
-                    content_id=part.content_id,
-                    disposition="inline" if part.disposition == "inline" else "attachment",
-                )
-                for part in parts
-            )
-            for parts in mails
-        ]
+        return [named_files(tenant_id, parts) for parts in mails]
 
     async def _put(self, tenant_id: uuid.UUID, sha256: str, content: bytes) -> None:
         async with self._at_once:

@@ -190,7 +190,7 @@ def _message(message: NewMessage, inbox_id: uuid.UUID, now: dt.datetime) -> Mapp
         "content_id": mail.content_id,
         "direction": incoming.direction.value,
         "classification": kind.value,
-        "sender_type": _sender_type(incoming).value,
+        "sender_type": sender_type_of(incoming.direction, kind).value,
         "sender_id": placed.contact_id if placed else None,
         "from_address": incoming.sender.address,
         "from_name": incoming.sender.name,
@@ -222,12 +222,11 @@ def _message(message: NewMessage, inbox_id: uuid.UUID, now: dt.datetime) -> Mapp
     }
 
 
-def _sender_type(incoming: IncomingMail) -> SenderType:
-    if incoming.direction is Direction.OUTBOUND:
+def sender_type_of(direction: Direction, kind: MailKind) -> SenderType:
+    """Who speaks in a mail of that kind."""
+    if direction is Direction.OUTBOUND:
         return SenderType.AGENT
-    return (
-        SenderType.SYSTEM if incoming.kind in (MailKind.BOUNCE, MailKind.COMPLAINT) else SenderType.CUSTOMER
-    )
+    return SenderType.SYSTEM if kind in (MailKind.BOUNCE, MailKind.COMPLAINT) else SenderType.CUSTOMER
 
 
 async def settle_ledger(
@@ -246,7 +245,7 @@ async def settle_ledger(
             if fate.incoming.from_sent
             else fate.incoming.verdict.reason,
             "threaded_by": fate.threaded_by,
-            "reports": _reports(fate.incoming),
+            "reports": reports_of(fate.incoming),
             "message_id": fate.message_id,
         }
         for fate in fates
@@ -257,7 +256,8 @@ async def settle_ledger(
     )
 
 
-def _reports(incoming: IncomingMail) -> list[dict[str, str | None]] | None:
+def reports_of(incoming: IncomingMail) -> list[dict[str, str | None]] | None:
+    """What a report says of each recipient, as the ledger keeps it; None for any other mail."""
     reports = incoming.verdict.reports
     if not reports or incoming.from_sent:
         return None

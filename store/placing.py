@@ -162,7 +162,7 @@ async def place_mails(
     if not mails:
         return {}
     ordered = sorted(mails, key=lambda m: (m.at, m.message_id))
-    plan = await plan_batch(connection, tenant_id, inbox_id, [_letter(m, own) for m in ordered], own=own)
+    plan = await plan_batch(connection, tenant_id, inbox_id, [letter_of(m, own) for m in ordered], own=own)
     tallies = [_Tally() for _ in plan.groups]
     for mail, placement in zip(ordered, plan.placements, strict=True):
         tallies[placement.group].mails.append(mail)
@@ -188,7 +188,8 @@ async def place_mails(
     }
 
 
-def _letter(mail: Placeable, own: frozenset[str]) -> Letter:
+def letter_of(mail: Placeable, own: frozenset[str]) -> Letter:
+    """What the mail says about its thread. `own` are the address keys of our inboxes."""
     sender = address_key(mail.sender.address)
     people = {sender, *(address_key(r.address) for r in mail.recipients)} - own - {""}
     return Letter(

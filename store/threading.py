@@ -78,9 +78,12 @@ async def plan_batch(
     letters: Sequence[Letter],
     *,
     own: frozenset[str],
+    but: frozenset[str] = frozenset(),
 ) -> ThreadPlan:
-    """The plan for a batch: at most four statements, however many letters. `own` are our address keys."""
-    keys = {key for letter in letters for key in (letter.own_key, *letter.parents[:MOST_PARENTS])}
+    """The plan for a batch: at most four statements, however many letters. `own` are our address keys, `but` ids that
+    lead nowhere for once.
+    """
+    keys = {key for letter in letters for key in (letter.own_key, *letter.parents[:MOST_PARENTS])} - but
     place = {"tenant": tenant_id, "inbox": inbox_id}
     known = await _known(connection, place, keys)
     lost = [x for x in letters if x.own_key not in known and not any(p in known for p in x.parents)]
