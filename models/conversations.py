@@ -13,6 +13,12 @@ from models.base import Base, CreatedAt, Id, TenantRow, one_of, own
 from models.enums import AssignedBy, Channel, ConversationStatus, Direction, Priority, ThreadKeyKind
 
 
+def _newest_first(name: str, *columns: str, also: str = "") -> Index:
+    """An index of a list: equal columns first, then the list's order, so that a page is read without sorting."""
+    live = "merged_into is null and deleted_at is null" + (f" and {also}" if also else "")
+    return Index(name, *columns, text("last_message_at desc"), text("id desc"), postgresql_where=text(live))
+
+
 class Conversation(TenantRow, Base):
     """A ticket. Counters are maintained, never counted; `version` grows with each change, and a reply carries the one
     that its author saw. `merged_into` makes an alias: lookups follow it to the survivor.
@@ -31,16 +37,15 @@ class Conversation(TenantRow, Base):
         one_of("assigned_by", AssignedBy),
         one_of("last_message_direction", Direction),
         CheckConstraint("unread_count >= 0", name="unread_count"),
-        Index(
-            "ix_conversations_list",
-            "tenant_id",
-            "status",
-            text("last_message_at desc"),
-            text("id desc"),
-            postgresql_where=text("merged_into is null and deleted_at is null"),
+        _newest_first("ix_conversations_list", "tenant_id", "status"),
+        _newest_first("ix_conversations_recent", "tenant_id"),
+        _newest_first("ix_conversations_assigned", "tenant_id", "assigned_to", "status"),
+        _newest_first("ix_conversations_of_inbox", "tenant_id", "inbox_id", "status"),
+        _newest_first("ix_conversations_unassigned", "tenant_id", "status", also="assigned_to is null"),
+        _newest_first("ix_conversations_unread", "tenant_id", "status", also="unread_count > 0"),
+        _newest_first(
+            "ix_conversations_category", "tenant_id", "category", "status", also="category is not null"
         ),
-        Index("ix_conversations_assignee", "tenant_id", "assigned_to", "status"),
-        Index("ix_conversations_inbox", "tenant_id", "inbox_id", "status"),
         Index("ix_conversations_contact", "tenant_id", "contact_id"),
         Index("ix_conversations_snoozed", "snoozed_until", postgresql_where=text("status = 'snoozed'")),
         Index(

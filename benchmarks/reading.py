@@ -1,0 +1,245 @@
+"""A desk with a million conversations behind the real HTTP API: how long lists, counts, one conversation and searches take.
+
+    python -m benchmarks.reading [--conversations 1000000] [--samples 200] [--json result.json]
+
+Starts `mailroom up` in a directory of its own, fills its database (`benchmarks/big_desk.py`, two messages for each conversation,
+about three minutes for a million), then asks as an agent's browser would, one request after another. `--data` keeps the
+directory and finds it filled the next time.
+"""
+
+import argparse
+import asyncio
+import datetime as dt
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.big_desk import BigDesk, fill
+from benchmarks.ingest import mailroom
+from store.pages import time_cursor
+
+SESSIONS = 400  # a session may search fifteen times at once, so many agents take turns
+LIST_P50, LIST_P99 = 10.0, 30.0
+SEARCH_P50 = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One request that is asked again and again: a path with its query, or the paths of several conversations."""
+
+    name: str
+    paths: Sequence[str]
+    query: Mapping[str, Any]
+    p50: float | None = None
+    p99: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    name: str
+    items: int
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+    bound: str
+    met: bool | None
+
+
+def prepare(dsn: str, data: Path, conversations: int) -> tuple[BigDesk, list[str]]:
+    """The filled desk of this directory and fresh sessions of its agents."""
+    known = data / "big-desk.json"
+    if known.exists():
+        kept = json.loads(known.read_text())
+        ids = {n: [uuid.UUID(i) for i in kept[n]] for n in ("inboxes", "agents")}
+        desk = BigDesk(
+            uuid.UUID(kept["tenant_id"]), ids["inboxes"], ids["agents"], kept["tags"], kept["conversations"]
+        )
+    else:
+        with psycopg.connect(dsn) as connection:
+            row = connection.execute("select id from tenants order by created_at limit 1").fetchone()
+        if row is None:
+            raise SystemExit("the stack has no tenant: it did not start as it should")
+        desk = fill(dsn, conversations, row[0])
+        known.write_text(json.dumps(asdict(desk), default=str))
+    tokens = [uuid.uuid4().hex for _ in range(SESSIONS)]
+    with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into sessions (tenant_id, user_id, token_sha256, expires_at) values (%s, %s, %s, now() + interval '1 day')",
+            [(desk.tenant_id, desk.agents[0], hashlib.sha256(t.encode()).digest()) for t in tokens],
+        )
+    return desk, tokens
+
+
+def cases(desk: BigDesk) -> list[Case]:
+    every = "/v1/conversations"
+    now = dt.datetime.now(dt.UTC)
+    middle = now - dt.timedelta(minutes=desk.conversations // 2)
+    active = ["open", "pending"]
+
+    def listed(name: str, **query: Any) -> Case:
+        return Case(name, [every], {"limit": 50, **query}, LIST_P50, LIST_P99)
+
+    def searched(name: str, words: str, bound: float | None = None, **query: Any) -> Case:
+        return Case(
+            f"search: {name}", [every], {"limit": 50, "status": active, "search": words, **query}, bound
+        )
+
+    first, last = str(desk.inboxes[0]), str(desk.inboxes[-1])
+    return [
+        listed("all, first page"),
+        listed("all, page in the middle", after=time_cursor(middle, uuid.UUID(int=0))),
+        listed("all, oldest first", sort="oldest"),
+        listed("open", status="open"),
+        listed("open, page in the middle", status="open", after=time_cursor(middle, uuid.UUID(int=0))),
+        listed("pending", status="pending"),
+        listed("closed", status="closed"),
+        listed("mine", status=active, assigned_to="me"),
+        listed("unassigned", status=active, assigned_to="none"),
+        listed("open, oldest first", status="open", sort="oldest"),
+        listed("open, unread", status="open", unread="true"),
+        listed("closed, unread (none)", status="closed", unread="true"),
+        listed("open, big inbox", status="open", inbox=first),
+        listed("open, small inbox", status="open", inbox=last),
+        listed("unassigned, small inbox", status=active, assigned_to="none", inbox=last),
+        listed("all, small inbox", inbox=last),
+        listed("all, small inbox, oldest", inbox=last, sort="oldest"),
+        listed("all, common tag", tag="common"),
+        listed("all, rare tag", tag="rare"),
+        listed("all, category nobody uses", category="none"),
+        Case("counts", ["/v1/conversations/counts"], {}),
+        Case("status of the biggest inbox", [f"/v1/inboxes/{first}/status"], {}),
+        searched("a rare word", "w40000x OR w40001", SEARCH_P50),
+        searched("a selective word", "w31415", SEARCH_P50, status="closed"),
+        searched("two words", "w200 w300", SEARCH_P50, status=[]),
+        searched("one mail in 400", "w1000"),
+        searched("one mail in 40", "w100"),
+        searched("one mail in 4", "w10"),
+        searched("nearly every mail", "w1 "),
+        searched("a beginning of thousands of words", "w4", status=[]),
+        searched("a beginning of most words", "w"),
+        searched("a word in no mail", "nowhere", SEARCH_P50),
+        searched("a frequent word, page in the middle", "w10 ", after=time_cursor(middle, uuid.UUID(int=0))),
+        searched("a frequent word in a small inbox", "w10 ", inbox=last),
+        searched("a frequent word, unread", "w10 ", unread="true"),
+        searched("a name", "Person 31415", SEARCH_P50, status=[]),
+    ]
+
+
+class Agents:
+    """Takes turns among the sessions, and waits where the API asks to slow down."""
+
+    def __init__(self, api: httpx.AsyncClient, tokens: Sequence[str]) -> None:
+        self._api = api
+        self._tokens: Iterator[str] = itertools.cycle(tokens)
+
+    async def get(self, path: str, query: Mapping[str, Any]) -> tuple[float, Any]:
+        """Milliseconds and the answer. Waiting for the rate limit is not counted."""
+        while True:
+            headers = {"Cookie": f"mailroom={next(self._tokens)}"}
+            began = time.perf_counter()
+            answer = await self._api.get(path, params=query, headers=headers)
+            took = (time.perf_counter() - began) * 1000
+            if answer.status_code == 429:
+                await asyncio.sleep(float(answer.headers["Retry-After"]))
+                continue
+            answer.raise_for_status()
+            return took, answer.json()
+
+
+async def time_case(agents: Agents, case: Case, samples: int) -> Timed:
+    found: list[float] = []
+    items = 0
+    ends = time.monotonic() + 20
+    for path in itertools.islice(itertools.cycle(case.paths), samples + 3):
+        took, answer = await agents.get(path, case.query)
+        items = len(answer["items"]) if "items" in answer else 1
+        found.append(took)
+        if time.monotonic() > ends and len(found) > 5:
+            break
+    counted = sorted(found[3:])  # the first ones warm caches and connections
+    p50, p99 = statistics.median(counted), counted[min(len(counted) - 1, int(len(counted) * 0.99))]
+    bounds = [f"≤ {b:.0f}" for b in (case.p50, case.p99) if b is not None]
+    met = None if case.p50 is None else p50 <= case.p50 and (case.p99 is None or p99 <= case.p99)
+    return Timed(
+        case.name, items, round(p50, 2), round(p99, 2), round(counted[-1], 2), " / ".join(bounds), met
+    )
+
+
+async def measure(arguments: argparse.Namespace, console: Console) -> list[Timed]:
+    kept = arguments.data
+    base = kept or Path(tempfile.mkdtemp(prefix="mailroom-reading-"))
+    try:
+        async with mailroom(base / "data", demo_mail=False) as stack:
+            dsn = stack["database_admin_url"].replace("+psycopg", "")
+            desk, tokens = await asyncio.to_thread(prepare, dsn, base, arguments.conversations)
+            async with httpx.AsyncClient(base_url=stack["api_url"], trust_env=False, timeout=60) as api:
+                return await ask(Agents(api, tokens), desk, arguments, console)
+    finally:
+        if kept is None:
+            shutil.rmtree(base, ignore_errors=True)
+
+
+async def ask(agents: Agents, desk: BigDesk, arguments: argparse.Namespace, console: Console) -> list[Timed]:
+    results = []
+    _, page = await agents.get("/v1/conversations", {"limit": 200, "status": "closed"})
+    opened = [f"/v1/conversations/{one['id']}" for one in page["items"]]
+    asked = [
+        *cases(desk),
+        Case("open one conversation", opened, {}),
+        Case("its messages", [f"{path}/messages" for path in opened], {}),
+    ]
+    for case in asked:
+        if arguments.only and arguments.only not in case.name:
+            continue
+        results.append(await time_case(agents, case, arguments.samples))
+        console.print(f"{results[-1].name}: {results[-1].p50_ms} / {results[-1].p99_ms} ms")
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=__doc__)
+    parser.add_argument("--conversations", type=int, default=1_000_000)
+    parser.add_argument("--samples", type=int, default=200)
+    parser.add_argument("--only", help="cases whose name contains this")
+    parser.add_argument("--data", type=Path, help="keep the filled stack in this directory")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    arguments = parser.parse_args()
+    console = Console()
+    before = os.getloadavg()[0]
+    results = asyncio.run(measure(arguments, console))
+    table = Table(
+        "case",
+        "items",
+        "p50 ms",
+        "p99 ms",
+        "worst",
+        "must",
+        "met",
+        title=f"{arguments.conversations:,} conversations",
+    )
+    for r in results:
+        met = {None: "", True: "yes", False: "NO"}[r.met]
+        table.add_row(r.name, str(r.items), str(r.p50_ms), str(r.p99_ms), str(r.worst_ms), r.bound, met)
+    console.print(table)
+    console.print(f"load average before {before:.1f}, after {os.getloadavg()[0]:.1f}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(r) for r in results], indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
