@@ -18,7 +18,7 @@ NOT_OURS = frozenset({".ready"})
 class Bucket:
     """All keys, and the bytes of one (None when it is not there)."""
 
-    keys: Callable[[], Iterable[str]]
+    every_key: Callable[[], Iterable[str]]
     read: Callable[[str], bytes | None]
 
 
@@ -33,7 +33,7 @@ def s3_bucket(*, endpoint: str, bucket: str, access_key: str, secret_key: str, r
         config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
     )
 
-    def keys() -> Iterable[str]:
+    def every_key() -> Iterable[str]:
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for entry in page.get("Contents", ()):
                 yield str(entry["Key"])
@@ -44,7 +44,7 @@ def s3_bucket(*, endpoint: str, bucket: str, access_key: str, secret_key: str, r
         except client.exceptions.NoSuchKey:
             return None
 
-    return Bucket(keys, read)
+    return Bucket(every_key, read)
 
 
 def check_objects(connection: Connection, bucket: Bucket, found: Findings) -> None:
@@ -71,4 +71,4 @@ def check_objects(connection: Connection, bucket: Bucket, found: Findings) -> No
                 found.add(kind, f"{what}: its object is not in the bucket")
             elif hashlib.sha256(content[offset : offset + length]).hexdigest() != sha256:
                 found.add(kind, f"{what}: the object holds other bytes")
-    found.unreferenced_objects = len(set(bucket.keys()) - set(named) - NOT_OURS)
+    found.unreferenced_objects = len(set(bucket.every_key()) - set(named) - NOT_OURS)
