@@ -23,8 +23,11 @@ async def readyz(call: Call[Empty, None]) -> Response:
 
 
 async def metrics(call: Call[Empty, None]) -> Response:
-    await call.deps.metrics.refresh(call.deps.database)
-    return Response(call.deps.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    deps = call.deps
+    await deps.metrics.refresh(deps.database)
+    for name, up in deps.parts.states.items():
+        deps.metrics.part(name, up)
+    return Response(deps.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 ENDPOINTS = (

@@ -1,16 +1,21 @@
-"""Counters for Prometheus in a registry of their own. Labels are route templates, methods and states, never ids or addresses."""
+"""Figures for Prometheus in a registry of their own. Labels are route templates, methods, parts and states, never ids or
+addresses. What lies in the database is read at most every fifteen seconds, however often and by whom it is asked for.
+"""
 
 import asyncio
 import logging
+import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.gauges import read_gauges
+from api.patience import bounded
+from store.metrics import Figures, read_figures
 from store.unit_of_work import Database
 
 log = logging.getLogger("mailroom.api.metrics")
-READ_SECONDS = 5.0
+READ_SECONDS = 4.0
+KEPT_SECONDS = 15.0
 
 
 class Metrics:
@@ -39,16 +44,25 @@ class Metrics:
         self.events_lag = Gauge(
             "mailroom_events_lag_seconds", "Age of the newest event when it was read", registry=self.registry
         )
-        self.ledger = Gauge(
-            "mailroom_ledger_waiting", "Mails not yet ingested", ("state",), registry=self.registry
+        self._part_up = self._gauge("part_up", "1 when the part answered the last look", "part")
+        self._postgresql_up = self._gauge("postgresql_up", "1 when these figures could be read from PostgreSQL")
+        self._ledger = self._gauge("ledger_waiting", "Mails that are known and not yet ingested", "state")
+        self._ledger_oldest = self._gauge("ledger_oldest_seconds", "Age of the oldest new mail not yet ingested")
+        self._quarantined = self._gauge("quarantine_open", "Mails in quarantine")
+        self._quarantine_oldest = self._gauge("quarantine_oldest_seconds", "Age of the oldest one in quarantine")
+        self._sends = self._gauge("sends_open", "Messages not yet settled", "status")
+        self._sends_oldest = self._gauge("sends_oldest_seconds", "Age of the oldest such message", "status")
+        self._sends_overdue = self._gauge(
+            "sends_overdue_seconds", "How long the oldest untried message is past its time"
         )
-        self.database_up = Gauge(
-            "mailroom_postgresql_up", "1 when PostgreSQL answered", registry=self.registry
-        )
-        self.quarantined = Gauge("mailroom_quarantine_open", "Mails in quarantine", registry=self.registry)
-        self.sends = Gauge(
-            "mailroom_sends_open", "Messages not yet settled", ("status",), registry=self.registry
-        )
+        self._gaps = self._gauge("gaps_open", "Gaps that are not yet refilled")
+        self._gaps_oldest = self._gauge("gaps_oldest_seconds", "Age of the oldest open gap")
+        self._inboxes = self._gauge("inboxes", "Inboxes by health", "health")
+        self._reading = asyncio.Lock()
+        self._read_at = -KEPT_SECONDS
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(f"mailroom_{name}", meaning, labels, registry=self.registry)
 
     def request(self, method: str, route: str, status: int, seconds: float | None) -> None:
         """`seconds` None for a stream, whose length says nothing."""
@@ -56,21 +70,46 @@ class Metrics:
         if seconds is not None:
             self._seconds.labels(method, route).observe(seconds)
 
+    def part(self, name: str, up: bool) -> None:
+        self._part_up.labels(name).set(up)
+
     async def refresh(self, database: Database) -> None:
-        """Read the figures that lie in the database. When it is away they keep their last values, and `up` says so."""
-        try:
-            async with asyncio.timeout(READ_SECONDS), database.system_unit_of_work() as connection:
-                found = await read_gauges(connection)
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("the figures of /metrics could not be read (%s)", type(error).__name__)
-            self.database_up.set(0)
-            return
-        self.database_up.set(1)
-        for state, count in found.ledger.items():
-            self.ledger.labels(state).set(count)
-        for status, count in found.sends.items():
-            self.sends.labels(status).set(count)
-        self.quarantined.set(found.quarantined)
+        """Read the figures that lie in the database, unless that was done just now. When it is away they keep their last
+        values, and `up` says so.
+        """
+        async with self._reading:
+            if time.monotonic() - self._read_at < KEPT_SECONDS:
+                return
+            try:
+                figures = await bounded(_read(database), READ_SECONDS)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("the figures of /metrics could not be read (%s)", type(error).__name__)
+                self._postgresql_up.set(0)
+            else:
+                self._postgresql_up.set(1)
+                self._show(figures)
+            self._read_at = time.monotonic()
+
+    def _show(self, figures: Figures) -> None:
+        for gauge, found in (
+            (self._ledger, figures.ledger),
+            (self._sends, figures.sends),
+            (self._sends_oldest, figures.sends_oldest),
+            (self._inboxes, figures.inboxes),
+        ):
+            for word, value in found.items():
+                gauge.labels(word).set(value)
+        self._ledger_oldest.set(figures.ledger_oldest)
+        self._quarantined.set(figures.quarantined)
+        self._quarantine_oldest.set(figures.quarantine_oldest)
+        self._sends_overdue.set(figures.sends_overdue)
+        self._gaps.set(figures.gaps)
+        self._gaps_oldest.set(figures.gaps_oldest)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
+
+
+async def _read(database: Database) -> Figures:
+    async with database.system_unit_of_work() as connection:
+        return await read_figures(connection)

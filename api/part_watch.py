@@ -37,6 +37,11 @@ class PartWatch:
         self._task: asyncio.Task[None] | None = None
         self.away: tuple[str, ...] = ()
 
+    @property
+    def states(self) -> dict[str, bool]:
+        """By part: does it answer?"""
+        return {name: name not in self.away for name in self._pings}
+
     def start(self) -> None:
         self._task = asyncio.create_task(self._look_on(), name="part watch")
 

@@ -1,5 +1,6 @@
 """Tables only: typed SQLAlchemy mappings of `docs/data.md`. No queries and no rules live here."""
 
+from models.audits import Audit
 from models.base import Base
 from models.conversations import (
     Conversation,
@@ -35,10 +36,12 @@ from models.people import (
     Workspace,
 )
 from models.reingests import Reingest, ReingestChange
+from models.restores import Restore
 
 __all__ = [
     "ApiKey",
     "Attachment",
+    "Audit",
     "AutoResponseClaim",
     "Base",
     "Contact",
@@ -64,6 +67,7 @@ __all__ = [
     "Quarantine",
     "Reingest",
     "ReingestChange",
+    "Restore",
     "SearchDocument",
     "SendStep",
     "Session",

@@ -56,6 +56,9 @@ class Inbox(TenantRow, Base):
     last_error: Mapped[str | None]
     last_error_at: Mapped[dt.datetime | None]
     auth_failures: Mapped[int] = mapped_column(server_default="0")
+    refused_since: Mapped[dt.datetime | None]
+    audit_due_at: Mapped[dt.datetime | None]
+    audit_asked: Mapped[bool] = mapped_column(server_default=text("false"))
     lease_epoch: Mapped[int] = mapped_column(server_default="0")
     auto_response_enabled: Mapped[bool] = mapped_column(server_default=text("false"))
     auto_response_subject: Mapped[str] = mapped_column(server_default="")
@@ -177,7 +180,11 @@ class Quarantine(TenantRow, Base):
     """A mail that could not be fetched or parsed, with its reason, until a person or a newer parser resolves it."""
 
     __tablename__ = "quarantine"
-    __table_args__ = (own("ledger", "ledger_id"), UniqueConstraint("tenant_id", "ledger_id"))
+    __table_args__ = (
+        own("ledger", "ledger_id"),
+        UniqueConstraint("tenant_id", "ledger_id"),
+        Index("ix_quarantine_open", "first_at", postgresql_where=text("resolved_at is null")),
+    )
 
     id: Mapped[Id]
     ledger_id: Mapped[uuid.UUID]
@@ -191,17 +198,37 @@ class Quarantine(TenantRow, Base):
 
 
 class Gap(TenantRow, Base):
-    """A stretch in which mail may have been missed: why, when, and what refilling it found."""
+    """A stretch in which mail may have been missed: why, since when, and what refilling it found. Of `listed` mails at the
+    provider `missing` had no row; `refilled` and `quarantined` have one now, the rest went away meanwhile.
+    """
 
     __tablename__ = "gaps"
-    __table_args__ = (own("inboxes", "inbox_id"), own("folders", "folder_id"), one_of("cause", GapCause))
+    __table_args__ = (
+        own("inboxes", "inbox_id"),
+        own("folders", "folder_id"),
+        one_of("cause", GapCause),
+        Index("ix_gaps_open", "opened_at", postgresql_where=text("closed_at is null")),
+        Index(
+            "uq_gaps_open",
+            "tenant_id",
+            "inbox_id",
+            "folder_id",
+            "cause",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("closed_at is null"),
+        ),
+        Index("ix_gaps_inbox", "tenant_id", "inbox_id", "id"),
+    )
 
     id: Mapped[Id]
     inbox_id: Mapped[uuid.UUID]
     folder_id: Mapped[uuid.UUID | None]
     cause: Mapped[str]
+    since: Mapped[dt.datetime | None]
     opened_at: Mapped[CreatedAt]
     closed_at: Mapped[dt.datetime | None]
     listed: Mapped[int] = mapped_column(server_default="0")
     missing: Mapped[int] = mapped_column(server_default="0")
     refilled: Mapped[int] = mapped_column(server_default="0")
+    quarantined: Mapped[int] = mapped_column(server_default="0")

@@ -1,0 +1,100 @@
+"""What operators watch, over all tenants: mails that wait, quarantine, sends that are open, gaps, inboxes by health.
+
+Counts and ages only, never an id or a name. Every question is bounded and has an index (`docs/metrics.md`). Read as the
+system; changes nothing.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.enums import Health, LedgerState, SendStatus
+
+MOST = 100_000
+# Ages are of the oldest among the first hundred thousand: when there are more, the number itself is the alarm.
+WAITING = text(
+    f"""
+    select state, count(*) as n, extract(epoch from now() - min(created_at) filter (where not historical)) as oldest from
+      (select state, created_at, historical from ledger where state in ('seen', 'stored') limit {MOST}) s group by state
+    """
+)
+QUARANTINED = text(
+    f"""
+    select count(*) as n, extract(epoch from now() - min(first_at)) as oldest
+    from (select first_at from quarantine where resolved_at is null limit {MOST}) q
+    """
+)
+OPEN_SENDS = text(
+    f"""
+    select send_status, count(*) as n,
+      extract(epoch from now() - min(case send_status when 'unknown' then unknown_since
+        when 'sending' then first_attempt_at end)) as oldest,
+      extract(epoch from now() - min(due) filter (where first_attempt_at is null
+        and send_status in ('queued', 'scheduled') and due < now())) as overdue
+    from
+      (select send_status, unknown_since, first_attempt_at, coalesce(greatest(undo_until, scheduled_at), created_at) as due
+       from messages
+       where send_status in ('draft', 'scheduled', 'queued', 'sending', 'unknown') limit {MOST}) s
+    group by send_status
+    """
+)
+GAPS = text(
+    f"""
+    select count(*) as n, extract(epoch from now() - min(opened_at)) as oldest
+    from (select opened_at from gaps where closed_at is null limit {MOST}) g
+    """
+)
+INBOXES = text(
+    """
+    select case when paused_at is not null then 'paused' else health end as health, count(*) as n
+    from inboxes where deleted_at is null group by 1
+    """
+)
+INBOX_WORDS = tuple(h.value for h in Health)
+LEDGER_WORDS = (LedgerState.SEEN.value, LedgerState.STORED.value)
+SEND_WORDS = tuple(
+    s.value for s in (SendStatus.SCHEDULED, SendStatus.QUEUED, SendStatus.SENDING, SendStatus.UNKNOWN)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Counts by state, and ages in seconds of the oldest; an age is 0 where there is none. `sends_overdue` is how long
+    the oldest send is past its time without a first attempt.
+    """
+
+    ledger: dict[str, int]
+    ledger_oldest: float
+    quarantined: int
+    quarantine_oldest: float
+    sends: dict[str, int]
+    sends_oldest: dict[str, float]
+    sends_overdue: float
+    gaps: int
+    gaps_oldest: float
+    inboxes: dict[str, int]
+
+
+async def read_figures(connection: AsyncConnection) -> Figures:
+    waiting = {r.state: r for r in await connection.execute(WAITING)}
+    quarantined = (await connection.execute(QUARANTINED)).one()
+    sends = {r.send_status: r for r in await connection.execute(OPEN_SENDS)}
+    gaps = (await connection.execute(GAPS)).one()
+    inboxes = {r.health: r.n for r in await connection.execute(INBOXES)}
+    return Figures(
+        ledger={word: waiting[word].n if word in waiting else 0 for word in LEDGER_WORDS},
+        ledger_oldest=max((_age(r.oldest) for r in waiting.values()), default=0.0),
+        quarantined=quarantined.n,
+        quarantine_oldest=_age(quarantined.oldest),
+        sends={word: sends[word].n if word in sends else 0 for word in SEND_WORDS},
+        sends_oldest={word: _age(sends[word].oldest) if word in sends else 0.0 for word in ("sending", "unknown")},
+        sends_overdue=max((_age(r.overdue) for r in sends.values()), default=0.0),
+        gaps=gaps.n,
+        gaps_oldest=_age(gaps.oldest),
+        inboxes={word: inboxes.get(word, 0) for word in INBOX_WORDS},
+    )
+
+
+def _age(seconds: object) -> float:
+    return 0.0 if seconds is None else max(0.0, float(str(seconds)))
