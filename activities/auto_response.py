@@ -6,11 +6,13 @@ If it dies, nothing was decided; run twice, the first decision is found and name
 import datetime as dt
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities._edges import edges
+from activities.outbound_compose import run_id
 from contracts.auto_response import AutoResponseClaim, AutoResponseSteps
 from contracts.failpoints import Failpoint, reached
 from contracts.refs import ConversationRef
@@ -18,13 +20,14 @@ from mail.values import Address
 from rules.auto_mail import AutoMail, AutoTemplate, automatic_mail
 from rules.auto_reply import (
     CORRESPONDENT_CAPS,
+    EVERYWHERE_CAPS,
     INBOX_CAPS,
     TENANT_CAPS,
     AutoReplyFacts,
     answer_to,
     silence,
 )
-from store import loop_budgets
+from store import loop_breaches, loop_budgets
 from store.addresses import address_key
 from store.auto_responses import (
     AutomaticMail,
@@ -33,7 +36,6 @@ from store.auto_responses import (
     queue_answer,
     read_claim,
     stay_silent,
-    tell_paused,
 )
 from store.unit_of_work import Database
 
@@ -65,22 +67,17 @@ class AutoResponseClaiming(AutoResponseSteps):
                 mail = None if reason is not None else _mail(facts)
                 if reason is None and mail is None:
                     reason = "sender-cannot-be-written-to"
-                if reason is None:
-                    spent = await loop_budgets.take(
+                if reason is None and mail is not None:
+                    to = address_key(mail.to.address)
+                    reason = await _over_budget(connection, tenant_id, facts.inbox_id, to, now)
+                if reason is not None or mail is None:
+                    await stay_silent(
                         connection,
                         tenant_id=tenant_id,
-                        inbox_id=facts.inbox_id,
-                        correspondent_key=address_key(facts.sender),
-                        now=now,
-                        correspondent_caps=CORRESPONDENT_CAPS,
-                        inbox_caps=INBOX_CAPS,
-                        tenant_caps=TENANT_CAPS,
+                        facts=facts,
+                        reason=reason or "silent",
+                        workflow_run=run_id(),
                     )
-                    if spent is not None:
-                        reason = f"budget-{spent}"
-                        await _tell_once(connection, tenant_id, facts.inbox_id, spent, now)
-                if reason is not None or mail is None:
-                    await stay_silent(connection, **key, reason=reason or "silent")
                     return AutoResponseClaim(None, reason or "silent", str(facts.inbox_id))
                 message_id = await queue_answer(
                     connection,
@@ -89,19 +86,41 @@ class AutoResponseClaiming(AutoResponseSteps):
                     mail=_queued(mail),
                     now=now,
                     note=_note(mail.missing),
+                    workflow_run=run_id(),
                 )
                 reached(Failpoint.AUTO_RESPONSE_BEFORE_COMMIT)
             reached(Failpoint.AUTO_RESPONSE_CLAIMED)
             return AutoResponseClaim(str(message_id), "answered", str(facts.inbox_id))
 
 
-async def _tell_once(
-    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, budget: str, now: dt.datetime
-) -> None:
-    if await loop_budgets.first_notice(
-        connection, tenant_id=tenant_id, inbox_id=inbox_id, budget=budget, now=now
-    ):
-        await tell_paused(connection, tenant_id=tenant_id, inbox_id=inbox_id, budget=budget)
+async def _over_budget(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, to: str, now: dt.datetime
+) -> str | None:
+    """Why this mail must be held back; None when it was counted and may go. A breach pauses the rule for the span of the
+    budget that was used up, and is told once.
+    """
+    place: dict[str, Any] = {
+        "tenant_id": tenant_id,
+        "inbox_id": inbox_id,
+        "correspondent_key": to,
+        "now": now,
+    }
+    paused = await loop_breaches.held_back(connection, **place)
+    if paused is not None:
+        return f"paused-{paused}"
+    spent = await loop_budgets.take(
+        connection,
+        **place,
+        correspondent_caps=CORRESPONDENT_CAPS,
+        everywhere_caps=EVERYWHERE_CAPS,
+        inbox_caps=INBOX_CAPS,
+        tenant_caps=TENANT_CAPS,
+    )
+    if spent is None:
+        return None
+    until = now + dt.timedelta(minutes=spent.minutes)
+    await loop_breaches.open_breach(connection, **place, budget=spent.budget, until=until)
+    return f"budget-{spent.budget}"
 
 
 def _asked(facts: ConversationFacts) -> AutoReplyFacts:
@@ -130,8 +149,7 @@ def _mail(facts: ConversationFacts) -> AutoMail | None:
         subject=facts.subject,
         org_name=facts.org_name,
         inbox_name=facts.inbox_name,
-        # The Return-Path is not kept with the message; RFC 3834 §4 falls back to the address of the author.
-        to=Address(answer_to(return_path=None, sender=facts.sender), facts.sender_name),
+        to=Address(answer_to(return_path=facts.return_path, sender=facts.sender), facts.sender_name),
     )
 
 

@@ -21,7 +21,9 @@ from activities.stored_files import FileStore
 from contracts.failpoints import Failpoint, reached
 from providers.errors import ProviderError
 from providers.s3.blobs import BlobMissing, BlobStore
+from rules.inbound_flood import FROM_ONE_SENDER, INTO_ONE_INBOX
 from store.inbound import StoredBatch, store_batch
+from store.inbound_flood import IncomingCaps
 from store.inbox_state import own_addresses
 from store.incoming import IncomingMail, Poison
 from store.ledger import PendingMail, claim, count_attempt
@@ -38,6 +40,7 @@ ATTEMPTS = 3  # integrity I-6
 # One GET for a stretch of a pack, as long as not much more than the wanted mails comes along.
 WASTE = 2
 INDEX_AT_ONCE = 500
+CAPS = IncomingCaps(sender=FROM_ONE_SENDER, inbox=INTO_ONE_INBOX)
 TOO_LARGE = Poison("too_large", "larger than the limit; only its headers were fetched")
 
 
@@ -148,7 +151,7 @@ class Ingestion:
     async def _store(self, lane: Lane, batch: _Prepared) -> StoredBatch:
         async with self._database.unit_of_work(lane.tenant_id) as connection:
             await lane.guard(connection)
-            stored = await store_batch(connection, lane.tenant_id, lane.inbox_id, batch.mails, run=lane.run)
+            stored = await store_batch(connection, lane.tenant_id, lane.inbox_id, batch.mails, run=lane.run, caps=CAPS)
             reached(Failpoint.INGEST_BEFORE_COMMIT)
         reached(Failpoint.INGEST_AFTER_COMMIT)
         return stored

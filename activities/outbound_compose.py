@@ -173,4 +173,4 @@ def _clean_html(source: MailSource) -> str | None:
     if source.html is None:
         return None
     own = {f.content_id: f"cid:{f.content_id}" for f in source.files if f.content_id is not None}
-    return sanitise_html(source.html, cid_urls=own).html
+    return sanitise_html(source.html, cid_urls=own, mark_links=False).html

@@ -150,6 +150,7 @@ class OutboundDeliver(OutboundSteps):
                     message_id=envelope.id,
                     attempt=attempt,
                     stage=stage.value,
+                    workflow_run=run_id(),
                 )
             reached(COMMITTED[stage])
 
@@ -185,6 +186,7 @@ class OutboundDeliver(OutboundSteps):
             recipients=tuple(RecipientEnd(r.address, r.kind, _told(r)) for r in outcome.recipients),
             code=outcome.code,
             give_up=wait is None,
+            next_at=None if wait is None else now + dt.timedelta(seconds=wait),
         )
         written = await self._record_stubbornly(tenant_id, envelope.id, end, now)
         reached(Failpoint.DELIVER_RECORDED)

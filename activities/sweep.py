@@ -12,13 +12,14 @@ from temporalio import activity
 from activities._edges import edges
 from activities.heartbeat import heartbeats
 from contracts.sweep import SweepFindings, SweepFound, SweepQuestion, SweepSteps, TidyReport
-from store import loop_budgets, sweep
+from store import loop_breaches, loop_budgets, sweep
 from store.search import index_all_tenants
 from store.unit_of_work import Database
 
 INDEX_BATCH = 500
 INDEX_BATCHES = 40
 BUDGETS_KEPT = dt.timedelta(hours=24)
+BREACHES_KEPT = dt.timedelta(days=30)
 
 
 class Sweeping(SweepSteps):
@@ -58,6 +59,7 @@ class Sweeping(SweepSteps):
                 async with self._database.system_unit_of_work() as connection:
                     tidied = await sweep.tidy(connection, now=now)
                     await loop_budgets.forget(connection, before=now - BUDGETS_KEPT)
+                    await loop_breaches.forget(connection, before=now - BREACHES_KEPT)
                 indexed = 0
                 for _ in range(INDEX_BATCHES):
                     # Each batch is a transaction of its own: a long one would hold the event log's readers back.

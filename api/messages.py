@@ -113,8 +113,8 @@ async def resolve(call: Call[Empty, Resolve]) -> Message:
     message = await _decide(
         call, decide, "Only a message whose outcome is unknown can be settled by hand.", "not-unknown"
     )
-    if call.body.outcome == "send_again":
-        await call.deps.gateway.start_send(str(call.who.tenant_id), message.inbox_id, message.id)
+    # Also one that was sent: Sent may lack its copy.
+    await call.deps.gateway.start_send(str(call.who.tenant_id), message.inbox_id, message.id)
     return message
 
 

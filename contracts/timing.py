@@ -11,7 +11,9 @@ QUICK = timedelta(seconds=30)  # one or two database transactions
 NETWORK = timedelta(minutes=5)  # one conversation with a server
 BULK = timedelta(minutes=15)  # a bounded batch of mails
 WATCH = timedelta(minutes=25)  # one IDLE stretch; RFC 2177 asks to re-issue before 29 minutes
-SUBMIT = timedelta(minutes=30)  # integrity S-4: the reply to the dot alone may take ten minutes
+# One submission. Each command has its own limit (integrity S-4) and a dead worker shows by its heartbeat, so this is no
+# limit on the talk: a hundred recipients may take five minutes each, and a slow line hours for a large mail.
+SUBMIT = timedelta(hours=12)
 
 DATABASE_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
@@ -27,6 +29,8 @@ NETWORK_RETRY = RetryPolicy(
 )
 # A submission is never repeated by Temporal: the workflow asks for the next attempt, and only on proof (integrity S-3).
 ONCE = RetryPolicy(maximum_attempts=1)
+
+COPY_ATTEMPTS = 8  # to file the copy in Sent, in one round; the sweep begins the later rounds
 
 VERIFY_AFTER = (0, 5, 15, 45, 120)  # seconds after an unknown outcome at which Sent is searched
 DEFERRED_FIRST = timedelta(minutes=1)  # integrity S-6: 1 minute to 1 hour with jitter ...

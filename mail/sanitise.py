@@ -128,19 +128,20 @@ def sanitise_html(
     cid_urls: Mapping[str, str],
     remote_images: bool = False,
     image_proxy: Callable[[str], str] | None = None,
+    mark_links: bool = True,
 ) -> SanitisedHtml:
     """Sanitised body content of any HTML, in any state; HTML made to exhaust the parser comes back as its plain text.
 
     `cid_urls` maps Content-IDs (without brackets) to this application's own image addresses, which are trusted.
     `remote_images` keeps http(s) images: rewritten by `image_proxy` where one is given (integrity X-4), else as they are,
-    and then the frame's policy must let them load.
+    and then the frame's policy must let them load. `mark_links=False` is for mail that leaves: the marks are for our frame.
     """
     calm = calmed(html)
     if calm is None:
         return SanitisedHtml(html=text_to_html(html_to_text(html)), remote_blocked=0)
     chooser = _Filter(cid_urls, remote_images, image_proxy)
     clean = _clean(calm, _ATTRIBUTES, chooser)
-    marked = _mark_misleading(clean)
+    marked = _mark_misleading(clean) if mark_links else clean
     if marked is not clean:
         # Once more over the marked text, so that the sanitiser keeps the last word. All it lets through is already safe,
         # so the second pass only checks that the marks changed nothing else.

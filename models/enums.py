@@ -219,14 +219,13 @@ class SuppressionReason(StrEnum):
 
 class LoopBudgetKind(StrEnum):
     """What was used up: automatic mails to one correspondent of an inbox, to that person from all inboxes, of an inbox, of
-    the tenant, one after the other without a person's word; or mails that came in from one sender, or in all.
+    the tenant; or mails that came in from one sender, or into an inbox.
     """
 
     CORRESPONDENT = "correspondent"
     EVERYWHERE = "everywhere"
     INBOX = "inbox"
     TENANT = "tenant"
-    CHAIN = "chain"
     INCOMING_SENDER = "incoming-sender"
     INCOMING_INBOX = "incoming-inbox"
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 # minutes → automatic mails to one correspondent of one inbox: Zammad's defaults per ticket and recipient (L-4).
 CORRESPONDENT_CAPS: Mapping[int, int] = {10: 10, 30: 15, 60: 25, 180: 50, 600: 100}
+# The same for one person over all inboxes of the tenant: Zammad's defaults per recipient.
+EVERYWHERE_CAPS: Mapping[int, int] = {10: 30, 30: 60, 60: 120, 180: 240, 600: 360}
 INBOX_CAPS: Mapping[int, int] = {60: 200}
 TENANT_CAPS: Mapping[int, int] = {60: 2000}
 OLDEST = dt.timedelta(hours=24)  # an acknowledgement that comes later than this only confuses

@@ -39,7 +39,8 @@ FACTS = text(
 )
 FIRST_MAIL = text(
     """
-    select from_address, from_name, subject, received_at, historical, may_answer, silence_reason, is_auto from messages
+    select id, from_address, from_name, return_path, subject, received_at, historical, may_answer, silence_reason, is_auto
+    from messages
     where tenant_id = :tenant and conversation_id = :id and direction = 'inbound'
     order by received_at, id limit 1
     """
@@ -54,7 +55,7 @@ ANSWERED = text(
 SUPPRESSED = text(
     """
     select exists (select from suppressed_addresses
-      where tenant_id = :tenant and address_key = :key and (expires_at is null or expires_at > :now))
+      where tenant_id = :tenant and address_key = any(:keys) and (expires_at is null or expires_at > :now))
     """
 )
 CLAIMED = text(
@@ -62,8 +63,8 @@ CLAIMED = text(
 )
 CLAIM = text(
     """
-    insert into auto_response_claims (tenant_id, conversation_id, message_id, outcome)
-    values (:tenant, :id, :message, :outcome) on conflict do nothing returning conversation_id
+    insert into auto_response_claims (tenant_id, conversation_id, message_id, about_message_id, outcome, workflow_run)
+    values (:tenant, :id, :message, :about, :outcome, :run) on conflict do nothing returning conversation_id
     """
 )
 INSERT_MESSAGE = text(
@@ -85,7 +86,9 @@ COUNT_MESSAGE = text(
 
 @dataclass(frozen=True, slots=True)
 class ConversationFacts:
-    """What there is to know before answering automatically. The customer's words are not among it."""
+    """What there is to know before answering automatically. The customer's words are not among it. `first_id` is the mail
+    that would be answered, `return_path` its envelope sender where a server wrote it down.
+    """
 
     conversation_id: uuid.UUID
     inbox_id: uuid.UUID
@@ -104,9 +107,11 @@ class ConversationFacts:
     since: dt.datetime
     sender: str
     sender_name: str
+    return_path: str | None
     sender_is_ours: bool
     suppressed: bool
     answered: bool
+    first_id: uuid.UUID | None
     first_subject: str
     first_received_at: dt.datetime | None
     first_historical: bool
@@ -150,8 +155,10 @@ async def lock_facts(
         return None
     first = (await connection.execute(FIRST_MAIL, key)).first()
     sender = first.from_address if first is not None else ""
-    place = address_key(sender)
-    suppressed = await connection.execute(SUPPRESSED, {"tenant": tenant_id, "key": place, "now": now})
+    return_path = first.return_path if first is not None else None
+    # Both who wrote and whom an answer would go to.
+    places = sorted({address_key(a) for a in (sender, return_path) if a})
+    suppressed = await connection.execute(SUPPRESSED, {"tenant": tenant_id, "keys": places, "now": now})
     since = dt.datetime.fromisoformat(desk.enabled_since) if desk.enabled_since else desk.inbox_created_at
     return ConversationFacts(
         conversation_id=desk.id,
@@ -171,9 +178,11 @@ async def lock_facts(
         since=max(since, desk.inbox_created_at),
         sender=sender,
         sender_name=first.from_name if first is not None else "",
-        sender_is_ours=place in await own_address_keys(connection, tenant_id),
+        return_path=return_path,
+        sender_is_ours=not (await own_address_keys(connection, tenant_id)).isdisjoint(places),
         suppressed=suppressed.scalar_one(),
         answered=(await connection.execute(ANSWERED, key)).scalar_one(),
+        first_id=first.id if first is not None else None,
         first_subject=first.subject if first is not None else "",
         first_received_at=first.received_at if first is not None else None,
         first_historical=first is not None and first.historical,
@@ -184,11 +193,15 @@ async def lock_facts(
 
 
 async def stay_silent(
-    connection: AsyncConnection, *, tenant_id: uuid.UUID, conversation_id: uuid.UUID, reason: str
+    connection: AsyncConnection,
+    *,
+    tenant_id: uuid.UUID,
+    facts: ConversationFacts,
+    reason: str,
+    workflow_run: str | None = None,
 ) -> None:
     """Note why this conversation gets no automatic answer. Twice: the first reason stands."""
-    bound = {"tenant": tenant_id, "id": conversation_id, "message": None, "outcome": reason}
-    await connection.execute(CLAIM, bound)
+    await connection.execute(CLAIM, _claim(tenant_id, facts, None, reason, workflow_run))
 
 
 async def queue_answer(
@@ -199,6 +212,7 @@ async def queue_answer(
     mail: AutomaticMail,
     now: dt.datetime,
     note: str = "",
+    workflow_run: str | None = None,
 ) -> uuid.UUID:
     """Claim row and queued message. The caller holds the conversation (`lock_facts`) and has found no claim.
 
@@ -226,8 +240,7 @@ async def queue_answer(
     message_id: uuid.UUID = inserted.scalar_one()
     recipient = Recipient("to", mail.to_address, mail.to_name)
     await freeze_recipients(connection, tenant_id, message_id, (recipient,))
-    bound = {"tenant": tenant_id, "id": facts.conversation_id, "message": message_id, "outcome": "answered"}
-    (await connection.execute(CLAIM, bound)).one()
+    (await connection.execute(CLAIM, _claim(tenant_id, facts, message_id, "answered", workflow_run))).one()
     place = (tenant_id, facts.inbox_id, facts.conversation_id)
     queued = {"kind": "auto_response", "send_status": "queued", "version": version}
     await append_events(
@@ -241,11 +254,18 @@ async def queue_answer(
     return message_id
 
 
-async def tell_paused(
-    connection: AsyncConnection, *, tenant_id: uuid.UUID, inbox_id: uuid.UUID, budget: str
-) -> None:
-    """The notice that a budget is used up and automatic answers pause until its span is over (L-4: never silent)."""
-    payload = {"notice": "auto_responses_paused", "budget": budget}
-    await append_events(
-        connection, [NewEvent("inbox.updated", tenant_id, inbox_id=inbox_id, payload=payload)]
-    )
+def _claim(
+    tenant_id: uuid.UUID,
+    facts: ConversationFacts,
+    message_id: uuid.UUID | None,
+    outcome: str,
+    workflow_run: str | None,
+) -> dict[str, object]:
+    return {
+        "tenant": tenant_id,
+        "id": facts.conversation_id,
+        "message": message_id,
+        "about": facts.first_id,
+        "outcome": outcome,
+        "run": workflow_run,
+    }

@@ -18,6 +18,7 @@ from store.addresses import address_key
 from store.bulk import new_id
 from store.delivery import apply_reports
 from store.event_log import NewEvent, append_events
+from store.inbound_flood import IncomingCaps, beyond_caps
 from store.inbound_rows import Fate, NewMessage, insert_messages, settle_ledger
 from store.inbox_state import own_addresses
 from store.incoming import IncomingMail
@@ -82,8 +83,11 @@ async def store_batch(
     mails: Sequence[IncomingMail],
     *,
     run: str | None = None,
+    caps: IncomingCaps | None = None,
 ) -> StoredBatch:
-    """Store a batch. The caller holds the lease; `run` is the workflow run that is named in the ledger."""
+    """Store a batch. The caller holds the lease; `run` is the workflow run that is named in the ledger. Live mails beyond
+    `caps` are stored and start nothing.
+    """
     await lock_ingest(connection, inbox_id)
     pending = await connection.execute(
         STILL_PENDING, {"tenant": tenant_id, "ids": [m.pending.id for m in mails]}
@@ -106,8 +110,20 @@ async def store_batch(
         [m.placeable(message_id, now) for m, message_id in fresh if m.threads],
         own=own,
     )
+    flood: frozenset[uuid.UUID] = frozenset()
+    if caps is not None:
+        incoming = [m for m, _ in fresh]
+        flood = await beyond_caps(
+            connection, tenant_id=tenant_id, inbox_id=inbox_id, mails=incoming, caps=caps, now=now
+        )
     messages = [
-        NewMessage(message_id, m, placed.get(message_id), reused_id=m.pending.id in found.reused)
+        NewMessage(
+            message_id,
+            m,
+            placed.get(message_id),
+            reused_id=m.pending.id in found.reused,
+            flood=m.pending.id in flood,
+        )
         for m, message_id in fresh
     ]
     await insert_messages(connection, tenant_id, inbox_id, messages, now)
@@ -192,6 +208,7 @@ def _answerable(message: NewMessage) -> bool:
         and not incoming.from_sent
         and not incoming.pending.historical
         and incoming.poison is None
+        and not message.flood
     )
 
 
@@ -215,7 +232,8 @@ async def _tell(
                     "classification": m.incoming.kind.value,
                     "version": m.placed.at_version if m.placed else 0,
                 }
-                | ({"source": "sent_folder"} if m.incoming.from_sent else {}),
+                | ({"source": "sent_folder"} if m.incoming.from_sent else {})
+                | ({"quiet": True} if m.flood else {}),
             )
             for m in messages
             if not m.incoming.pending.historical

@@ -28,6 +28,7 @@ MESSAGE_COLUMNS = {
     "sender_id": "uuid",
     "from_address": "text",
     "from_name": "text",
+    "return_path": "text",
     "reply_to": "jsonb",
     "subject": "text",
     "sent_at": "timestamptz",
@@ -99,15 +100,18 @@ SETTLE = text(
     """
 )
 
+FLOOD = "incoming-flood"  # beyond the caps of integrity L-9
+
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A mail that becomes a row, with its id and its place (None for reports and spam)."""
+    """A mail that becomes a row, with its id and its place (None for reports and spam). One of a `flood` starts nothing."""
 
     id: uuid.UUID
     incoming: IncomingMail
     placed: Placed | None
     reused_id: bool
+    flood: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ def _message(message: NewMessage, inbox_id: uuid.UUID, now: dt.datetime) -> Mapp
     mail, pending, verdict, kind = incoming.mail, incoming.pending, incoming.verdict, incoming.kind
     outbound = incoming.direction is Direction.OUTBOUND
     live = not pending.historical and incoming.poison is None
-    answerable = live and not outbound and kind is MailKind.MESSAGE and verdict.may_answer
+    answerable = live and not outbound and kind is MailKind.MESSAGE and verdict.may_answer and not message.flood
     return {
         "id": message.id,
         "conversation_id": placed.conversation_id if placed else None,
@@ -194,6 +198,7 @@ def _message(message: NewMessage, inbox_id: uuid.UUID, now: dt.datetime) -> Mapp
         "sender_id": placed.contact_id if placed else None,
         "from_address": incoming.sender.address,
         "from_name": incoming.sender.name,
+        "return_path": mail.return_path,
         "reply_to": [{"address": a.address, "name": a.name} for a in mail.reply_to],
         "subject": mail.subject,
         "sent_at": incoming.sent_at(now),
@@ -205,7 +210,7 @@ def _message(message: NewMessage, inbox_id: uuid.UUID, now: dt.datetime) -> Mapp
         "is_read": incoming.is_read(),
         "is_auto": verdict.reason if kind is MailKind.AUTO_REPLY else None,
         "may_answer": answerable,
-        "silence_reason": None if answerable else verdict.silence_reason or None,
+        "silence_reason": None if answerable else verdict.silence_reason or (FLOOD if message.flood else None),
         "spam_verdict": verdict.reason if kind is MailKind.SPAM else None,
         "authentication_results": {"header": incoming.authentication} if incoming.authentication else None,
         "raw_key": pending.raw_key,

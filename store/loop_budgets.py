@@ -7,13 +7,13 @@ last allowed one. Buckets are only ever added to, except when the mail that rais
 import datetime as dt
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 BUCKET = dt.timedelta(minutes=10)
 WHOLE_INBOX = "*"
-NOTICE = "!"
 
 RAISE = text(
     """
@@ -40,13 +40,15 @@ SUM_OF_TENANT = text(
     where tenant_id = :tenant and correspondent_key = :key and window_start > :since
     """
 )
-FIRST_NOTICE = text(
-    """
-    insert into loop_budgets (tenant_id, inbox_id, correspondent_key, window_start, count)
-    values (:tenant, :inbox, :key, :start, 1) on conflict do nothing returning id
-    """
-)
 FORGET = text("delete from loop_budgets where window_start < :before")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The budget that is used up and the minutes that it spans."""
+
+    budget: str
+    minutes: int
 
 
 async def take(
@@ -57,18 +59,21 @@ async def take(
     correspondent_key: str,
     now: dt.datetime,
     correspondent_caps: Mapping[int, int],
+    everywhere_caps: Mapping[int, int],
     inbox_caps: Mapping[int, int],
     tenant_caps: Mapping[int, int],
-) -> str | None:
-    """Count one automatic mail. None when it fits; else the budget that is used up (`correspondent`, `inbox`,
-    `tenant`), and nothing is counted. Caps map minutes to mails; spans count in whole buckets, on the strict side.
+) -> Spent | None:
+    """Count one automatic mail. None when it fits; else the budget that is used up (`correspondent` of this inbox,
+    the same person `everywhere`, `inbox`, `tenant`), and nothing is counted. Caps map minutes to mails; spans count in
+    whole buckets, on the strict side.
     """
     place = {"tenant": tenant_id, "inbox": inbox_id, "start": _bucket(now)}
     for key in (correspondent_key, WHOLE_INBOX):
         await connection.execute(RAISE, {**place, "key": key})
-    spent = None
+    spent: Spent | None = None
     checks = (
         ("correspondent", SUM_OF, correspondent_key, correspondent_caps),
+        ("everywhere", SUM_OF_TENANT, correspondent_key, everywhere_caps),
         ("inbox", SUM_OF, WHOLE_INBOX, inbox_caps),
         ("tenant", SUM_OF_TENANT, WHOLE_INBOX, tenant_caps),
     )
@@ -79,20 +84,11 @@ async def take(
             if statement is SUM_OF:
                 bound["inbox"] = inbox_id
             if spent is None and int((await connection.execute(statement, bound)).scalar_one()) > cap:
-                spent = name
+                spent = Spent(name, minutes)
     if spent is not None:
         for key in (correspondent_key, WHOLE_INBOX):
             await connection.execute(LOWER, {**place, "key": key})
     return spent
-
-
-async def first_notice(
-    connection: AsyncConnection, *, tenant_id: uuid.UUID, inbox_id: uuid.UUID, budget: str, now: dt.datetime
-) -> bool:
-    """True once in an hour for each inbox and budget: a breach is told, but not once for each mail of a flood."""
-    start = now.replace(minute=0, second=0, microsecond=0)
-    bound = {"tenant": tenant_id, "inbox": inbox_id, "key": NOTICE + budget, "start": start}
-    return (await connection.execute(FIRST_NOTICE, bound)).first() is not None
 
 
 async def forget(connection: AsyncConnection, *, before: dt.datetime) -> int:

@@ -148,9 +148,26 @@ async def claim(
 
 
 async def commit_stage(
-    connection: AsyncConnection, *, tenant_id: uuid.UUID, message_id: uuid.UUID, attempt: int, stage: str
+    connection: AsyncConnection,
+    *,
+    tenant_id: uuid.UUID,
+    message_id: uuid.UUID,
+    attempt: int,
+    stage: str,
+    workflow_run: str | None = None,
 ) -> None:
-    """Write the stage that the attempt is about to enter. Raises StageLost unless the row is this attempt's."""
+    """Write the stage that the attempt is about to enter; `dot` leaves a step in the timeline, since from there on the mail
+    may be out. Raises StageLost unless the row is this attempt's.
+    """
     bound = {"tenant": tenant_id, "id": message_id, "attempt": attempt, "stage": stage}
     if (await connection.execute(STAGE, bound)).rowcount == 0:
         raise StageLost
+    if stage == SendStage.DOT:
+        await append_step(
+            connection,
+            tenant_id=tenant_id,
+            message_id=message_id,
+            step="dot",
+            attempt=attempt,
+            workflow_run=workflow_run,
+        )

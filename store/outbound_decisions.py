@@ -15,6 +15,7 @@ from models.enums import SendStage, SendStatus
 from store.outbound_rows import LockedMessage, lock_message, move, tell
 from store.response_times import record_response
 from store.send_steps import append_step
+from store.sent_copies import await_copy
 
 WAITING = frozenset({SendStatus.QUEUED, SendStatus.SCHEDULED})
 ROUNDS_BY_POLICY = 2
@@ -150,6 +151,7 @@ async def resolve_message(
         )
         await move(connection, row, SendStatus.SENT, actor=actor)
         await record_response(connection, row, row.unknown_since or now)
+        await await_copy(connection, tenant_id, message_id, now)
     else:
         await begin_round(connection, row, now)
         await move(connection, row, SendStatus.QUEUED, actor=actor, keep_stage=False)

@@ -18,6 +18,7 @@ from store.addresses import address_key
 from store.outbound_rows import LockedMessage, lock_message, move
 from store.response_times import record_response
 from store.send_steps import append_step
+from store.sent_copies import await_copy
 
 SET_RECIPIENT = text(
     """
@@ -69,7 +70,9 @@ class RecipientEnd:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """What is known after an attempt. `sentence` is for people; `give_up` makes every putting-off final (S-6)."""
+    """What is known after an attempt. `sentence` is for people; `give_up` makes every putting-off final (S-6), otherwise
+    what was put off is tried again at `next_at`.
+    """
 
     attempt: int
     kind: str
@@ -78,6 +81,7 @@ class AttemptEnd:
     recipients: tuple[RecipientEnd, ...]
     code: int | None = None
     give_up: bool = False
+    next_at: dt.datetime | None = None
 
 
 async def end_attempt(
@@ -108,6 +112,7 @@ async def end_attempt(
         detail=f"{end.stage}: {end.sentence}" if end.sentence else end.stage,
         code=end.code,
         workflow_run=workflow_run,
+        next_at=None if end.give_up or not _put_off(end) else end.next_at,
     )
     await _set_recipients(connection, row, end.recipients)
     if end.kind == "unknown":
@@ -138,15 +143,7 @@ async def settle_sent(
     was_unknown = row.send_status == SendStatus.UNKNOWN
     key = {"tenant": tenant_id, "id": message_id}
     await connection.execute(SET_OPEN, {**key, "status": "sent", "detail": None, "from": ["pending"]})
-    await append_step(
-        connection,
-        tenant_id=tenant_id,
-        message_id=message_id,
-        step="proven_sent",
-        attempt=row.send_attempts,
-        detail=proof,
-        workflow_run=workflow_run,
-    )
+    await _note(connection, row, "proven_sent", proof, workflow_run)
     # Nobody watches over a message that was called unknown: what it still lacks is told, not tried.
     return await _close(connection, row, sentence="", now=row.unknown_since or now, final=was_unknown)
 
@@ -165,15 +162,7 @@ async def settle_unknown(
     if row is None or not _doubtful(row) or row.send_status != SendStatus.SENDING:
         return End.STALE
     await connection.execute(DOUBT, {"tenant": tenant_id, "id": message_id, "now": now})
-    await append_step(
-        connection,
-        tenant_id=tenant_id,
-        message_id=message_id,
-        step="unknown",
-        attempt=row.send_attempts,
-        detail=sentence,
-        workflow_run=workflow_run,
-    )
+    await _note(connection, row, "unknown", sentence, workflow_run)
     await move(connection, row, SendStatus.UNKNOWN, error=sentence)
     return End.UNKNOWN
 
@@ -192,16 +181,23 @@ async def settle_failed(
     waiting = {SendStatus.QUEUED, SendStatus.SCHEDULED, SendStatus.SENDING}
     if row is None or row.send_status not in waiting or row.send_stage == SendStage.DOT:
         return End.STALE
+    await _note(connection, row, "gave_up", sentence, workflow_run)
+    return await _close(connection, row, sentence=sentence, now=now, final=True)
+
+
+async def _note(
+    connection: AsyncConnection, row: LockedMessage, step: str, detail: str, workflow_run: str | None
+) -> None:
+    """The step by which an open end is closed, under the number of the last attempt."""
     await append_step(
         connection,
-        tenant_id=tenant_id,
-        message_id=message_id,
-        step="gave_up",
+        tenant_id=row.tenant_id,
+        message_id=row.id,
+        step=step,
         attempt=row.send_attempts,
-        detail=sentence,
+        detail=detail,
         workflow_run=workflow_run,
     )
-    return await _close(connection, row, sentence=sentence, now=now, final=True)
 
 
 async def _close(
@@ -235,6 +231,7 @@ async def _close(
         await move(connection, row, SendStatus.SENT)
     if served:
         await record_response(connection, row, now)
+        await await_copy(connection, row.tenant_id, row.id, now)
     return End.FAILED if counts.failed else End.SENT
 
 
@@ -255,6 +252,11 @@ async def _set_recipients(
     ]
     if bound:
         await connection.execute(SET_RECIPIENT, bound)
+
+
+def _put_off(end: AttemptEnd) -> bool:
+    again = {"deferred", "not_sent"}
+    return end.kind in again or (end.kind == "accepted" and any(r.kind in again for r in end.recipients))
 
 
 def _doubtful(row: LockedMessage) -> bool:

@@ -25,7 +25,7 @@ KNOWN = text(
 )
 SEEN_IN_SENT = text(
     """
-    update messages set sent_copy_at = now()
+    update messages set sent_copy_at = now(), copy_due_at = null
     where tenant_id = :tenant and id = any(cast(:ids as uuid[])) and sent_copy_at is null
     """
 )

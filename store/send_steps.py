@@ -15,13 +15,13 @@ LONGEST_DETAIL = 500
 
 APPEND = text(
     """
-    insert into send_steps (tenant_id, message_id, attempt, step, detail, code, workflow_run)
-    values (:tenant, :message, :attempt, :step, :detail, :code, :run)
+    insert into send_steps (tenant_id, message_id, attempt, step, detail, code, workflow_run, next_at)
+    values (:tenant, :message, :attempt, :step, :detail, :code, :run, :next_at)
     """
 )
 READ = text(
     """
-    select at, attempt, step, detail, code, workflow_run from send_steps
+    select at, attempt, step, detail, code, workflow_run, next_at from send_steps
     where tenant_id = :tenant and message_id = :message order by at, id limit :limit
     """
 )
@@ -29,7 +29,9 @@ READ = text(
 
 @dataclass(frozen=True, slots=True)
 class SendStep:
-    """`code` is an SMTP reply code where there was one; `workflow_run` the Temporal run that did the step."""
+    """`code` is an SMTP reply code where there was one; `workflow_run` the Temporal run that did the step; `next_at` when
+    what was put off is tried again.
+    """
 
     at: dt.datetime
     attempt: int
@@ -37,6 +39,7 @@ class SendStep:
     detail: str
     code: int | None
     workflow_run: str | None
+    next_at: dt.datetime | None = None
 
 
 async def append_step(
@@ -49,6 +52,7 @@ async def append_step(
     detail: str = "",
     code: int | None = None,
     workflow_run: str | None = None,
+    next_at: dt.datetime | None = None,
 ) -> None:
     """Write one step. Repeating the caller's transaction repeats the step only if the transaction commits twice."""
     await connection.execute(
@@ -61,6 +65,7 @@ async def append_step(
             "detail": detail[:LONGEST_DETAIL],
             "code": code,
             "run": workflow_run,
+            "next_at": next_at,
         },
     )
 

@@ -15,16 +15,21 @@ PAGE = 10
 NOWHERE = uuid.UUID(int=0)
 
 # Rows that wait for their time need no workflow before it. A mail that a server put off is looked after by its
-# workflow; only a full sweep doubts that. An unknown one is asked about again once it has turned up in Sent.
+# workflow; only a full sweep doubts that. An unknown one is asked about again once it has turned up in Sent. Of one that
+# is out the copy in Sent may still be missing.
 SENDS = text(
     """
-    select m.tenant_id, m.id, m.inbox_id from messages m
-    where m.id > :after and m.direction = 'outbound'
-      and ((m.send_status in ('queued', 'scheduled') and coalesce(greatest(m.undo_until, m.scheduled_at), :now) <= :soon
-            and (:full or m.first_attempt_at is null or m.first_attempt_at < :given_up))
-        or m.send_status = 'sending'
-        or (m.send_status = 'unknown' and m.sent_copy_at is not null))
-    order by m.id limit :limit
+    select * from (
+      select m.tenant_id, m.id, m.inbox_id from messages m
+      where m.id > :after and m.direction = 'outbound'
+        and ((m.send_status in ('queued', 'scheduled') and coalesce(greatest(m.undo_until, m.scheduled_at), :now) <= :soon
+              and (:full or m.first_attempt_at is null or m.first_attempt_at < :given_up))
+          or m.send_status = 'sending'
+          or (m.send_status = 'unknown' and m.sent_copy_at is not null))
+      union all
+      select m.tenant_id, m.id, m.inbox_id from messages m
+      where m.id > :after and m.copy_due_at <= :now and m.send_status in ('sent', 'failed')
+    ) s order by id limit :limit
     """
 )
 INBOXES = text(

@@ -30,7 +30,6 @@ with workflow.unsafe.imports_passed_through():
 
 LOOK = timedelta(seconds=30)  # one look into Sent; five of them must fit into the five minutes of promise P2
 STALE_PAUSE = timedelta(seconds=30)  # somebody else's attempt: let it come to an end
-COPY_ATTEMPTS = 8
 
 
 @workflow.defn(name="SendMessage")
@@ -162,7 +161,7 @@ class SendMessage:
                 retry_policy=RetryPolicy(
                     initial_interval=timing.NETWORK_RETRY.initial_interval,
                     maximum_interval=timing.NETWORK_RETRY.maximum_interval,
-                    maximum_attempts=COPY_ATTEMPTS,
+                    maximum_attempts=timing.COPY_ATTEMPTS,
                     non_retryable_error_types=list(NON_RETRYABLE),
                 ),
                 summary="file one copy in Sent",

@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("held_back", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
-            "budget in ('correspondent', 'everywhere', 'inbox', 'tenant', 'chain', 'incoming-sender', 'incoming-inbox')",
+            "budget in ('correspondent', 'everywhere', 'inbox', 'tenant', 'incoming-sender', 'incoming-inbox')",
             name=op.f("ck_loop_breaches_budget"),
         ),
         sa.ForeignKeyConstraint(

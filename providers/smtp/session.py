@@ -25,6 +25,7 @@ from providers.smtp.account import SmtpAccount
 from providers.smtp.replies import Reply, read_reply
 
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
+_BLOCK = 64 * 1024
 _KEYWORD = re.compile(r"[A-Z0-9][A-Z0-9-]*", re.IGNORECASE)
 
 
@@ -123,9 +124,15 @@ class SmtpSession:
         return self.command("DATA")
 
     def send_body(self, stuffed: bytes) -> Reply | None:
-        """Send the body without its end. Returns the server's reply if it spoke up early: then nothing was accepted."""
+        """Send the body without its end. Returns the server's reply if it spoke up early: then nothing was accepted.
+
+        In blocks, each with the command's time (RFC 5321 §4.5.3.2.5): Python's `sendall` holds its time-out against the
+        whole of what it is given, so a large mail on a slow line could never be sent.
+        """
+        whole = memoryview(stuffed)
         try:
-            self._socket().sendall(stuffed)
+            for start in range(0, len(whole), _BLOCK):
+                self._socket().sendall(whole[start : start + _BLOCK])
         except OSError:
             # Perhaps it said why before it closed.
             with contextlib.suppress(OSError, ProviderError):

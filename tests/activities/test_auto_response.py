@@ -124,13 +124,41 @@ async def test_a_loop_with_one_correspondent_ends_after_ten_mails_and_is_told_on
     for _ in range(14):
         reasons.append((await room.claim_answer(await conversation(room.desk))).reason)
         room.clock.pass_(seconds=20)
-    assert reasons == ["answered"] * 10 + ["budget-correspondent"] * 4
+    assert reasons == ["answered"] * 10 + ["budget-correspondent"] + ["paused-correspondent"] * 3
     other = await conversation(room.desk, from_address="dora@customer.example.com")
     assert (await room.claim_answer(other)).reason == "answered"
     notices = await room.desk.rows("select payload from events where type = 'inbox.updated'")
-    assert [n["payload"] for n in notices] == [{"notice": "auto_responses_paused", "budget": "correspondent"}]
+    assert [(n["payload"]["notice"], n["payload"]["budget"]) for n in notices] == [
+        ("auto_responses_paused", "correspondent")
+    ]
+    (breach,) = await room.desk.rows("select * from loop_breaches")
+    assert (breach["correspondent_key"], breach["held_back"]) == ("carla@customer.example.com", 4)
     room.clock.pass_(minutes=25)
     assert (await room.claim_answer(await conversation(room.desk))).reason == "answered"
+
+
+async def test_the_answer_goes_to_the_envelope_sender(room: SendRoom, scripted_smtp: ScriptedSmtp) -> None:
+    """RFC 3834 §4: Reply-To and From are the author's, the Return-Path is where a robot may write."""
+    await room.connect(scripted_smtp.port)
+    await room.desk.rows("update messages set return_path = 'bounces+carla@lists.example.com'")
+    ref = MessageRef(str(room.desk.tenant_id), str((await room.claim_answer()).message_id))
+    await room.compose(ref)
+    await room.deliver(ref)
+    (mail,) = scripted_smtp.accepted
+    assert mail.rcpt_tos == ("bounces+carla@lists.example.com",)
+    assert b"To: Carla <bounces+carla@lists.example.com>" in mail.raw
+
+
+async def test_an_envelope_sender_of_our_own_is_not_answered(room: SendRoom) -> None:
+    """A mailbox that forwards to itself would answer itself."""
+    await room.desk.rows("update messages set return_path = 'Desk@Example.org'")
+    assert (await room.claim_answer()).reason == "own-address"
+
+
+async def test_the_claim_says_which_mail_it_was_about(room: SendRoom) -> None:
+    await room.claim_answer()
+    (row,) = await room.desk.rows("select about_message_id, outcome from auto_response_claims")
+    assert (row["about_message_id"], row["outcome"]) == (room.desk.first_message_id, "answered")
 
 
 async def test_an_automatic_answer_leaves_without_return_address_or_with_ours_where_that_is_refused(

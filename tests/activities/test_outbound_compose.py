@@ -113,7 +113,7 @@ async def test_files_and_pictures_travel_and_hostile_html_does_not(room: SendRoo
         ids[name] = row["id"]
     html = (
         f'<p onclick="x()">Look</p><script>alert(1)</script><img src="cid:{ids["p.png"]}">'
-        '<img src="https://track.example.com/x.gif">'
+        '<img src="https://track.example.com/x.gif"><a href="https://elsewhere.example.net/">https://example.com</a>'
     )
     ref = await room.reply(html=html, text=None, upload_ids=tuple(ids.values()))
     assert (await room.compose(ref)).state is SendState.DUE
@@ -125,6 +125,9 @@ async def test_files_and_pictures_travel_and_hostile_html_does_not(room: SendRoo
     assert "script" not in shown
     assert "onclick" not in shown
     assert "track.example.com" not in shown
+    # The mark of misleading links is for our own frame, not for the customer's mail.
+    assert 'href="https://elsewhere.example.net/"' in shown
+    assert "data-goes-to" not in shown
     files = {p.get_filename(): p for p in mail.walk() if p.get_filename()}
     assert files["a.pdf"].get_content() == b"%PDF-1"
     assert files["p.png"]["Content-ID"] == f"<{ids['p.png']}>"

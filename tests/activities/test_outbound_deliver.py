@@ -69,6 +69,7 @@ async def test_a_reply_is_handed_over_once_and_the_conversation_knows(
         "queued",
         "composed",
         "attempt",
+        "dot",
         "accepted",
         "answered",
     ]

@@ -1,5 +1,6 @@
 """The copy in Sent, on a real IMAP server: one, findable, and proof for a mail whose fate was unknown."""
 
+import dataclasses
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -16,11 +17,12 @@ from contracts.outbound import CopyReport, DeliverOutcome, SendState, VerifyOutc
 from contracts.refs import MessageRef
 from providers.imap.pool import ImapPool
 from stack.demo_mail import DemoMail, MailAccount
+from store.sweep import find
 from store.unit_of_work import Database
 from tests.activities.send_room import LOCAL, SendRoom
 from tests.servers.databases import Database as ServerDatabase
 from tests.servers.scripted_smtp import Close, ScriptedSmtp
-from tests.store.desk import open_desk
+from tests.store.desk import NOW, open_desk
 
 
 @dataclass
@@ -159,6 +161,53 @@ async def test_what_the_sync_saw_in_sent_settles_even_what_was_given_up(mailbox:
     await mailbox.room.settle(ref, DeliverOutcome.SENT)
     assert (await mailbox.room.status(ref))[0] == "sent"
     assert (await mailbox.room.plan(ref)).state is SendState.SENT
+
+
+async def test_a_copy_that_could_not_be_filed_is_due_again_a_few_times(mailbox: Mailbox) -> None:
+    """S-11: the sweep comes back to it; the mail itself is out and stays so."""
+    room = mailbox.room
+    ref = await mailbox.sent()
+    key = uuid.UUID(ref.message_id)
+
+    async def swept() -> bool:
+        async with room.desk.database.system_unit_of_work() as connection:
+            found = await find(connection, kind="sends", after=None, full=False, now=room.clock())
+        return key in [row.id for row in found]
+
+    await room.run_sql("update inboxes set settings = jsonb_set(settings, '{imap,port}', '1')")
+    assert not await swept()
+    rounds: list[float] = []
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, attempt=8)
+    while len(rounds) < 20:
+        if rounds:
+            due = (await room.message(ref))["copy_due_at"]
+            if due is None:
+                break
+            room.clock.now = due
+            assert await swept()
+        rounds.append((room.clock() - NOW).total_seconds() / 60 - 10)
+        with pytest.raises(ApplicationError) as failed:
+            await environment.run(mailbox.filing.file_copy, ref)
+        assert failed.value.type == "Unreachable"
+    assert rounds == pytest.approx([0, 10, 70, 310, 1270, 5110])
+    assert not await swept()
+    steps = await room.desk.steps(key)
+    assert steps.count("copy_put_off") == 5
+    assert steps[-1] == "copy_given_up"
+    assert (await room.status(ref))[0] == "sent"
+    assert len(mailbox.smtp.accepted) == 1
+
+
+async def test_a_copy_that_is_filed_late_is_due_no_more(mailbox: Mailbox) -> None:
+    ref = await mailbox.sent()
+    assert (await mailbox.room.message(ref))["copy_due_at"] is not None
+    await mailbox.file(ref)
+    assert (await mailbox.room.message(ref))["copy_due_at"] is None
+    other = await mailbox.sent()
+    await mailbox.room.desk.rows("delete from folders")
+    assert await mailbox.file(other) == CopyReport(filed=False)
+    assert (await mailbox.room.message(other))["copy_due_at"] is None
 
 
 async def test_bytes_that_changed_are_not_filed(mailbox: Mailbox) -> None:

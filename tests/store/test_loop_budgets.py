@@ -12,7 +12,12 @@ from store.unit_of_work import Database
 from tests.servers.databases import Database as ServerDatabase
 from tests.store.desk import NOW, Desk, open_desk
 
-CAPS = {"correspondent_caps": {10: 3}, "inbox_caps": {60: 5}, "tenant_caps": {60: 7}}
+CAPS = {
+    "correspondent_caps": {10: 3},
+    "everywhere_caps": {10: 4},
+    "inbox_caps": {60: 5},
+    "tenant_caps": {60: 7},
+}
 
 
 @pytest_asyncio.fixture
@@ -26,7 +31,7 @@ async def take(
     desk: Desk, key: str = "a@example.com", *, at: dt.datetime = NOW, caps: dict[str, Any] | None = None
 ) -> str | None:
     async with desk.database.unit_of_work(desk.tenant_id) as connection:
-        return await loop_budgets.take(
+        spent = await loop_budgets.take(
             connection,
             tenant_id=desk.tenant_id,
             inbox_id=desk.inbox_id,
@@ -34,6 +39,14 @@ async def take(
             now=at,
             **(caps or CAPS),
         )
+    return None if spent is None else spent.budget
+
+
+async def another_inbox(desk: Desk) -> dict[str, Any]:
+    (row,) = await desk.rows(
+        "insert into inboxes (tenant_id, name, email_address) values (:tenant, 'B', 'b@example.org') returning id"
+    )
+    return row
 
 
 async def test_each_budget_ends_exactly_at_its_size_even_among_rivals(desk: Desk) -> None:
@@ -53,25 +66,19 @@ async def test_a_refused_mail_is_not_counted_and_time_frees_the_budget(desk: Des
 
 
 async def test_the_tenants_budget_spans_its_inboxes(desk: Desk) -> None:
-    small = {"correspondent_caps": {10: 9}, "inbox_caps": {60: 9}, "tenant_caps": {60: 2}}
-    (row,) = await desk.rows(
-        "insert into inboxes (tenant_id, name, email_address) values (:tenant, 'B', 'b@example.org') returning id"
-    )
+    small = {**CAPS, "correspondent_caps": {10: 9}, "inbox_caps": {60: 9}, "tenant_caps": {60: 2}}
+    row = await another_inbox(desk)
     assert await take(desk, caps=small) is None
     desk.inbox_id = row["id"]
     assert await take(desk, caps=small) is None
     assert await take(desk, caps=small) == "tenant"
 
 
-async def test_a_breach_is_told_once_an_hour(desk: Desk) -> None:
-    async def first(at: dt.datetime) -> bool:
-        async with desk.database.unit_of_work(desk.tenant_id) as connection:
-            return await loop_budgets.first_notice(
-                connection, tenant_id=desk.tenant_id, inbox_id=desk.inbox_id, budget="inbox", now=at
-            )
-
-    hours = [NOW, NOW + dt.timedelta(minutes=59), NOW + dt.timedelta(minutes=61)]
-    assert [await first(at) for at in hours] == [True, False, True]
+async def test_one_person_has_a_budget_over_all_inboxes(desk: Desk) -> None:
+    assert [await take(desk) for _ in range(3)] == [None] * 3
+    desk.inbox_id = (await another_inbox(desk))["id"]
+    assert [await take(desk) for _ in range(2)] == [None, "everywhere"]
+    assert await take(desk, "b@example.com") is None
 
 
 async def test_old_buckets_are_forgotten(desk: Desk) -> None:

@@ -1,5 +1,9 @@
 """What a submission server offers and demands: extensions, sign-in, TLS, addresses."""
 
+import socket
+import threading
+import time
+
 import pytest
 
 from providers.egress import EgressPolicy
@@ -13,8 +17,10 @@ from providers.errors import (
     TooLarge,
 )
 from providers.secret import Secret
+from providers.smtp.account import SmtpAccount
 from providers.smtp.outcome import Stage
 from providers.smtp.sender import SmtpSender
+from providers.smtp.session import SmtpSession
 from tests.providers.smtp.attempts import POLICY, RAW, TO, Stages, account_for, submit
 from tests.servers.scripted_smtp import (
     Phase,
@@ -224,3 +230,31 @@ async def test_verify_tells_what_is_wrong(
     scripted_smtp.on(phase, reply)
     with pytest.raises(error):
         await SmtpSender(account_for(scripted_smtp), POLICY).verify()
+
+
+def test_a_large_mail_on_a_slow_line_has_no_limit_on_the_whole() -> None:
+    """S-4: the time-out is for each block (RFC 5321 §4.5.3.2.5); here the whole takes three times as long."""
+    ours, theirs = socket.socketpair()
+    for end, option in ((ours, socket.SO_SNDBUF), (theirs, socket.SO_RCVBUF)):
+        end.setsockopt(socket.SOL_SOCKET, option, 32 * 1024)
+    body, received = b"x" * (1024 * 1024), bytearray()
+
+    def read_slowly() -> None:
+        while len(received) < len(body):
+            received.extend(theirs.recv(64 * 1024))
+            time.sleep(0.02)
+
+    account = SmtpAccount("mail.example.com", 587, "plain", command_timeout=0.25)
+    session = SmtpSession(account, POLICY)
+    session._use(ours)
+    ours.settimeout(account.command_timeout)
+    reader = threading.Thread(target=read_slowly)
+    reader.start()
+    began = time.monotonic()
+    assert session.send_body(body) is None
+    took = time.monotonic() - began
+    reader.join()
+    session.drop()
+    theirs.close()
+    assert bytes(received) == body
+    assert took > account.command_timeout
