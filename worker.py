@@ -49,6 +49,7 @@ from activities.outbound_file_copy import OutboundFileCopy
 from activities.outbound_record import OutboundRecord
 from activities.outbound_verify import OutboundVerify
 from activities.parser_pool import ParserPool
+from activities.reingest import Reingesting
 from activities.sweep import Sweeping
 from contracts import failpoints, ids, queues
 from contracts.failpoints import Failpoint
@@ -66,12 +67,13 @@ from workflows.auto_response import AutoResponse
 from workflows.backfill import Backfill
 from workflows.connect_inbox import ConnectInbox
 from workflows.inbox_sync import InboxSync
+from workflows.reingest import Reingest
 from workflows.send_message import SendMessage
 from workflows.sweep import Sweep
 
 log = logging.getLogger("mailroom.worker")
 
-WORKFLOWS = (AutoResponse, Backfill, ConnectInbox, InboxSync, SendMessage, Sweep)
+WORKFLOWS = (AutoResponse, Backfill, ConnectInbox, InboxSync, Reingest, SendMessage, Sweep)
 ACTIVITY_CLASSES: tuple[type, ...] = (
     AutoResponseClaiming,
     Backfilling,
@@ -86,6 +88,7 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     OutboundFileCopy,
     OutboundRecord,
     OutboundVerify,
+    Reingesting,
     Sweeping,
 )
 GRACE = timedelta(seconds=25)
@@ -150,6 +153,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 OutboundFileCopy(database, accounts, pool, blobs),
                 OutboundRecord(database),
                 OutboundVerify(database, accounts, pool),
+                Reingesting(database, blobs, ingestion, parsers),
                 Sweeping(database, poll_seconds=settings.poll_seconds),
             )
         )
@@ -173,6 +177,7 @@ def workers(client: Client, steps: Steps, chosen: Sequence[str], settings: Setti
         queues.INGEST: settings.worker_parsers,
         queues.SEND: 64,
         queues.BACKFILL: 2,
+        queues.REINGEST: 1,
     }
     # Contracts are shared with the process: frozen values, nothing to isolate. Anything else is an accident.
     restrictions = SandboxRestrictions.default.with_passthrough_modules("contracts").with_import_notification_policy(

@@ -25,3 +25,7 @@ def send_message(message_id: str) -> str:
 
 def auto_response(conversation_id: str) -> str:
     return f"auto-response/{conversation_id}"
+
+
+def reingest(reingest_id: str) -> str:
+    return f"reingest/{reingest_id}"

@@ -6,5 +6,6 @@ WATCH = "watch"  # IDLE: one long activity for each inbox, waiting
 INGEST = "ingest"  # parsing processes and bulk rows
 SEND = "send"  # submissions and looking them up
 BACKFILL = "backfill"  # history; may wait behind everything else
+REINGEST = "reingest"  # stored mail read again; one run after the other
 
-ALL = (FLOW, IMAP, WATCH, INGEST, SEND, BACKFILL)
+ALL = (FLOW, IMAP, WATCH, INGEST, SEND, BACKFILL, REINGEST)

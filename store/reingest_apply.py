@@ -69,7 +69,8 @@ class _Batch:
     conversations: set[uuid.UUID] = field(default_factory=set)
     events: list[NewEvent] = field(default_factory=list)
 
-    def left(self, conversation_id: uuid.UUID) -> None:
+    def moved(self, conversation_id: uuid.UUID) -> None:
+        """A mail left it, or came into it."""
         self.texts[conversation_id] = None
         self.conversations.add(conversation_id)
 
@@ -216,11 +217,11 @@ async def _take_over(
         await connection.execute(DROP_KEYS, keys)
     if moves and stored.conversation_id is not None:
         await leave(connection, batch.tenant_id, stored)
-        batch.left(stored.conversation_id)
+        batch.moved(stored.conversation_id)
     if moves and fresh.threads:
         placed = await _place(connection, batch, stored, incoming)
         place = placed.conversation_id
-        batch.conversations.add(place)
+        batch.moved(place)
         if not stored.is_read and stored.conversation_id is not None:
             await stay_unread(connection, batch.tenant_id, place)
     elif moves:

@@ -155,7 +155,7 @@ async def rename(
 async def show_last(
     connection: AsyncConnection, tenant_id: uuid.UUID, touched: Mapping[uuid.UUID, set[uuid.UUID] | None]
 ) -> None:
-    """The line in the list. `touched` maps conversations to the messages whose text has changed, None where one left."""
+    """The line in the list. `touched` maps conversations to the messages whose text has changed, None where one left or came."""
     if not touched:
         return
     for row in (await connection.execute(NEWEST, {"tenant": tenant_id, "ids": list(touched)})).all():
