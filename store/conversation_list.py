@@ -1,48 +1,30 @@
 """The list of conversations: one statement for a page, filtered and sorted in PostgreSQL, and the counts beside it."""
 
 import datetime as dt
-import re
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    Text,
-    and_,
-    case,
-    cast,
-    exists,
-    false,
-    func,
-    literal,
-    or_,
-    select,
-    text,
-    tuple_,
-)
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import (
-    Conversation,
-    ConversationTag,
-    Inbox,
-    LedgerEntry,
-    Message,
-    Quarantine,
-    SearchDocument,
-    Tag,
-    User,
-)
-from store.pages import Page, read_time_cursor, time_cursor
-from store.visibility import Viewer, may_see
+from store.conversation_keys import Keys, ListFilter, find_tagged
+from store.conversation_search import STEPS, Search, read_search
+from store.pages import Page, time_cursor
+from store.visibility import Viewer, seen_inboxes
+
+__all__ = [
+    "ConversationRow",
+    "Counts",
+    "ListFilter",
+    "TagOfConversation",
+    "count_conversations",
+    "list_conversations",
+    "rows_of",
+]
 
 COUNT_MOST = 10_000  # counts stop here, so that an old desk's closed conversations cost no more than these
-NUMBER = re.compile(r"\s*(#)?\s*(\d{1,12})\s*")
-ENDS_IN_A_WORD = re.compile(r"\w\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +65,6 @@ class ConversationRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ListFilter:
-    """`assigned_to` is a person's id, or "none". Empty sequences do not filter."""
-
-    status: Sequence[str] = ()
-    category: Sequence[str] = ()
-    channel: Sequence[str] = ()
-    inbox: Sequence[uuid.UUID] = ()
-    assigned_to: uuid.UUID | str | None = None
-    tag: Sequence[str] = ()
-    unread: bool | None = None
-    search: str = ""
-    oldest_first: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Counts:
     """How much waits where, each at most `COUNT_MOST`."""
 
@@ -111,182 +78,102 @@ class Counts:
     quarantined: int = field(default=0)
 
 
-def conversation_columns() -> Select[*tuple[Any, ...]]:
-    """The columns of a `ConversationRow` without its tags, to be narrowed by the caller."""
-    return (
-        select(
-            Conversation.id,
-            Conversation.number,
-            Conversation.subject,
-            Conversation.snippet,
-            Conversation.status,
-            Conversation.priority,
-            Conversation.category,
-            Conversation.channel,
-            Conversation.inbox_id,
-            Inbox.name.label("inbox_name"),
-            Conversation.customer_name,
-            Conversation.customer_identifier,
-            Conversation.assigned_to,
-            User.name.label("assignee_name"),
-            Conversation.unread_count,
-            Conversation.message_count,
-            Conversation.last_message_at,
-            Conversation.last_message_direction,
-            Conversation.failed_sends,
-            Conversation.unknown_sends,
-            Conversation.version,
-            Conversation.merged_into,
-            Conversation.created_at,
-            Conversation.updated_at,
-        )
-        .join(Inbox, and_(Inbox.tenant_id == Conversation.tenant_id, Inbox.id == Conversation.inbox_id))
-        .outerjoin(User, and_(User.tenant_id == Conversation.tenant_id, User.id == Conversation.assigned_to))
-    )
+# The fields of a `ConversationRow` in their order.
+ROWS = """
+select c.id, c.number, c.subject, c.snippet, c.status, c.priority, c.category, c.channel, c.inbox_id, i.name,
+  c.customer_name, c.customer_identifier, c.assigned_to, u.name, c.unread_count, c.message_count, c.last_message_at,
+  c.last_message_direction, c.failed_sends, c.unknown_sends, c.version, c.merged_into, c.created_at, c.updated_at,
+  array(select array[t.name, t.color] from conversation_tags g join tags t on t.tenant_id = g.tenant_id and t.id = g.tag_id
+    where g.tenant_id = c.tenant_id and g.conversation_id = c.id order by t.name) as tags
+from page p
+join conversations c on c.tenant_id = :tenant and c.id = p.id
+join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
+left join users u on u.tenant_id = c.tenant_id and u.id = c.assigned_to
+"""
+# Each sum stops at COUNT_MOST. Those of all inboxes are read from an index alone.
+COUNTS = """
+select
+  (select count(*) from (select from conversations where {live} and status = 'open' limit {most}) s),
+  (select count(*) from (select from conversations where {live} and status = 'pending' limit {most}) s),
+  (select count(*) from (select from conversations where {live} and status = 'closed' limit {most}) s),
+  (select count(*) from (select from conversations where {live} and {active} and unread_count > 0 limit {most}) s),
+  (select count(*) from (select from conversations where {live} and {active} and assigned_to = :me limit {most}) s),
+  (select count(*) from (select from conversations where {live} and {active} and assigned_to is null limit {most}) s),
+  (select count(*) from (select from messages where tenant_id = :tenant and conversation_id is null
+     and classification = 'spam'{seen} limit {most}) s),
+  (select count(*) from (select from quarantine q join ledger l on l.tenant_id = q.tenant_id and l.id = q.ledger_id
+     where q.tenant_id = :tenant and q.resolved_at is null{seen} limit {most}) s)
+"""
 
 
 async def list_conversations(
     connection: AsyncConnection, viewer: Viewer, wanted: ListFilter, *, after: str | None, limit: int
 ) -> Page[ConversationRow]:
     """One page, newest first unless asked otherwise. Merged ones are left out. Raises BadCursor."""
-    key = tuple_(Conversation.last_message_at, Conversation.id)
-    statement = conversation_columns().where(*_conditions(viewer, wanted))
-    if after is not None:
-        at, row_id = read_time_cursor(after)
-        place = tuple_(literal(at), literal(row_id))
-        statement = statement.where(key > place if wanted.oldest_first else key < place)
-    order = (
-        (Conversation.last_message_at, Conversation.id)
-        if wanted.oldest_first
-        else (Conversation.last_message_at.desc(), Conversation.id.desc())
-    )
-    rows = (await connection.execute(statement.order_by(*order).limit(limit + 1))).all()
-    kept = rows[:limit]
-    tags = await tags_of(connection, viewer.tenant_id, [r.id for r in kept])
-    items = [ConversationRow(**r._asdict(), tags=tags.get(r.id, ())) for r in kept]
-    following = time_cursor(kept[-1].last_message_at, kept[-1].id) if len(rows) > limit else None
-    return Page(items, following)
+    inboxes = await seen_inboxes(connection, viewer)
+    if wanted.inbox:
+        inboxes = [i for i in dict.fromkeys(wanted.inbox) if inboxes is None or i in inboxes]
+    keys = Keys(wanted, inboxes, await find_tagged(connection, viewer.tenant_id, wanted.tag))
+    keys.after(after)
+    keys.bound["tenant"] = viewer.tenant_id
+    if inboxes is not None and not inboxes:
+        return Page([], None)
+    words = wanted.search.strip()
+    if words:
+        search = await read_search(connection, words)
+        found = [] if search.nothing else await _searched(connection, keys, search, limit + 1)
+    else:
+        found = await rows_of(connection, keys.page(limit + 1), keys.bound, keys.order)
+    kept = found[:limit]
+    following = time_cursor(kept[-1].last_message_at, kept[-1].id) if len(found) > limit else None
+    return Page(kept, following)
 
 
-async def tags_of(
-    connection: AsyncConnection, tenant_id: uuid.UUID, conversations: Sequence[uuid.UUID]
-) -> dict[uuid.UUID, tuple[TagOfConversation, ...]]:
-    """The tags of these conversations, by name, in one statement."""
-    if not conversations:
-        return {}
-    rows = await connection.execute(
-        select(ConversationTag.conversation_id, Tag.name, Tag.color)
-        .join(Tag, and_(Tag.tenant_id == ConversationTag.tenant_id, Tag.id == ConversationTag.tag_id))
-        .where(ConversationTag.tenant_id == tenant_id, ConversationTag.conversation_id.in_(conversations))
-        .order_by(Tag.name)
-    )
-    found: dict[uuid.UUID, tuple[TagOfConversation, ...]] = {}
-    for row in rows:
-        found[row.conversation_id] = (
-            *found.get(row.conversation_id, ()),
-            TagOfConversation(row.name, row.color),
-        )
-    return found
+async def _searched(
+    connection: AsyncConnection, keys: Keys, search: Search, limit: int
+) -> list[ConversationRow]:
+    keys.bound |= {"query": search.query, "number": search.number}
+    if search.frequent:
+        columns = () if search.number is None else ("number",)
+        walk = keys.walked(limit, STEPS, search.met, *columns)
+        found = await rows_of(connection, walk, keys.bound, keys.order)
+        if len(found) == limit or not await _longer_than(connection, keys, STEPS):
+            return found
+    return await rows_of(connection, keys.within(limit, search.ids), keys.bound, keys.order)
+
+
+async def _longer_than(connection: AsyncConnection, keys: Keys, steps: int) -> bool:
+    """Whether the list goes on behind so many."""
+    statement = _text(f"select from ({keys.page(steps + 1)}) s offset {steps} limit 1")
+    return (await connection.execute(statement, _needed(statement, keys.bound))).first() is not None
+
+
+async def rows_of(
+    connection: AsyncConnection, keys: str, bound: dict[str, Any], order: str
+) -> list[ConversationRow]:
+    """The conversations whose ids the sub-select `keys` gives, with their tags, in one statement."""
+    ordered = order.replace("last_message_at", "c.last_message_at").replace(" id ", " c.id ")
+    statement = _text(f"with page as materialized ({keys}) {ROWS} {ordered}")
+    rows = (await connection.execute(statement, _needed(statement, bound))).all()
+    return [ConversationRow(*r[:-1], tuple(TagOfConversation(*t) for t in r[-1])) for r in rows]
+
+
+@lru_cache(maxsize=256)
+def _text(statement: str) -> TextClause:
+    return text(statement)
+
+
+def _needed(statement: TextClause, bound: dict[str, Any]) -> dict[str, Any]:
+    return {name: bound[name] for name in statement.compile().params}
 
 
 async def count_conversations(connection: AsyncConnection, viewer: Viewer) -> Counts:
     """What the side bar shows. Each number is bounded, so it costs the same on an old desk."""
-    own = (
-        Conversation.tenant_id == viewer.tenant_id,
-        Conversation.merged_into.is_(None),
-        Conversation.deleted_at.is_(None),
-        may_see(viewer, Conversation.inbox_id),
+    inboxes = await seen_inboxes(connection, viewer)
+    seen = "" if inboxes is None else " and inbox_id = any(:inboxes)"
+    live = f"tenant_id = :tenant and merged_into is null and deleted_at is null{seen}"
+    statement = _text(
+        COUNTS.format(live=live, active="status in ('open', 'pending')", seen=seen, most=COUNT_MOST)
     )
-    active = Conversation.status.in_(("open", "pending"))
-    mine = Conversation.assigned_to == viewer.user_id if viewer.user_id else false()
-    counted = {
-        "open": _bounded(select(literal(1)).where(*own, Conversation.status == "open")),
-        "pending": _bounded(select(literal(1)).where(*own, Conversation.status == "pending")),
-        "closed": _bounded(select(literal(1)).where(*own, Conversation.status == "closed")),
-        "unread": _bounded(select(literal(1)).where(*own, active, Conversation.unread_count > 0)),
-        "mine": _bounded(select(literal(1)).where(*own, active, mine)),
-        "unassigned": _bounded(select(literal(1)).where(*own, active, Conversation.assigned_to.is_(None))),
-        "spam": _bounded(
-            select(literal(1)).where(
-                Message.tenant_id == viewer.tenant_id,
-                Message.conversation_id.is_(None),
-                Message.classification == "spam",
-                may_see(viewer, Message.inbox_id),
-            )
-        ),
-        "quarantined": _bounded(
-            select(literal(1))
-            .select_from(Quarantine)
-            .join(
-                LedgerEntry,
-                and_(LedgerEntry.tenant_id == Quarantine.tenant_id, LedgerEntry.id == Quarantine.ledger_id),
-            )
-            .where(
-                Quarantine.tenant_id == viewer.tenant_id,
-                Quarantine.resolved_at.is_(None),
-                may_see(viewer, LedgerEntry.inbox_id),
-            )
-        ),
-    }
-    row = (await connection.execute(select(*(c.label(n) for n, c in counted.items())))).one()
-    return Counts(**row._asdict())
-
-
-def _bounded(rows: Select[*tuple[Any, ...]]) -> ColumnElement[int]:
-    limited = rows.limit(COUNT_MOST).subquery()
-    return select(func.count()).select_from(limited).scalar_subquery()
-
-
-def _conditions(viewer: Viewer, wanted: ListFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [
-        Conversation.tenant_id == viewer.tenant_id,
-        Conversation.merged_into.is_(None),
-        Conversation.deleted_at.is_(None),
-        may_see(viewer, Conversation.inbox_id),
-    ]
-    if wanted.status:
-        found.append(Conversation.status.in_(wanted.status))
-    if wanted.category:
-        found.append(Conversation.category.in_(wanted.category))
-    if wanted.channel:
-        found.append(Conversation.channel.in_(wanted.channel))
-    if wanted.inbox:
-        found.append(Conversation.inbox_id.in_(wanted.inbox))
-    if isinstance(wanted.assigned_to, uuid.UUID):
-        found.append(Conversation.assigned_to == wanted.assigned_to)
-    elif wanted.assigned_to == "none":
-        found.append(Conversation.assigned_to.is_(None))
-    if wanted.unread is not None:
-        found.append(Conversation.unread_count > 0 if wanted.unread else Conversation.unread_count == 0)
-    if wanted.tag:
-        found.append(
-            exists().where(
-                ConversationTag.tenant_id == viewer.tenant_id,
-                ConversationTag.conversation_id == Conversation.id,
-                ConversationTag.tag_id == Tag.id,
-                Tag.tenant_id == viewer.tenant_id,
-                Tag.name.in_(wanted.tag),
-            )
-        )
-    if wanted.search.strip():
-        found.append(_matching(viewer.tenant_id, wanted.search.strip()))
-    return found
-
-
-def _matching(tenant_id: uuid.UUID, search: str) -> ColumnElement[bool]:
-    """Words as people type them (`websearch_to_tsquery`); a last word that is still being typed matches its beginnings.
-    A bare number is also the conversation's number.
-    """
-    query: ColumnElement[Any] = func.websearch_to_tsquery(text("'simple'"), search, type_=TSQUERY)
-    if ENDS_IN_A_WORD.search(search):
-        # The query's text form ends in a quoted word unless a bracket closes it; `:*` asks for words that begin so.
-        written = cast(query, Text)
-        query = case((written.like("%'"), cast(written + ":*", TSQUERY)), else_=query)
-    documents = select(SearchDocument.conversation_id).where(
-        SearchDocument.tenant_id == tenant_id, SearchDocument.document.op("@@")(query)
-    )
-    condition: ColumnElement[bool] = Conversation.id.in_(documents)
-    number = NUMBER.fullmatch(search)
-    if number is not None:
-        condition = or_(condition, Conversation.number == int(number[2]))
-    return condition
+    bound = {"tenant": viewer.tenant_id, "me": viewer.user_id, "inboxes": inboxes}
+    return Counts(*(await connection.execute(statement, _needed(statement, bound))).one())

@@ -20,12 +20,13 @@ from models import (
     MessageRecipient,
     ThreadSuggestion,
 )
-from store.conversation_list import ConversationRow, conversation_columns, tags_of
+from store.conversation_list import ConversationRow, rows_of
 from store.event_log import NewEvent, append_events
 from store.people import exists_person
-from store.visibility import Viewer, may_see
+from store.visibility import Viewer, may_see, seen_inboxes
 
 MOST_PEOPLE = 50
+ONE = "select id from conversations where tenant_id = :tenant and id = :id and deleted_at is null"
 PEOPLE_FROM = 200  # messages that are read to find who takes part
 
 
@@ -67,20 +68,13 @@ async def get_conversation(
     connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID
 ) -> ConversationRow | None:
     """The conversation as the viewer may see it, or None. A merged one names its survivor in `merged_into`."""
-    row = (
-        await connection.execute(
-            conversation_columns().where(
-                Conversation.tenant_id == viewer.tenant_id,
-                Conversation.id == conversation_id,
-                Conversation.deleted_at.is_(None),
-                may_see(viewer, Conversation.inbox_id),
-            )
-        )
-    ).first()
-    if row is None:
-        return None
-    tags = await tags_of(connection, viewer.tenant_id, [row.id])
-    return ConversationRow(**row._asdict(), tags=tags.get(row.id, ()))
+    bound = {"tenant": viewer.tenant_id, "id": conversation_id}
+    keys = ONE
+    inboxes = await seen_inboxes(connection, viewer)
+    if inboxes is not None:
+        keys, bound = f"{ONE} and inbox_id = any(:inboxes)", {**bound, "inboxes": inboxes}
+    found = await rows_of(connection, keys, bound, "")
+    return found[0] if found else None
 
 
 async def people_of(
