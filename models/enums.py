@@ -99,6 +99,14 @@ class GapCause(StrEnum):
     DELTA_410 = "delta_410"
 
 
+class AuditReason(StrEnum):
+    """Why a balance sheet was drawn up: its night had come, a person asked, or a gap was filled and had to be proven so."""
+
+    NIGHTLY = "nightly"
+    ASKED = "asked"
+    REFILLED = "refilled"
+
+
 class ConversationStatus(StrEnum):
     OPEN = "open"
     PENDING = "pending"
