@@ -48,7 +48,7 @@ class Sweeping(SweepSteps):
                     now=self._clock(),
                     poll_seconds=self._poll_seconds,
                 )
-            found = tuple(SweepFound(str(r.tenant_id), str(r.id), str(r.inbox_id)) for r in rows)
+            found = tuple(SweepFound(str(r.tenant_id), str(r.id), str(r.inbox_id or "")) for r in rows)
             return SweepFindings(found, found[-1].id if len(found) == sweep.PAGE else None)
 
     @activity.defn(name="sweep.tidy")

@@ -7,13 +7,14 @@ from temporalio import activity
 
 
 class SweepKind(StrEnum):
-    """Rows that should have a running workflow: SendMessage, InboxSync, ConnectInbox, Backfill, AutoResponse."""
+    """Rows that should have a running workflow: SendMessage, InboxSync, ConnectInbox, Backfill, AutoResponse, Reingest."""
 
     SENDS = "sends"
     INBOXES = "inboxes"
     CONNECTS = "connects"
     BACKFILLS = "backfills"
     AUTO_RESPONSES = "auto_responses"
+    REINGESTS = "reingests"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,15 @@ BACKFILLS = text(
     order by f.id limit :limit
     """
 )
+# Started where it is not running: a run that works on shows life by its rows.
+REINGESTS = text(
+    """
+    select r.tenant_id, r.id, cast(null as uuid) as inbox_id from reingests r
+    where r.id > :after and r.state in ('planning', 'applying') and r.paused_at is null
+      and (:full or r.updated_at < :restless)
+    order by r.id limit :limit
+    """
+)
 # As `inbound.react` would: a first mail that may be answered, in an inbox that answers, not decided on yet. Ids are in
 # the order of time, so the day's conversations are a range of the primary key; only their messages are looked at.
 AUTO_RESPONSES = text(
@@ -84,6 +93,7 @@ FINDERS: dict[str, TextClause] = {
     "connects": CONNECTS,
     "backfills": BACKFILLS,
     "auto_responses": AUTO_RESPONSES,
+    "reingests": REINGESTS,
 }
 
 OLD_SESSIONS = text("delete from sessions where expires_at < :now")
@@ -96,9 +106,11 @@ PARTITIONS = text("select mailroom_ensure_event_partitions(3)")
 
 @dataclass(frozen=True, slots=True)
 class Found:
+    """A row without an inbox of its own has none here."""
+
     tenant_id: uuid.UUID
     id: uuid.UUID
-    inbox_id: uuid.UUID
+    inbox_id: uuid.UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +145,7 @@ async def find(
         "given_up": now - dt.timedelta(hours=49),
         "silent": now - max(dt.timedelta(minutes=30), dt.timedelta(seconds=6 * poll_seconds)),
         "recent": now - dt.timedelta(minutes=10),
+        "restless": now - dt.timedelta(minutes=2),
         "yesterday": now - dt.timedelta(days=1),
         "floor": least_id(now - dt.timedelta(days=1)),
     }

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.connect import ConnectInput
     from contracts.inbound import InboxSyncInput
     from contracts.refs import ConversationRef, FolderRef, MessageRef
+    from contracts.reingest import ReingestRef
     from contracts.search_attributes import INBOX_ID, TENANT_ID
     from contracts.sweep import SweepFindings, SweepFound, SweepKind, SweepQuestion, SweepState, SweepSteps
 
@@ -80,10 +81,9 @@ class Sweep:
     async def _start(self, kind: SweepKind, found: SweepFound) -> int:
         """1 when a workflow was started, 0 when it ran already."""
         name, argument, workflow_id = _flow(kind, found)
-        about = [
-            SearchAttributePair(TENANT_ID, found.tenant_id),
-            SearchAttributePair(INBOX_ID, found.inbox_id),
-        ]
+        about = [SearchAttributePair(TENANT_ID, found.tenant_id)]
+        if found.inbox_id:
+            about.append(SearchAttributePair(INBOX_ID, found.inbox_id))
         try:
             await workflow.start_child_workflow(
                 name,
@@ -114,3 +114,5 @@ def _flow(kind: SweepKind, found: SweepFound) -> tuple[str, object, str]:
         case SweepKind.AUTO_RESPONSES:
             conversation = ConversationRef(found.tenant_id, found.id)
             return "AutoResponse", conversation, ids.auto_response(found.id)
+        case SweepKind.REINGESTS:
+            return "Reingest", ReingestRef(found.tenant_id, found.id), ids.reingest(found.id)

@@ -141,3 +141,27 @@ async def test_what_has_expired_goes_and_what_has_not_stays(desk: Desk) -> None:
     assert (tidied.sessions, tidied.uploads, tidied.idempotency_keys, tidied.partitions) == (2, 2, 1, 0)
     async with desk.database.system_unit_of_work() as connection:
         assert await sweep.tidy(connection, now=now) == sweep.Tidied(0, 0, 0, 0, 0)
+
+
+async def test_re_ingests_that_stand_still_are_found(desk: Desk) -> None:
+    rows = {
+        "reading": ("planning", None, "5 minutes"),
+        "fresh": ("applying", None, "0 seconds"),
+        "resting": ("planning", NOW, "5 minutes"),
+        "waiting": ("planned", None, "5 minutes"),
+    }
+    made = {}
+    for name, (state, paused, age) in rows.items():
+        made[name] = uuid.uuid4()
+        await desk.rows(
+            """
+            insert into reingests (tenant_id, id, selection, state, paused_at, parser_version, newest, total, updated_at)
+            values (:tenant, :id, '{}', :state, :paused, 1, :id, 1, cast(:now as timestamptz) - cast(:age as interval))
+            """,
+            id=made[name], state=state, paused=paused, now=NOW, age=age,
+        )
+    async with desk.database.system_unit_of_work() as connection:
+        still = await sweep.find(connection, kind="reingests", after=None, full=False, now=NOW)
+        every = await sweep.find(connection, kind="reingests", after=None, full=True, now=NOW)
+    assert [(r.id, r.inbox_id) for r in still] == [(made["reading"], None)]
+    assert {r.id for r in every} == {made["reading"], made["fresh"]}

@@ -39,6 +39,7 @@ from contracts.outbound import (
     VerifyReport,
 )
 from contracts.refs import ConversationRef, FolderRef, MessageRef
+from contracts.reingest import ReingestProgress, ReingestRef
 from contracts.sweep import SweepFindings, SweepFound, TidyReport
 
 TENANT = str(uuid.UUID(int=1))
@@ -209,6 +210,34 @@ BACKFILLS = (
     history("continued-as-new", [BEGUN], [HALF, *[TROUBLED, HALF] * 12], until=("backfill.step", 1)),
 )
 
+# -- Reingest --------------------------------------------------------------------------------------------------------
+
+READING = ReingestProgress("planning", total=900, done=100, changed=3)
+COMPARED = ReingestProgress("planned", total=900, done=900, changed=12, failed=1, to_apply=40)
+WRITING = ReingestProgress("applying", total=900, done=900, changed=12, failed=1, to_apply=40, applied=25)
+WRITTEN = ReingestProgress("applied", total=900, done=900, changed=12, failed=2, to_apply=40, applied=39)
+RESTING = ReingestProgress("planning", paused=True, total=900, done=100, changed=3)
+GIVEN_UP = ReingestProgress("cancelled", total=900, done=100, changed=3)
+
+
+def reread(
+    name: str, plans: Sequence[Any], applies: Sequence[Any] = (WRITTEN,), *, acts: Sequence[tuple[Any, ...]] = (),
+    until: tuple[str, int] | None = None,
+) -> Path:
+    ref = ReingestRef(TENANT, opaque(f"reingest {name}"))
+    given = {"reingest.plan": plans, "reingest.apply": applies}
+    return Path("Reingest", name, ids.reingest(ref.reingest_id), ref, given, acts, until)
+
+
+REINGESTS = (
+    reread("planned", [READING, COMPARED]),
+    reread("applied", [WRITING], [WRITING, WRITTEN]),
+    reread("paused-then-cancelled", [READING, RESTING, RESTING, GIVEN_UP], acts=[("reingest.plan", 2, "poke"), ("reingest.plan", 3, "poke")]),
+    reread("lease-lost", [READING, fails("LeaseLost"), COMPARED]),
+    reread("removed", [fails("NotFound")]),
+    reread("continued-as-new", [READING], until=("reingest.plan", 20)),
+)
+
 # -- ConnectInbox ----------------------------------------------------------------------------------------------------
 
 WELCOME = ConnectReport((ConnectCheck("imap"), ConnectCheck("smtp")))
@@ -267,13 +296,13 @@ def sweep(name: str, find: Sequence[SweepFindings], tidy: Any = TIDIED) -> Path:
 
 SWEEPS = (
     sweep("nothing-to-do", [NOTHING]),
-    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), NOTHING]),
+    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), page("reingest", 1), NOTHING]),
     sweep("what-runs-is-left-alone", [page("twice", 1, opaque("twice 0")), page("twice", 1), NOTHING]),
     sweep("tidying-fails", [NOTHING], fails("DatabaseUnavailable")),
     sweep("continued-as-new", [page("many", 10, opaque("many 9")), page("more", 10, opaque("more 9")), page("most", 10), NOTHING]),
 )
 
-PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *CONNECTS, *ANSWERS, *SWEEPS)
+PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *SWEEPS)
 
 # What a step answers where a path does not say: the workflows that others start end, or wait, at once.
 DEFAULTS: Mapping[str, Any] = {
@@ -294,6 +323,8 @@ DEFAULTS: Mapping[str, Any] = {
     "outbound.verify": MISSED,
     "outbound.settle": SettleReport(DeliverOutcome.UNKNOWN),
     "outbound.file_copy": CopyReport(filed=True),
+    "reingest.plan": COMPARED,
+    "reingest.apply": WRITTEN,
     "sweep.find": NOTHING,
     "sweep.tidy": TIDIED,
 }

@@ -93,14 +93,15 @@ async def test_every_kind_is_started_under_its_own_id_and_only_once(
     async with working(client, rows):
         first = await client.execute_workflow(Sweep.run, id="sweep-1", task_queue=queues.FLOW)
         second = await client.execute_workflow(Sweep.run, id="sweep-2", task_queue=queues.FLOW)
-        assert (first.started, second.started) == (5, 0)
-        send, inbox, connect, folder, conversation = (ids_of(1, n)[0] for n in range(1, 6))
+        assert (first.started, second.started) == (6, 0)
+        send, inbox, connect, folder, conversation, reingest = (ids_of(1, n)[0] for n in range(1, 7))
         for workflow_id, name in (
             (ids.send_message(send), "SendMessage"),
             (ids.inbox_sync(inbox), "InboxSync"),
             (ids.connect_inbox(connect), "ConnectInbox"),
             (ids.backfill(str(uuid.UUID(int=7)), folder), "Backfill"),
             (ids.auto_response(conversation), "AutoResponse"),
+            (ids.reingest(reingest), "Reingest"),
         ):
             described = await client.get_workflow_handle(workflow_id).describe()
             assert described.workflow_type == name
@@ -163,5 +164,5 @@ async def test_the_first_run_of_a_schedule_looks_at_everything_and_the_next_does
         finally:
             await schedule.delete()
     full = [q.full for q in rows.asked]
-    assert full == [True] * 5 + [False] * 5
+    assert full == [True] * len(SweepKind) + [False] * len(SweepKind)
     assert results[0].full_at == results[1].full_at > 0
