@@ -7,7 +7,10 @@ from providers.errors import ProtocolBroken
 from providers.imap.arguments import uid_sets
 from providers.imap.connection import ImapConnection
 from providers.imap.dialogue import Answer
+from providers.imap.uid_ranges import UidRanges
 
+_NUMBER = re.compile(rb"\d+")
+_NUMBERS = re.compile(rb"[\d\s]*")
 _ESEARCH_ALL = re.compile(rb"ESEARCH(?: \(TAG \"[^\"]*\"\))?(?: UID)?(?: ALL ([\d:,]+))?\s*\Z", re.IGNORECASE)
 _MOST_UIDS = 20_000_000
 
@@ -21,6 +24,14 @@ def uids_after(connection: ImapConnection, after: int = 0) -> list[int]:
     return [uid for uid in _search(connection, criteria) if uid > after]
 
 
+def uid_ranges(connection: ImapConnection) -> UidRanges:
+    """All UIDs of the examined folder, for folders of any size: no number is an object of its own. Blocks."""
+    try:
+        return UidRanges.of(searched(_asked(connection, b"ALL")))
+    except OverflowError:
+        raise ProtocolBroken("search_unreadable") from None  # a UID has 32 bits (RFC 3501 §2.3.1.1)
+
+
 def search_uids(connection: ImapConnection, uids: Sequence[int]) -> list[int]:
     """Those of `uids` that are still in the folder. Blocks."""
     present: list[int] = []
@@ -31,12 +42,14 @@ def search_uids(connection: ImapConnection, uids: Sequence[int]) -> list[int]:
 
 
 def _search(connection: ImapConnection, criteria: bytes) -> list[int]:
+    return sorted(set(searched(_asked(connection, criteria))))
+
+
+def _asked(connection: ImapConnection, criteria: bytes) -> Answer:
     if "ESEARCH" in connection.capabilities:
         # RFC 4731: ranges instead of a number per mail; a million UIDs fit into a few octets.
-        answer = connection.dialogue.run("UID SEARCH", b"RETURN (ALL)", criteria)
-    else:
-        answer = connection.dialogue.run("UID SEARCH", criteria)
-    return sorted(set(searched(answer)))
+        return connection.dialogue.run("UID SEARCH", b"RETURN (ALL)", criteria)
+    return connection.dialogue.run("UID SEARCH", criteria)
 
 
 def searched(answer: Answer) -> Iterator[int]:
@@ -46,10 +59,11 @@ def searched(answer: Answer) -> Iterator[int]:
         line = response[0]
         if line[:6].upper() == b"SEARCH":
             told = True
-            numbers = line[6:].partition(b"(")[0].split()  # "(MODSEQ n)" may follow (RFC 7162 §3.1.5)
-            if not all(number.isdigit() for number in numbers):
+            numbers = line[6:].partition(b"(")[0]  # "(MODSEQ n)" may follow (RFC 7162 §3.1.5)
+            if _NUMBERS.fullmatch(numbers) is None:
                 raise ProtocolBroken("search_unreadable")
-            yield from map(int, numbers)
+            for found_number in _NUMBER.finditer(numbers):  # not split(): a million octet strings are 50 MB
+                yield int(found_number[0])
         elif line[:7].upper() == b"ESEARCH":
             told = True
             found = _ESEARCH_ALL.match(line)

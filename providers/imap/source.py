@@ -19,6 +19,7 @@ from providers.imap.account import ImapAccount
 from providers.imap.connection import ImapConnection, open_connection
 from providers.imap.dialogue import Answer, Response
 from providers.imap.idling import IDLE_RENEWAL, verdict, wait_readable
+from providers.imap.uid_ranges import UidRanges
 from providers.imap.values import (
     FetchBatch,
     FlagChanges,
@@ -106,6 +107,11 @@ class ImapSource:
         """All UIDs above `after` in the open folder, ascending."""
         self._require_folder()
         return await self._run(search.uids_after, after)
+
+    async def uid_ranges(self) -> UidRanges:
+        """All UIDs of the open folder in little memory, however many there are."""
+        self._require_folder()
+        return await self._run(search.uid_ranges)
 
     async def sizes(self, uids: Sequence[int]) -> dict[int, MailMeta]:
         """Size, date, flags and lasting id of `uids`. What vanished meanwhile is absent."""
