@@ -19,7 +19,7 @@ def answered(line: bytes, *capabilities: str) -> SimpleNamespace:
 
 
 def test_order_and_doubles_do_not_matter() -> None:
-    wanted = sorted(random.Random(7).sample(range(1, 3000), 900))  # noqa: S311 - not for secrets
+    wanted = sorted(random.Random(7).sample(range(1, 3000), 900))
     mixed = [*wanted, *wanted[:50]]
     random.Random(8).shuffle(mixed)
     for given in (wanted, mixed, list(reversed(wanted)), [*wanted[450:], *wanted[:450]]):
@@ -34,8 +34,8 @@ def test_order_and_doubles_do_not_matter() -> None:
 @pytest.mark.parametrize("capability", ["ESEARCH", ""])
 def test_a_large_folder_is_listed_in_little_memory(capability) -> None:
     """Every second UID is the worst case for ranges: two arrays and the server's line, no object that lasts for a number."""
-    numbers = range(1, 200_000, 2)
-    line = b"ESEARCH (TAG \"A1\") UID ALL " + b",".join(b"%d" % n for n in numbers) if capability else b"SEARCH " + b" ".join(b"%d" % n for n in numbers)
+    numbers = range(1, 100_000, 2)
+    line = b'ESEARCH (TAG "A1") UID ALL ' + b",".join(b"%d" % n for n in numbers) if capability else b"SEARCH " + b" ".join(b"%d" % n for n in numbers)
     connection = answered(line, capability)
     tracemalloc.start()
     try:
@@ -43,8 +43,8 @@ def test_a_large_folder_is_listed_in_little_memory(capability) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert len(ranges) == 100_000
-    assert peak < 8_000_000, f"{peak / 1e6:.0f} MB"
+    assert len(ranges) == 50_000
+    assert peak < 5_000_000, f"{peak / 1e6:.0f} MB"
 
 
 @pytest.mark.parametrize("line", [b"SEARCH 1 2 x", b"SEARCH 1 -2", b"SEARCH 5000000000", b"ESEARCH UID ALL 5000000000"])
