@@ -13,6 +13,7 @@ from api.schemas.inboxes import (
     Folder,
     InboxStatus,
     LedgerCounts,
+    Pause,
     Resync,
     StartedWorkflow,
 )
@@ -20,6 +21,7 @@ from contracts import ids
 from contracts.inbound import ResyncOrder, ResyncScope
 from store.backfill import order_backfill
 from store.inboxes import FolderRow, folders_of, has_folder, ledger_counts
+from store.loop_breaches import Breach, current_breaches
 
 LEAST_SECONDS = 2.0  # a rate over less time than this says nothing
 
@@ -30,7 +32,9 @@ async def status(call: Call[Empty, None]) -> InboxStatus:
         row = await found(connection, call)
         folders = await folders_of(connection, call.who.tenant_id, inbox_id)
         counts = await ledger_counts(connection, call.who.tenant_id, inbox_id)
-    now = call.now()
+        now = call.now()
+        admin = call.who.access >= Access.ADMIN
+        breaches = await current_breaches(connection, call.who.tenant_id, inbox_id, now) if admin else []
     base = shown(row, call.deps.config)
     lag = (now - row.last_sync_at).total_seconds() if row.last_sync_at and row.paused_at is None else None
     return InboxStatus(
@@ -39,6 +43,7 @@ async def status(call: Call[Empty, None]) -> InboxStatus:
         backfills=[_backfill(f, now) for f in folders if f.backfill_state != "none"],
         ledger=LedgerCounts.model_validate(counts),
         lag_seconds=max(0.0, round(lag, 1)) if lag is not None else None,
+        pauses=[_pause(b) for b in breaches],
     )
 
 
@@ -86,6 +91,18 @@ def _folder(row: FolderRow) -> Folder:
         messages=row.messages,
         last_uid=row.last_uid,
         state=row.state if row.state_reason is None else f"{row.state}: {row.state_reason}",
+    )
+
+
+def _pause(breach: Breach) -> Pause:
+    return Pause.model_validate(
+        {
+            "budget": breach.budget,
+            "correspondent": breach.correspondent_key or None,
+            "opened_at": breach.opened_at,
+            "until": breach.paused_until,
+            "held_back": breach.held_back,
+        }
     )
 
 

@@ -19,6 +19,7 @@ from api.temporal_gateway import CheckOutcome
 from api.timeline import workflow_link
 from contracts import ids
 from contracts.failures import SENTENCES
+from store import send_policy
 from store.inboxes import (
     InboxRow,
     SealedCredentials,
@@ -90,6 +91,8 @@ async def change(call: Call[Empty, ChangeInbox]) -> Inbox:
             settings["verify_tls"] = body.verify_tls
         settings |= {name: _place(server) for name, server in given.items()}
         moved = settings != before.settings
+        if body.send_policy is not None:
+            settings[send_policy.SETTING] = body.send_policy
         if values.get("auto_response_enabled") and not before.auto_response_enabled:
             # Mail that came before this moment gets no automatic answer.
             settings["auto_response_since"] = dt.datetime.now(dt.UTC).isoformat()
@@ -171,6 +174,7 @@ def shown(row: InboxRow, config: ApiConfig) -> Inbox:
                 "verify_tls": row.settings.get("verify_tls") is not False,
             },
             "undo_send_seconds": row.undo_send_seconds,
+            "send_policy": row.settings.get(send_policy.SETTING, "ask"),
             "backfill_days": row.backfill_days,
             "auto_response": {
                 "enabled": row.auto_response_enabled,

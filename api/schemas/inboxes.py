@@ -21,6 +21,8 @@ from api.schemas.base import (
 from rules.templates import PLACEHOLDERS, unknown_placeholders
 
 Security = Literal["tls", "starttls", "plain"]
+# What happens to an agent's reply of which nobody knows whether it was sent: a person is asked, or it is sent again.
+SendPolicy = Literal["ask", "at_least_once"]
 
 
 def _host(value: str) -> str:
@@ -112,6 +114,7 @@ class ChangeInbox(Asked):
     verify_tls: bool | None = None
     backfill_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
     undo_send_seconds: Annotated[int, Field(ge=0, le=600)] | None = None
+    send_policy: SendPolicy | None = None
     auto_response: AskedAutoResponse | None = None
 
 
@@ -154,6 +157,7 @@ class Inbox(Answer):
     paused: bool
     settings: InboxSettings
     undo_send_seconds: int
+    send_policy: SendPolicy
     backfill_days: int
     auto_response: AutoResponse
     links: InboxLinks
@@ -189,11 +193,26 @@ class LedgerCounts(Answer):
     vanished: int
 
 
+class Pause(Answer):
+    """A budget that was used up and what is silent because of it until `until`. `correspondent` is null for whole inboxes;
+    `held_back` counts the mails that were not sent, or that came in and started nothing (`incoming-…`).
+    """
+
+    budget: Literal["correspondent", "everywhere", "inbox", "tenant", "incoming-sender", "incoming-inbox"]
+    correspondent: str | None
+    opened_at: Instant
+    until: Instant
+    held_back: int
+
+
 class InboxStatus(Inbox):
+    """`pauses` is for admins; others get an empty list."""
+
     folders: list[Folder]
     backfills: list[Backfill]
     ledger: LedgerCounts
     lag_seconds: float | None
+    pauses: list[Pause]
 
 
 class Check(Answer):

@@ -131,10 +131,18 @@ class Html(Answer):
 
 
 class TimelineItem(Answer):
+    """One step of a message. `code` is a server's reply code, `next_at` when what was put off is tried again, `about` another
+    message that the step leads to, `link` the Temporal run (for admins).
+    """
+
     at: Instant
     step: str
+    kind: Literal["mail", "rule", "send", "report", "person", "event"]
     detail: str
     attempt: int
+    code: int | None
+    next_at: Instant | None
+    about: str | None
     actor: str
     link: str | None
 

@@ -1,5 +1,6 @@
 """Inboxes: secrets go in and never come out, a moved server asks for its password, the row comes before the workflow."""
 
+import datetime as dt
 import json
 import uuid
 from typing import Any
@@ -103,6 +104,42 @@ async def test_a_moved_server_needs_its_password_again(world) -> None:
         "smtp": {"secret": "a secret"},
     }
     assert world.gateway.calls == [("connect", str(world.tenant_id), inbox["id"])]
+
+
+async def test_what_happens_to_doubtful_sends_is_the_inboxes_choice(world) -> None:
+    path = f"/v1/inboxes/{world.ids['inbox']}"
+    async with world.client("admin") as client:
+        assert (await client.get(path)).json()["send_policy"] == "ask"
+        changed = await client.patch(path, json={"send_policy": "at_least_once"})
+        assert changed.json()["send_policy"] == "at_least_once"
+        assert (await client.patch(path, json={"send_policy": "always"})).status_code == 422
+    async with world.client("agent") as client:
+        assert (await client.patch(path, json={"send_policy": "ask"})).status_code == 403
+    assert world.gateway.calls == []
+
+
+async def test_admins_see_what_is_paused_and_why(world) -> None:
+    path = f"/v1/inboxes/{world.ids['inbox']}/status"
+    now = dt.datetime.now(dt.UTC)
+    for budget, until in (("correspondent", dt.timedelta(minutes=9)), ("inbox", -dt.timedelta(minutes=1))):
+        await world.rows(
+            "insert into loop_breaches (tenant_id, inbox_id, budget, correspondent_key, opened_at, last_at, paused_until,"
+            " held_back) values (:tenant, :inbox, :budget, :key, :now, :now, :until, 4)",
+            inbox=world.ids["inbox"],
+            budget=budget,
+            key="carla@customer.example.com" if budget == "correspondent" else "",
+            now=now,
+            until=now + until,
+        )
+    async with world.client("admin") as client:
+        (pause,) = (await client.get(path)).json()["pauses"]
+    assert (pause["budget"], pause["correspondent"], pause["held_back"]) == (
+        "correspondent",
+        "carla@customer.example.com",
+        4,
+    )
+    async with world.client("agent") as client:
+        assert (await client.get(path)).json()["pauses"] == []
 
 
 async def test_small_changes_do_not_reconnect(world) -> None:

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from cli import app
 from commands import inbox as inbox_commands
+from commands import message as message_commands
 from commands.api_client import ApiClient
 
 INBOX = {
@@ -40,6 +41,7 @@ def api(monkeypatch):
 
     client = ApiClient("http://api", "key", transport=httpx.MockTransport(answer))
     monkeypatch.setattr(inbox_commands, "connect", lambda _data: client)
+    monkeypatch.setattr(message_commands, "connect", lambda _data: client)
     client.asked, client.answers = asked, answers
     return client
 
@@ -132,3 +134,30 @@ def test_the_doctor_names_missing_settings_and_the_remedy(tmp_path, monkeypatch)
     assert result.exit_code == 1
     assert "MAILROOM_DATABASE_URL" in result.output
     assert "docs/settings.md" in result.output
+
+
+def test_the_timeline_of_a_message_is_a_table(api) -> None:
+    about = "01890a5d-ac96-774b-bcce-b302099a8058"
+    step = {"kind": "send", "attempt": 0, "code": None, "next_at": None, "about": None, "actor": "system", "link": None}
+    api.answers["GET", f"/v1/messages/{INBOX['id']}/timeline"] = httpx.Response(
+        200,
+        json={
+            "items": [
+                {**step, "at": "2026-05-01T10:00:00Z", "step": "queued", "detail": "", "actor": "Ada"},
+                {**step, "at": "2026-05-01T10:00:05Z", "step": "deferred", "detail": "rcpt: later", "attempt": 1, "code": 451,
+                 "next_at": "2026-05-01T10:01:05Z", "link": "http://ui/run"},
+                {**step, "at": "2026-05-01T12:00:05Z", "step": "report: bounced", "detail": "[red]x", "about": about},
+            ]
+        },
+    )  # fmt: skip
+    result = run.invoke(app, ["message", "timeline", INBOX["id"]])
+    assert result.exit_code == 0
+    for part in ("Ada", "+5.0 s", "451 rcpt: later (until 2026-05-01T10:01:05Z)", "+2 h", "[red]x", about, "http://ui/run"):
+        assert part in result.output
+
+
+def test_a_message_is_named_by_its_id(api) -> None:
+    result = run.invoke(app, ["message", "timeline", "Support"])
+    assert result.exit_code == 1
+    assert "MESSAGE: is not an id" in result.output
+    assert api.asked == []
