@@ -2,8 +2,9 @@
 
     python -m benchmarks.ingest --mails 2000 [--server dovecot|pymap] [--json result.json]
 
-Measured: mails/s from connecting to the last one searchable, CPU and peak memory of the worker with its children, and the time from a new mail in
-the mailbox to its event on the stream. Everything runs on this machine, so compare figures of one run only.
+Measured: mails/s from connecting to the last one listable and the last one searchable, CPU of every part, peak memory of
+the worker with its children, a resync that finds nothing new, and the time from a new mail in the mailbox to its event on
+the stream. Everything runs on this machine: compare figures of one run, and look at the yardsticks measured beside them.
 """
 
 import argparse
@@ -11,19 +12,14 @@ import asyncio
 import json
 import os
 import shutil
-import signal
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 from httpx_sse import aconnect_sse
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -31,15 +27,13 @@ from rich.table import Table
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from benchmarks.cpu_by_part import CpuByPart
 from benchmarks.mailbox import mails
-from stack.demo_mail import DemoMail
-from stack.layout import Layout
-from stack.maildir import deliver, make_maildir
-from stack.ports import HOST, PortBook
-from stack.secrets import StackSecrets
-from tests.servers.dovecot import Dovecot, dovecot_missing
+from benchmarks.served import Mailbox, imap_pid, mailroom, served_by_dovecot, submission
+from benchmarks.yardsticks import fetch_and_drop, hashing
+from stack.maildir import make_maildir
+from stack.ports import PortBook
 
-PROJECT = Path(__file__).resolve().parents[1]
 NEW_MAILS = 30
 GIVE_UP = 1800.0
 
@@ -51,94 +45,20 @@ class Result:
     bytes_mean: int
     seconds: float
     mails_per_second: float
+    searchable_after_seconds: float
+    searchable_mails_per_second: float
     messages_stored: int
     duplicates: int
     conversations: int
     quarantined: int
-    searchable_after_seconds: float
-    worker_cpu_ms_per_mail: float
+    cpu_ms_per_mail: dict[str, float]
     worker_peak_mb: float
+    resync_seconds: float
+    yardstick_fetch_and_drop_mails_per_second: float
+    yardstick_hashing_seconds: float
+    load_average: float
     new_mail_p50_ms: float
     new_mail_p99_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    host: str
-    port: int
-    user: str
-    password: str
-    maildir: Path
-    owner: Any  # the server, which knows how to deliver as the mailbox's user
-
-    def deliver(self, raw: bytes) -> None:
-        if isinstance(self.owner, Dovecot):
-            self.owner.deliver(self.owner.accounts[self.user], raw)
-        else:
-            deliver(self.maildir, raw)
-
-
-@asynccontextmanager
-async def served_by_dovecot(port: int, tls_port: int) -> AsyncIterator[Mailbox]:
-    missing = dovecot_missing()
-    if missing:
-        raise SystemExit(f"--server dovecot: {missing}; or use --server pymap")
-    server = Dovecot(port, tls_port)
-    await server.start()
-    account = server.add_account("support@bench.example.com")
-    try:
-        yield Mailbox(HOST, port, account.user, account.password, account.maildir, server)
-    finally:
-        await server.stop()
-
-
-@asynccontextmanager
-async def mailroom(data: Path, *, demo_mail: bool) -> AsyncIterator[dict[str, Any]]:
-    """A running `mailroom up` (or `demo`, for its pymap) over `data`; gives its stack.json."""
-    environment = {**os.environ, "MAILROOM_EGRESS_ALLOW": f"{HOST}/32", "MAILROOM_LOG_LEVEL": "WARNING"}
-    command = [sys.executable, "-m", "cli", "demo" if demo_mail else "up", "--data", str(data), "--json"]
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=PROJECT, env=environment, stdout=asyncio.subprocess.DEVNULL
-    )
-    manifest = data / "stack.json"
-    try:
-        while not manifest.exists():
-            if process.returncode is not None:
-                raise SystemExit("mailroom did not start; its reason stands above")
-            await asyncio.sleep(0.1)
-        yield json.loads(manifest.read_text())
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
-        await process.wait()
-
-
-class Watcher:
-    """CPU and memory of the worker and its children, sampled five times a second."""
-
-    def __init__(self, stack_pid: int) -> None:
-        supervisor = psutil.Process(stack_pid)
-        found = [p for p in supervisor.children(recursive=True) if "worker" in p.cmdline()[-2:]]
-        if not found:
-            raise SystemExit("no worker process below the stack: the benchmark cannot measure it")
-        self._worker = found[-1]
-        self.peak = 0
-        self._cpu: dict[int, float] = {}
-        self._start = 0.0
-        self._start = self.sample()
-
-    def sample(self) -> float:
-        """Seconds of CPU since the watch began."""
-        memory = 0
-        for process in [self._worker, *self._worker.children(recursive=True)]:
-            try:
-                used = process.cpu_times()
-                self._cpu[process.pid] = used.user + used.system
-                memory += process.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-        self.peak = max(self.peak, memory)
-        return sum(self._cpu.values()) - self._start
 
 
 async def fill(mailbox: Mailbox, count: int, console: Console) -> int:
@@ -160,22 +80,8 @@ def _bar(console: Console) -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
+        refresh_per_second=1,
     )
-
-
-@asynccontextmanager
-async def submission(base: Path) -> AsyncIterator[dict[str, Any]]:
-    """Somewhere to submit answers, as connecting checks it: the demo's SMTP server."""
-    layout = Layout.at(base)
-    layout.make()
-    server = DemoMail(layout, PortBook(layout.ports), StackSecrets.make())
-    await server.start()
-    try:
-        account = next(iter(server.accounts.values()))
-        login = {"username": account.address, "password": account.password, "auth": "password"}
-        yield {"host": server.host, "port": server.smtp_port, "security": "plain", **login}
-    finally:
-        await server.stop()
 
 
 async def connect(api: httpx.AsyncClient, mailbox: Mailbox, smtp: dict[str, Any]) -> str:
@@ -204,7 +110,7 @@ async def connect(api: httpx.AsyncClient, mailbox: Mailbox, smtp: dict[str, Any]
 
 
 async def wait_until_ingested(
-    engine: Any, inbox: str, count: int, watcher: Watcher, console: Console
+    engine: Any, inbox: str, count: int, watcher: CpuByPart, console: Console
 ) -> tuple[float, float]:
     """Seconds until every mail has its fate, and until every message is searchable."""
     began = time.monotonic()
@@ -270,6 +176,31 @@ async def new_mail_latencies(api: httpx.AsyncClient, mailbox: Mailbox) -> list[f
     return sorted(found)
 
 
+async def resync_seconds(api: httpx.AsyncClient, engine: Any, inbox: str) -> float:
+    """From asking for a whole resync to its end, with nothing new in the mailbox; the median of five."""
+    last = text("select last_sync_at from inboxes where id = :i")
+    found = []
+    for _ in range(5):
+        await asyncio.sleep(1)
+        async with engine.connect() as connection:
+            before = (await connection.execute(last, {"i": inbox})).scalar_one()
+        began = time.monotonic()
+        (await api.post(f"/v1/inboxes/{inbox}/resync", json={"scope": "all"})).raise_for_status()
+        while time.monotonic() - began < 60:
+            async with engine.connect() as connection:
+                if (await connection.execute(last, {"i": inbox})).scalar_one() != before:
+                    break
+            await asyncio.sleep(0.01)
+        found.append(time.monotonic() - began)
+    return statistics.median(found)
+
+
+def _per_mail(seconds: dict[str, float], mails: int) -> dict[str, float]:
+    """Milliseconds of CPU a mail by part; the benchmark itself, which only looks on, is no part of the sum."""
+    parts = {name: round(used * 1000 / mails, 3) for name, used in sorted(seconds.items())}
+    return {"all": round(sum(v for k, v in parts.items() if k != "looking on"), 3), **parts}
+
+
 async def measure(arguments: argparse.Namespace, console: Console) -> Result:
     base = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
     try:
@@ -288,7 +219,13 @@ async def measure(arguments: argparse.Namespace, console: Console) -> Result:
             account = stack["mail_accounts"][1]
             imap = stack["imap"]
             mailbox = Mailbox(
-                imap["host"], imap["port"], account["address"], account["password"], place, None
+                imap["host"],
+                imap["port"],
+                account["address"],
+                account["password"],
+                place,
+                None,
+                imap_pid("stack.demo_imap"),
             )
             mean = await fill(mailbox, arguments.mails, console)
             smtp = {
@@ -316,10 +253,15 @@ async def _measure(
         async with httpx.AsyncClient(
             base_url=stack["api_url"], headers=headers, trust_env=False, timeout=60
         ) as api:
-            watcher = Watcher(stack["pid"])
+            _, dropped = await asyncio.to_thread(
+                fetch_and_drop, mailbox.host, mailbox.port, mailbox.user, mailbox.password
+            )
+            hashed = await asyncio.to_thread(hashing)
+            watcher = CpuByPart.of_stack(stack["pid"], {"imap server": mailbox.pid})
             inbox = await connect(api, mailbox, smtp)
             seconds, searchable = await wait_until_ingested(engine, inbox, arguments.mails, watcher, console)
-            cpu = watcher.sample()
+            cpu = watcher.seconds()
+            load = os.getloadavg()[0]
             async with engine.connect() as connection:
                 row = (
                     await connection.execute(
@@ -332,7 +274,8 @@ async def _measure(
                         {"i": inbox},
                     )
                 ).one()
-            latencies = await new_mail_latencies(api, mailbox)
+            resync = await resync_seconds(api, engine, inbox)
+            latencies = [] if arguments.quick else await new_mail_latencies(api, mailbox)
     finally:
         await engine.dispose()
     return Result(
@@ -346,8 +289,13 @@ async def _measure(
         conversations=row.conversations,
         quarantined=row.quarantined,
         searchable_after_seconds=round(searchable, 2),
-        worker_cpu_ms_per_mail=round(cpu * 1000 / arguments.mails, 2),
-        worker_peak_mb=round(watcher.peak / 1e6, 1),
+        searchable_mails_per_second=round(arguments.mails / searchable, 1),
+        cpu_ms_per_mail=_per_mail(cpu, arguments.mails),
+        worker_peak_mb=round(watcher.worker_peak / 1e6, 1),
+        resync_seconds=round(resync, 3),
+        yardstick_fetch_and_drop_mails_per_second=round(dropped),
+        yardstick_hashing_seconds=round(hashed, 3),
+        load_average=round(load, 2),
         new_mail_p50_ms=round(statistics.median(latencies), 1) if latencies else -1.0,
         new_mail_p99_ms=round(latencies[-1], 1) if latencies else -1.0,
     )
@@ -357,6 +305,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingest", description=__doc__)
     parser.add_argument("--mails", type=int, default=2000)
     parser.add_argument("--server", choices=("dovecot", "pymap"), default="dovecot")
+    parser.add_argument("--quick", action="store_true", help="leave out the latency of single new mails")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     console = Console()
