@@ -24,6 +24,7 @@ from contracts import ids, queues
 from contracts.connect import ConnectInput, ConnectReport
 from contracts.inbound import InboxSyncInput, ResyncOrder
 from contracts.refs import FolderRef, MessageRef
+from contracts.reingest import ReingestRef
 from contracts.search_attributes import INBOX_ID, PROVIDER, TENANT_ID
 
 T = TypeVar("T")
@@ -66,6 +67,10 @@ class Gateway(Protocol):
     async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool: ...
 
     async def signal_backfill(self, inbox_id: str, folder_id: str, name: str) -> bool: ...
+
+    async def start_reingest(self, tenant_id: str, reingest_id: str) -> bool: ...
+
+    async def signal_reingest(self, reingest_id: str) -> bool: ...
 
     async def ping(self) -> None: ...
 
@@ -174,6 +179,19 @@ class TemporalGateway:
 
     async def signal_backfill(self, inbox_id: str, folder_id: str, name: str) -> bool:
         return await self._signal(ids.backfill(inbox_id, folder_id), name)
+
+    async def start_reingest(self, tenant_id: str, reingest_id: str) -> bool:
+        return await self._start(
+            "Reingest",
+            ReingestRef(tenant_id, reingest_id),
+            workflow_id=ids.reingest(reingest_id),
+            attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
+            summary="Read stored mail again",
+            signal="poke",  # a run that rests, or is about to end its dry run, looks at the changed row
+        )
+
+    async def signal_reingest(self, reingest_id: str) -> bool:
+        return await self._signal(ids.reingest(reingest_id), "poke")
 
     async def ping(self) -> None:
         """One round trip. Raises TemporalAway."""

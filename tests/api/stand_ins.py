@@ -104,6 +104,12 @@ class RecordingGateway(Gateway):
     async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool:
         return self._take("backfill", tenant_id, inbox_id, folder_id)
 
+    async def start_reingest(self, tenant_id: str, reingest_id: str) -> bool:
+        return self._take("reingest", tenant_id, reingest_id)
+
+    async def signal_reingest(self, reingest_id: str) -> bool:
+        return self._take("signal_reingest", reingest_id)
+
     async def ping(self) -> None:
         if self.away:
             raise ConnectionError

@@ -15,6 +15,7 @@ from api.endpoint import Endpoint
 from api.routes import ENDPOINTS
 from api.schemas.base import Classification, ConversationStatus, LedgerState
 from models import enums
+from tests.api.reingest_rows import planned_run
 from tests.api.world import PASSWORD, World, new_inbox
 
 
@@ -36,6 +37,7 @@ def at(name: str, row: str) -> tuple[tuple[str, str], ...]:
 
 CONVERSATION, INBOX = at("conversation_id", "conversation"), at("inbox_id", "inbox")
 MESSAGE, QUARANTINE = at("message_id", "message"), at("quarantine_id", "quarantine")
+REINGEST = at("reingest_id", "reingest")
 CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/session"): Case(body=lambda w: {"email": w.emails["agent"], "password": PASSWORD}),
     ("GET", "/v1/session"): Case(),
@@ -96,6 +98,17 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/v1/quarantine/{quarantine_id}/text"): Case(QUARANTINE),
     ("POST", "/v1/quarantine/{quarantine_id}/retry"): Case(QUARANTINE, status=202),
     ("POST", "/v1/quarantine/{quarantine_id}/dismiss"): Case(QUARANTINE),
+    ("GET", "/v1/reingests/preview"): Case(),
+    ("POST", "/v1/reingests"): Case(body=lambda w: {"inbox": [str(w.ids["inbox"])]}, status=201),
+    ("GET", "/v1/reingests"): Case(),
+    ("GET", "/v1/reingests/{reingest_id}"): Case(REINGEST),
+    ("GET", "/v1/reingests/{reingest_id}/changes"): Case(REINGEST),
+    ("GET", "/v1/reingests/{reingest_id}/changes/{ledger_id}"): Case(REINGEST + at("ledger_id", "ledger")),
+    ("POST", "/v1/reingests/{reingest_id}/apply"): Case(REINGEST, status=202),
+    # This run waits for a person, so it cannot be paused: test_reingest.py pauses one that is under way.
+    ("POST", "/v1/reingests/{reingest_id}/pause"): Case(REINGEST, status=409),
+    ("POST", "/v1/reingests/{reingest_id}/resume"): Case(REINGEST, status=409),
+    ("POST", "/v1/reingests/{reingest_id}/cancel"): Case(REINGEST),
     ("GET", "/v1/events/stream"): Case(skip_call=True),
     ("GET", "/healthz"): Case(),
     ("GET", "/readyz"): Case(),
@@ -132,6 +145,7 @@ async def fill(world: World) -> None:
         slot = (await agent.post("/v1/uploads", json={"filename": "a.txt", "size_bytes": 3})).json()
         world.ids["upload"] = uuid.UUID(slot["id"])
         await agent.put(slot["put_url"], content=b"abc", headers=slot["headers"])
+    world.ids["reingest"] = await planned_run(world)
     token = world.deps.picture_tokens.of_attachment(world.tenant_id, world.ids["picture"])
     world.ids["token"] = token  # type: ignore[assignment]
 
