@@ -1,4 +1,5 @@
-"""How a process reports on itself: JSON log lines without addresses or secrets, and `/metrics` with `/healthz` for the worker.
+"""How a process reports on itself: JSON log lines without addresses or secrets, and the worker's `/metrics`, `/healthz`
+and `/readyz`. What the worker measures is in `worker_telemetry.py`.
 
 Part of the roof. Redacting is the second line of defence: nothing should log mail in the first place.
 """
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -68,13 +69,24 @@ def log_json(level: str) -> None:
 
 
 class MetricsEndpoint:
-    """Serves `/metrics` (ours and the Temporal SDK's together) and `/healthz` from a thread of its own.
+    """Serves `/metrics` (ours and the Temporal SDK's together), `/healthz` and `/readyz` from a thread of its own, so that
+    it answers also while the event loop does not.
 
-    `healthy` is asked at each `/healthz`: a process that is up but no longer polls answers 503 (integrity T-11).
+    `healthy` is asked at each `/healthz`: a process that is up but no longer polls answers 503 (integrity T-11). `ready`
+    gives the parts for `/readyz`, and whether each answers. `figures` gives what is not in Prometheus's own registry.
     """
 
-    def __init__(self, host: str, port: int, *, sdk_port: int, healthy: Callable[[], bool]) -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler(sdk_port, healthy))
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        sdk_port: int,
+        healthy: Callable[[], bool],
+        ready: Callable[[], Mapping[str, bool]] = dict,
+        figures: Callable[[], bytes] = bytes,
+    ) -> None:
+        self._server = ThreadingHTTPServer((host, port), _handler(sdk_port, healthy, ready, figures))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
 
@@ -91,16 +103,26 @@ class MetricsEndpoint:
         self._thread.join(timeout=5)
 
 
-def _handler(sdk_port: int, healthy: Callable[[], bool]) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    sdk_port: int,
+    healthy: Callable[[], bool],
+    ready: Callable[[], Mapping[str, bool]],
+    figures: Callable[[], bytes],
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the library's name
             if self.path == "/metrics":
-                self._answer(200, CONTENT_TYPE_LATEST, generate_latest() + _sdk_metrics(sdk_port))
+                self._answer(200, CONTENT_TYPE_LATEST, generate_latest() + figures() + _sdk_metrics(sdk_port))
             elif self.path == "/healthz":
-                ok = healthy()
-                self._answer(200 if ok else 503, "application/json", json.dumps({"ok": ok}).encode())
+                self._tell(healthy(), {})
+            elif self.path == "/readyz":
+                parts = ready()
+                self._tell(all(parts.values()), {"parts": {name: {"ok": ok} for name, ok in parts.items()}})
             else:
-                self._answer(404, "text/plain", b"only /metrics and /healthz are here\n")
+                self._answer(404, "text/plain", b"only /metrics, /healthz and /readyz are here\n")
+
+        def _tell(self, ok: bool, more: Mapping[str, Any]) -> None:
+            self._answer(200 if ok else 503, "application/json", json.dumps({"ok": ok, **more}).encode())
 
         def _answer(self, status: int, content_type: str, body: bytes) -> None:
             self.send_response(status)

@@ -12,11 +12,12 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import (
     Client,
     Schedule,
@@ -51,6 +52,7 @@ from activities.outbound_verify import OutboundVerify
 from activities.parser_pool import ParserPool
 from activities.reingest import Reingesting
 from activities.sweep import Sweeping
+from activities.turns import FairTurns
 from contracts import failpoints, ids, queues
 from contracts.failpoints import Failpoint
 from contracts.payload_guard import data_converter
@@ -63,6 +65,7 @@ from settings import Settings, load_settings
 from store.sealing import Sealer
 from store.unit_of_work import Database
 from telemetry import MetricsEndpoint, log_json
+from worker_telemetry import HISTOGRAMS, CountingFailures, WorkerTelemetry
 from workflows.auto_response import AutoResponse
 from workflows.backfill import Backfill
 from workflows.connect_inbox import ConnectInbox
@@ -70,6 +73,7 @@ from workflows.inbox_sync import InboxSync
 from workflows.reingest import Reingest
 from workflows.send_message import SendMessage
 from workflows.sweep import Sweep
+from workflows.under_watch import UnderWatch
 
 log = logging.getLogger("mailroom.worker")
 
@@ -92,6 +96,10 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     Sweeping,
 )
 GRACE = timedelta(seconds=25)
+PLENTY = 500  # slots where seats are what is scarce
+FETCHES, FETCHES_OF_ONE = 32, 24
+SENDS, SENDS_OF_ONE = 128, 48
+HISTORIES = 2
 HARD_EXIT_SECONDS = 38.0  # integrity T-8: SIGTERM to exit in 40 s, whatever hangs
 SWEEP_EVERY = timedelta(minutes=1)
 CONNECT_ATTEMPTS_SECONDS = (0.5, 1, 2, 5, 5, 10, 10, 20)
@@ -99,9 +107,13 @@ CONNECT_ATTEMPTS_SECONDS = (0.5, 1, 2, 5, 5, 10, 10, 20)
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Every activity object, in the order of `ACTIVITY_CLASSES`."""
+    """Every activity object, in the order of `ACTIVITY_CLASSES`. `parts` answer or raise, for `/readyz`; `sources` give the
+    figures that only the objects know.
+    """
 
     objects: tuple[object, ...]
+    parts: Mapping[str, Callable[[], Awaitable[None]]]
+    sources: Mapping[str, Callable[[], Mapping[str, int]]]
 
     def functions(self) -> list[Callable[..., Any]]:
         """The bound methods that each class itself defines; inherited signatures stay out."""
@@ -132,7 +144,13 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
     watching = ImapPool(policy, per_account=1, total=settings.worker_watches)
     accounts = Accounts(database, Sealer(settings.key_ring))
     parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
-    ingestion = Ingestion(database, blobs, parsers)
+    turns = {
+        "fetch": FairTurns(FETCHES, most_of_one=FETCHES_OF_ONE),
+        "ingest": FairTurns(settings.worker_parsers + 1),
+        "history": FairTurns(HISTORIES),
+        "send": FairTurns(SENDS, most_of_one=SENDS_OF_ONE),
+    }
+    ingestion = Ingestion(database, blobs, parsers, turns=turns["ingest"])
 
     def submitter(account: SmtpAccount) -> SmtpSender:
         return SmtpSender(account, policy, dot_out=lambda: failpoints.reached(Failpoint.DELIVER_DOT_OUT))
@@ -141,21 +159,25 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
         yield Steps(
             (
                 AutoResponseClaiming(database),
-                Backfilling(database, blobs, pool, accounts, ingestion),
+                Backfilling(database, blobs, pool, accounts, ingestion, turns=turns["history"]),
                 Connecting(database, pool, accounts, policy),
-                InboundFetch(database, blobs, pool, accounts, packs=ingestion.packs),
+                InboundFetch(
+                    database, blobs, pool, accounts, packs=ingestion.packs, turns=turns["fetch"]
+                ),
                 InboundIngest(database, ingestion),
                 InboundOpen(accounts, poll_seconds=settings.poll_seconds),
                 InboundReact(database),
                 InboundWatch(database, watching, accounts, poll_seconds=settings.poll_seconds),
                 OutboundCompose(database, blobs, secret),
-                OutboundDeliver(database, accounts, blobs, submitter),
+                OutboundDeliver(database, accounts, blobs, submitter, turns=turns["send"]),
                 OutboundFileCopy(database, accounts, pool, blobs),
                 OutboundRecord(database),
                 OutboundVerify(database, accounts, pool),
                 Reingesting(database, blobs, ingestion, parsers),
                 Sweeping(database, poll_seconds=settings.poll_seconds),
-            )
+            ),
+            {"postgresql": database.probe, "s3": blobs.ping},
+            {"parser_deaths": lambda: parsers.deaths, **{name: turn.counts for name, turn in turns.items()}},
         )
     finally:
         parsers.close()
@@ -165,18 +187,23 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
         await database.close()
 
 
-def workers(client: Client, steps: Steps, chosen: Sequence[str], settings: Settings) -> list[Worker]:
+def workers(
+    client: Client, steps: Steps, chosen: Sequence[str], settings: Settings, telemetry: WorkerTelemetry
+) -> list[Worker]:
     """One Temporal worker for each queue, each with its own number of slots: the queue's resource decides it.
+
+    Work that lasts has many more slots than seats (`activities/turns.py`): a task that is taken waits for its tenant's
+    turn here, while one that is left with Temporal would wait behind everything that came before it.
 
     Every queue knows every activity; which one runs where is the workflows' choice (`task_queue=`).
     """
     slots = {
         queues.FLOW: 50,
-        queues.IMAP: 32,
+        queues.IMAP: PLENTY,
         queues.WATCH: settings.worker_watches,
-        queues.INGEST: settings.worker_parsers,
-        queues.SEND: 64,
-        queues.BACKFILL: 2,
+        queues.INGEST: PLENTY,
+        queues.SEND: PLENTY,
+        queues.BACKFILL: 32,
         queues.REINGEST: 1,
     }
     # Contracts are shared with the process: frozen values, nothing to isolate. Anything else is an accident.
@@ -190,6 +217,7 @@ def workers(client: Client, steps: Steps, chosen: Sequence[str], settings: Setti
             workflows=list(WORKFLOWS) if queue == queues.FLOW else [],
             activities=steps.functions(),
             workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+            interceptors=[UnderWatch(), CountingFailures(telemetry)],
             max_concurrent_activities=slots[queue],
             graceful_shutdown_timeout=GRACE,
         )
@@ -244,6 +272,13 @@ async def connect(settings: Settings, runtime: Runtime) -> Client:
     )
 
 
+async def _temporal_answers(client: Client) -> None:
+    """One round trip. Raises when Temporal is away."""
+    await client.workflow_service.get_system_info(
+        GetSystemInfoRequest(), timeout=timedelta(seconds=2), retry=False
+    )
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -254,7 +289,13 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
     """Poll until SIGTERM or SIGINT, or until a poller dies."""
     sdk_port = free_port()
     runtime = Runtime(
-        telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=f"127.0.0.1:{sdk_port}"))
+        telemetry=TelemetryConfig(
+            metrics=PrometheusConfig(
+                bind_address=f"127.0.0.1:{sdk_port}",
+                durations_as_seconds=True,
+                histogram_bucket_overrides=HISTOGRAMS,
+            )
+        )
     )
     client = await connect(settings, runtime)
     stop = asyncio.Event()
@@ -262,7 +303,8 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with composed(settings) as steps:
-        pollers = workers(client, steps, chosen, settings)
+        telemetry = WorkerTelemetry()
+        pollers = workers(client, steps, chosen, settings, telemetry)
         running = [asyncio.create_task(poller.run(), name=poller.task_queue) for poller in pollers]
         endpoint = None
         if settings.worker_metrics_port:
@@ -270,9 +312,14 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
                 "127.0.0.1",
                 settings.worker_metrics_port,
                 sdk_port=sdk_port,
-                healthy=lambda: not any(task.done() for task in running),
+                healthy=lambda: telemetry.beats() and not any(task.done() for task in running),
+                ready=lambda: telemetry.ask(
+                    {**steps.parts, "temporal": lambda: _temporal_answers(client)}
+                ),
+                figures=telemetry.text,
             )
             endpoint.start()
+        telemetry.start(client, chosen, steps.sources)
         sweeping = asyncio.create_task(keep_sweep(client))
         stopping = asyncio.create_task(stop.wait())
         log.info("worker started", extra={"queues": list(chosen)})
@@ -284,6 +331,7 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
             # A step that ignores its cancellation must not keep the process: it is safe to die at any point.
             loop.call_later(HARD_EXIT_SECONDS, os._exit, 1)
             sweeping.cancel()
+            await telemetry.stop()
             await asyncio.gather(*(poller.shutdown() for poller in pollers))
             await asyncio.gather(*running, sweeping, return_exceptions=True)
             if endpoint is not None:

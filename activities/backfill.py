@@ -15,6 +15,7 @@ from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
 from activities.ingestion import Ingestion, Lane
 from activities.packing import LARGEST_MAIL, Packer, Stretch, fetch_stretch, stretches
+from activities.turns import FairTurns
 from contracts.backfill import BackfillProgress, BackfillSteps
 from contracts.failpoints import Failpoint, reached
 from contracts.refs import FolderRef
@@ -43,6 +44,7 @@ from store.unit_of_work import Database
 STEP_SECONDS = 30.0
 TELL_EVERY = 2.0  # seconds between two progress events
 WINDOW = 1_000
+SEATS = 2  # stretches at a time
 OURS = frozenset({"StorageUnavailable", "BlobMissing"})
 
 
@@ -59,7 +61,9 @@ class Backfilling(BackfillSteps):
         *,
         step_seconds: float = STEP_SECONDS,
         largest: int = LARGEST_MAIL,
+        turns: FairTurns | None = None,
     ) -> None:
+        self._turns = turns or FairTurns(SEATS)
         self._database = database
         self._packer = Packer(blobs, ingestion.packs)
         self._pool = pool
@@ -160,9 +164,10 @@ class Backfilling(BackfillSteps):
                     known = await known_uids(connection, place, young[0], young[-1])
                 wanted = [uid for uid in reversed(young) if uid not in known]
                 for stretch in stretches(wanted, metas, largest=self._largest):
-                    await self._store(source, stretch, metas, place, lease)
-                    reached(Failpoint.BACKFILL_STRETCH_STORED)
-                    await self._ingest(place, lease)
+                    async with self._turns.turn(place.tenant_id):
+                        await self._store(source, stretch, metas, place, lease)
+                        reached(Failpoint.BACKFILL_STRETCH_STORED)
+                        await self._ingest(place, lease)
                     reached(Failpoint.BACKFILL_STRETCH_INGESTED)
                     if time.monotonic() - told > TELL_EVERY:
                         await self._tell(place)

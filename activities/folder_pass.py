@@ -1,4 +1,4 @@
-"""One pass over one folder: new mail, what a full listing misses, a changed UIDVALIDITY, flags and deletions.
+"""One pass over one folder: new mail, a changed UIDVALIDITY or numbers that went back, flags and deletions.
 
 Every write is one transaction that begins with the lease, and the cursor moves only in the transaction that gave every
 UID below it a row (integrity I-3). If it dies anywhere, the next pass finds the cursor where the rows end.
@@ -6,19 +6,19 @@ UID below it a row (integrity I-3). If it dies anywhere, the next pass finds the
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.numbers_went_back import begin_below, numbers_went_back
 from activities.packing import LARGEST_MAIL, Fetched, Packer, Stretch, fetch_stretch, stretches
 from contracts.failpoints import Failpoint, reached
 from providers.imap.source import ImapSource
 from providers.imap.values import FlagCursor
 from providers.imap.values import FolderState as Examined
-from store.backfill import BackfillState
 from store.folders import (
     FolderRow,
     FolderState,
@@ -27,11 +27,20 @@ from store.folders import (
     flags_read,
     move_cursor,
     read_folder,
-    record_refill,
     set_first_cursor,
 )
+from store.gaps import GapCause, GapRow, credit_gaps, gaps_of_folder
 from store.inbox_state import InboxState, Lease, hold_lease
-from store.ledger import KnownRaw, Place, WrittenRows, asked_again, known_uids, rematched, write_rows
+from store.ledger import (
+    KnownRaw,
+    LedgerState,
+    Place,
+    WrittenRows,
+    asked_again,
+    rematched,
+    see_again,
+    write_rows,
+)
 from store.mirror import mirror_flags, mirror_gone, mirror_present, void_identities
 from store.unit_of_work import Database
 
@@ -64,7 +73,9 @@ class FolderPass:
         *,
         largest: int = LARGEST_MAIL,
         run: str | None = None,
+        pass_on: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self._pass_on = pass_on
         self._database = database
         self._packer = packer
         self._source = source
@@ -74,8 +85,8 @@ class FolderPass:
         self._run = run
 
     async def sync(self, folder: FolderRow, *, whole: bool, flags: bool) -> PassReport:
-        """Bring one folder up to date. `whole` compares the full listing with the ledger; `flags` reads flags even when
-        they were read a moment ago. Raises FolderGone, and whatever ends the connection.
+        """Bring one folder up to date. `whole` and `flags` read flags even when they were read a moment ago. What comes in
+        while gaps are open is counted to them. Raises FolderGone, and whatever ends the connection.
         """
         state = await self._source.examine(folder.path)
         if folder.uidvalidity is None:
@@ -87,10 +98,15 @@ class FolderPass:
             reached(Failpoint.RESET_BEGUN)
             folder = reset
         place = Place(self._inbox.tenant_id, self._inbox.id, folder.id, state.uidvalidity)
-        report = PassReport(await self._new(folder, place, state))
+        back = await numbers_went_back(self._database, self._source, folder, place, state)
+        if back is not None:
+            async with self._writing() as connection:
+                await begin_below(connection, folder, place, back)
+                folder = await self._again(connection, folder)
+        async with self._database.unit_of_work(place.tenant_id) as connection:
+            gaps = await gaps_of_folder(connection, place.tenant_id, folder.id)
+        report = PassReport(await self._new(folder, place, state, gaps))
         report += PassReport(await self._asked_again(place))
-        if whole:
-            report += PassReport(await self._missing(folder, place))
         if folder.state == FolderState.RESETTING:
             reached(Failpoint.RESET_BEFORE_END)
             async with self._writing() as connection:
@@ -158,46 +174,31 @@ class FolderPass:
         row = await read_folder(connection, self._inbox.tenant_id, folder.id)
         return row or folder
 
-    async def _new(self, folder: FolderRow, place: Place, state: Examined) -> WrittenRows:
+    async def _new(
+        self, folder: FolderRow, place: Place, state: Examined, gaps: Sequence[GapRow]
+    ) -> WrittenRows:
         """Everything above the cursor, upwards, the cursor following each stored stretch."""
         if state.uidnext is not None and state.uidnext - 1 <= folder.last_uid:
             return WrittenRows()  # nothing was assigned since
         uids = await self._source.uids(after=folder.last_uid)
-        return await self._store(uids, place, resetting=folder.state == FolderState.RESETTING, cursor=folder)
+        resetting = folder.state == FolderState.RESETTING
+        return await self._store(uids, place, resetting=resetting, cursor=folder, gaps=gaps)
 
     async def _asked_again(self, place: Place) -> WrittenRows:
         async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
             uids = await asked_again(connection, place)
         return await self._store(uids, place) if uids else WrittenRows()
 
-    async def _missing(self, folder: FolderRow, place: Place) -> WrittenRows:
-        """Mails of the range we answer for that have no row: a server that lied, or a restored database."""
-        if folder.backfill_state in (BackfillState.WAITING, BackfillState.RUNNING, BackfillState.PAUSED):
-            first = folder.first_uid  # below, the backfill is still at work
-        else:
-            first = min(folder.backfill_uid or folder.first_uid, folder.first_uid)
-        listed = [uid for uid in await self._source.uids(after=max(first - 1, 0)) if uid >= first]
-        if not listed:
-            return WrittenRows()
-        async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
-            known = await known_uids(connection, place, first, listed[-1])
-        missing = [uid for uid in listed if uid not in known]
-        if not missing:
-            return WrittenRows()
-        horizon = folder.backfill_horizon
-        written = await self._store(missing, place, since=horizon)
-        if written != WrittenRows():
-            async with self._writing() as connection:
-                await record_refill(
-                    connection,
-                    self._inbox.tenant_id,
-                    self._inbox.id,
-                    folder,
-                    listed=len(listed),
-                    missing=len(missing),
-                    refilled=written.stored + written.quarantined,
-                )
-        return written
+    async def refill(
+        self, folder: FolderRow, place: Place, uids: Sequence[int], gaps: Sequence[GapRow]
+    ) -> WrittenRows:
+        """Fetch mails of the open folder that a sheet shows to be missing. Every one of them gets a row, if only one that
+        says why there are no bytes. What lay there before the inbox was connected is history.
+        """
+        history = [uid for uid in uids if uid < folder.first_uid]
+        live = [uid for uid in uids if uid >= folder.first_uid]
+        written = await self._store(history, place, gaps=gaps, missing=True, historical=True)
+        return written + await self._store(live, place, gaps=gaps, missing=True)
 
     async def _store(
         self,
@@ -206,29 +207,46 @@ class FolderPass:
         *,
         resetting: bool = False,
         cursor: FolderRow | None = None,
-        since: dt.datetime | None = None,
+        gaps: Sequence[GapRow] = (),
+        missing: bool = False,
+        historical: bool = False,
     ) -> WrittenRows:
-        """Fetch and write `uids`, ascending; the next stretch is fetched while the last one is stored."""
+        """Fetch and write `uids`, ascending; the next stretch is fetched while the last one is stored. `missing` says that
+        a row of theirs that calls them vanished is wrong.
+        """
         written = WrittenRows()
+        credited = [g.id for g in gaps if g.cause != GapCause.UIDVALIDITY]
+        rematch = partial(self._rematch, place)
+        known_before = resetting or any(g.cause == GapCause.LOST_STATE for g in gaps)
         for start in range(0, len(uids), WINDOW):
             window = uids[start : start + WINDOW]
             metas = await self._source.sizes(window)
-            if since is not None:
-                window = [u for u in window if u not in metas or (metas[u].internal_date or since) >= since]
             async for stretch, fetched in self._prefetched(stretches(window, metas, largest=self._largest)):
                 rows = await self._packer.pack(
                     place.tenant_id,
                     fetched,
                     metas,
-                    is_history=self._is_history,
-                    rematch=partial(self._rematch, place) if resetting else None,
+                    is_history=_always if historical else self._is_history,
+                    rematch=rematch if known_before else None,
                 )
                 async with self._writing() as connection:
-                    written += await write_rows(connection, place, rows, run=self._run)
+                    if missing:
+                        await see_again(connection, place, [r.uid for r in rows if r.state != LedgerState.VANISHED])
+                    new = await write_rows(connection, place, rows, run=self._run)
+                    await credit_gaps(
+                        connection,
+                        place.tenant_id,
+                        credited,
+                        refilled=new.stored + new.skipped,
+                        quarantined=new.quarantined,
+                    )
+                    written += new
                     if cursor is not None:
                         await move_cursor(connection, place.tenant_id, cursor, max(stretch.every))
                     reached(Failpoint.FETCH_BEFORE_COMMIT)
                 reached(Failpoint.RESET_MATCHED if resetting else Failpoint.FETCH_AFTER_COMMIT)
+                if self._pass_on is not None:
+                    await self._pass_on()  # a long backlog lets other inboxes fetch between its stretches
         return written
 
     async def _prefetched(self, cut: Iterable[Stretch]) -> AsyncIterator[tuple[Stretch, Fetched]]:
@@ -274,6 +292,10 @@ class FolderPass:
                 changed += await mirror_present(connection, place, told.present, last=folder.last_uid)
             await flags_read(connection, place.tenant_id, folder, told.highest_modseq)
         return changed
+
+
+def _always(_: dt.datetime | None) -> bool:
+    return True
 
 
 def _flags_due(folder: FolderRow, state: Examined) -> bool:

@@ -15,6 +15,7 @@ from activities.folder_pass import FolderPass, PassReport
 from activities.heartbeat import heartbeats
 from activities.packing import LARGEST_MAIL, Packer
 from activities.recent_packs import RecentPacks
+from activities.turns import FairTurns, Turn
 from contracts.failpoints import Failpoint, reached
 from contracts.failures import SENTENCES
 from contracts.inbound import FetchOrder, FetchReport, InboundSteps, ResyncScope
@@ -30,6 +31,7 @@ from store.unit_of_work import Database
 
 LIST_EVERY = 600.0  # seconds between two looks at which folders there are
 REMEMBERED = 10_000
+SEATS = 32
 # Our own parts failed, not the mail server: Temporal tries again, the inbox's health stays.
 OURS = frozenset({"StorageUnavailable", "BlobMissing"})
 # Only a person can mend these, so asking again and again would only lock accounts.
@@ -38,7 +40,8 @@ FINAL = frozenset({"CredentialsUnreadable", "EgressBlocked"})
 
 class InboundFetch(InboundSteps):
     """`largest` is the size in octets above which only a mail's header is fetched; `packs` are those of the ingestion
-    in this process, which then need not ask the bucket for what was fetched a moment ago.
+    in this process, which then need not ask the bucket for what was fetched a moment ago. `turns` bounds how many inboxes
+    are fetched at a time, and of which tenants.
     """
 
     def __init__(
@@ -50,7 +53,9 @@ class InboundFetch(InboundSteps):
         *,
         largest: int = LARGEST_MAIL,
         packs: RecentPacks | None = None,
+        turns: FairTurns | None = None,
     ) -> None:
+        self._turns = turns or FairTurns(SEATS)
         self._database = database
         self._packer = Packer(blobs, packs)
         self._pool = pool
@@ -72,17 +77,17 @@ class InboundFetch(InboundSteps):
             if lease is None:
                 raise failure("NotFound")
             reached(Failpoint.FETCH_LEASED)
-            async with heartbeats():
+            async with heartbeats(), self._turns.turn(inbox.tenant_id) as turn:
                 try:
                     account = self._accounts.imap(inbox)
                     async with self._pool.lease(str(inbox.id), account) as source:
-                        report, folders = await self._all(source, inbox, lease, order)
+                        report, folders = await self._all(source, inbox, lease, order, turn)
                 except (ProviderError, CredentialsUnreadable) as error:
                     return await self._ill(inbox, lease, error)
                 return await self._well(inbox, lease, report, folders)
 
     async def _all(
-        self, source: ImapSource, inbox: InboxState, lease: Lease, order: FetchOrder
+        self, source: ImapSource, inbox: InboxState, lease: Lease, order: FetchOrder, turn: Turn
     ) -> tuple[PassReport, int]:
         await self._list(source, inbox, lease, now=order.scope is ResyncScope.ALL)
         async with self._database.unit_of_work(inbox.tenant_id) as connection:
@@ -98,6 +103,7 @@ class InboundFetch(InboundSteps):
             lease,
             largest=self._largest,
             run=activity.info().workflow_run_id,
+            pass_on=turn.pass_on,
         )
         for folder in folders:
             if (one is not None and folder.id != one) or not folder.synced:

@@ -18,6 +18,7 @@ from activities.parser_child import ReadMail, ReadOrder, Unread, empty_card
 from activities.parser_pool import ChildrenDoNotStart, ParserPool
 from activities.recent_packs import RecentPacks
 from activities.stored_files import FileStore
+from activities.turns import FairTurns, Turn
 from contracts.failpoints import Failpoint, reached
 from providers.errors import ProviderError
 from providers.s3.blobs import BlobMissing, BlobStore
@@ -40,6 +41,7 @@ ATTEMPTS = 3  # integrity I-6
 # One GET for a stretch of a pack, as long as not much more than the wanted mails comes along.
 WASTE = 2
 INDEX_AT_ONCE = 500
+SEATS = 3  # one is written while two are read
 CAPS = IncomingCaps(sender=FROM_ONE_SENDER, inbox=INTO_ONE_INBOX)
 TOO_LARGE = Poison("too_large", "larger than the limit; only its headers were fetched")
 
@@ -73,12 +75,18 @@ class _Prepared:
 
 class Ingestion:
     """Reads and stores batches until none is left or the time is up. `packs` remembers what this process has stored:
-    share it with the steps that fetch.
+    share it with the steps that fetch. `turns` bounds how many inboxes are ingested at a time, and of which tenants.
     """
 
     def __init__(
-        self, database: Database, blobs: BlobStore, parsers: ParserPool, packs: RecentPacks | None = None
+        self,
+        database: Database,
+        blobs: BlobStore,
+        parsers: ParserPool,
+        packs: RecentPacks | None = None,
+        turns: FairTurns | None = None,
     ) -> None:
+        self._turns = turns or FairTurns(SEATS)
         self.packs = packs or RecentPacks()
         self._database = database
         self._blobs = blobs
@@ -87,18 +95,23 @@ class Ingestion:
 
     async def drain(self, lane: Lane, *, seconds: float) -> StoredBatch:
         """Ingest what waits in `lane`, batch by batch: while one is written, the next is read and the last one indexed.
+        When others wait, the seat is passed on after each batch. The seconds count from when there is a seat.
 
         A mail that could not be read waits for its next attempt. Attempts of a batch that was read but, through no fault
         of its own, not written, are taken back.
         """
+        async with self._turns.turn(lane.tenant_id, later=lane.historical) as turn:
+            return await self._drain(lane, turn, ends=time.monotonic() + seconds)
+
+    async def _drain(self, lane: Lane, turn: Turn, *, ends: float) -> StoredBatch:
         total = StoredBatch()
-        ends = time.monotonic() + seconds
         beside: set[asyncio.Task[Any]] = set()
         current = await self._prepare(lane, ())
         try:
             while current is not None:
                 following = None
-                if time.monotonic() < ends:
+                more = time.monotonic() < ends
+                if more and not turn.wanted:
                     following = asyncio.create_task(self._prepare(lane, current.ids))
                     beside.add(following)
                 total += await self._store(lane, current)
@@ -108,7 +121,10 @@ class Ingestion:
                 current = None if following is None else await following
                 await indexing
                 beside.clear()
-                if current is None and again and following is not None:
+                if more and following is None:
+                    await turn.pass_on()
+                    current = await self._prepare(lane, ())
+                elif current is None and again and following is not None:
                     current = await self._prepare(lane, ())  # what was not read is out of work now
         finally:
             await self._abandon(lane, beside)

@@ -12,6 +12,7 @@ import logging
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +22,7 @@ from activities._edges import edges, failure
 from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
 from activities.outbound_compose import run_id
+from activities.turns import FairTurns
 from contracts.failpoints import Failpoint, reached
 from contracts.outbound import DeliverOutcome, DeliverReport, OutboundSteps
 from contracts.refs import MessageRef
@@ -39,6 +41,8 @@ from store.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 
+SEATS, OF_ONE_TENANT = 128, 48  # submissions at a time; a server that is silent at the dot holds one for ten minutes
+SEAT_SECONDS = 300.0  # waiting longer would leave too little of the step's time for the dot (integrity S-4)
 # Seconds between tries to record an outcome. An outcome that is not recorded becomes a doubt, so we are stubborn.
 RECORD_AGAIN_AFTER = (0.1, 0.5, 2.0, 5.0, 15.0, 30.0, 60.0, 60.0)
 OUTCOMES = {
@@ -84,7 +88,9 @@ class OutboundDeliver(OutboundSteps):
         *,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
         chance: Callable[[], float] = random.random,
+        turns: FairTurns | None = None,
     ) -> None:
+        self._turns = turns or FairTurns(SEATS, most_of_one=OF_ONE_TENANT)
         self._database = database
         self._accounts = accounts
         self._blobs = blobs
@@ -95,8 +101,14 @@ class OutboundDeliver(OutboundSteps):
     @activity.defn(name="outbound.deliver")
     async def deliver(self, ref: MessageRef) -> DeliverReport:
         with edges():
-            async with heartbeats():
-                return await self._deliver(uuid.UUID(ref.tenant_id), uuid.UUID(ref.message_id))
+            tenant_id, message_id = uuid.UUID(ref.tenant_id), uuid.UUID(ref.message_id)
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(heartbeats())
+                try:
+                    await stack.enter_async_context(self._turns.turn(tenant_id, within=SEAT_SECONDS))
+                except TimeoutError:
+                    raise failure("Unreachable") from None  # too many of our own mails hang at their servers
+                return await self._deliver(tenant_id, message_id)
 
     async def _deliver(self, tenant_id: uuid.UUID, message_id: uuid.UUID) -> DeliverReport:
         async with self._database.unit_of_work(tenant_id) as connection:

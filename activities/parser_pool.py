@@ -8,6 +8,7 @@ import asyncio
 import multiprocessing
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -110,6 +111,7 @@ class ParserPool:
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="parser")
+        self.deaths: Counter[str] = Counter()  # children that a mail has ended, by reason
 
     async def read(self, orders: Sequence[ReadOrder]) -> list[Answer]:
         """Read all, in chunks over the children. Cancelling it kills the children that are at it; others take over."""
@@ -140,6 +142,7 @@ class ParserPool:
             async with self._seats:
                 return await self._ask(chunk)
         except _Died as death:
+            self.deaths[death.why.reason] += 1
             if len(chunk) == 1:
                 return [death.why]
         # One of them did it: each alone, and only the guilty one is lost.

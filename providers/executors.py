@@ -42,14 +42,18 @@ class Lane:
 
 @cache
 def imap_lane() -> Lane:
-    """IMAP commands. Waiting in IDLE takes no thread, so this bounds commands under way, not open connections."""
-    return Lane("imap", 32)
+    """IMAP commands. Waiting in IDLE takes no thread, so this bounds commands under way, not open connections. Twice what
+    may fetch at a time, so that servers which hang do not keep the others from being asked.
+    """
+    return Lane("imap", 64)
 
 
 @cache
 def smtp_lane() -> Lane:
-    """SMTP steps. A reply to the final dot may take ten minutes (RFC 5321 §4.5.3.2.6) and holds its thread."""
-    return Lane("smtp", 32)
+    """SMTP steps. A reply to the final dot may take ten minutes (RFC 5321 §4.5.3.2.6) and holds its thread.
+    As many as may submit at a time: a mail that has its turn must not wait behind others' silence.
+    """
+    return Lane("smtp", 128)
 
 
 @cache
