@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from commands import inbox, message, user
+from commands import inbox, message, reingest, user
 from commands.api_client import DEFAULT_DATA, fail
 from commands.doctor import doctor as run_doctor
 from commands.run import RunOptions, run
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(message.app, name="message")
+app.add_typer(reingest.app, name="reingest")
 app.add_typer(user.app, name="user")
 
 Data = Annotated[Path, typer.Option("--data", help="Where everything of the embedded stack lives.")]
