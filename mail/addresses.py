@@ -15,6 +15,11 @@ _NOT_IN_ADDRESS = re.compile(r"[\s<>(),;:\"\\\x00-\x20\x7f]+")
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=^_`{|}~.\-]{1,64}")
 _MAX_ADDRESS = 998
 _MAX_HELD = 40
+# How nearly every address is written. It must match nothing that the slow way would read differently: names of plain words
+# without quotes and dots at the ends, addresses of atoms, one entry.
+_PLAIN = re.compile(
+    r"(?:([A-Za-z0-9](?:[A-Za-z0-9 .-]{0,60}[A-Za-z0-9])?) )?<([A-Za-z0-9][A-Za-z0-9._+-]{0,62}@[A-Za-z0-9][A-Za-z0-9.-]{0,62})>"
+)
 
 
 def parse_addresses(text: str, at_most: int) -> list[Address]:
@@ -23,6 +28,8 @@ def parse_addresses(text: str, at_most: int) -> list[Address]:
     `text` is what `headers.raw_text` gave: encoded words are decoded here, after the list has been split, since they may
     hide commas and brackets. An entry without any address (`undisclosed-recipients:;`, a bare name) yields nothing.
     """
+    if (plain := _PLAIN.fullmatch(text)) is not None:
+        return [Address(address=plain[2], name=_SPACES.sub(" ", plain[1]) if plain[1] else "")]
     found = _split(text, at_most)
     if not found and "=?" in text:  # a whole `Name <address>` put into one encoded word: wrong, and seen in practice
         found = _split(decode_words(text), at_most)

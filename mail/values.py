@@ -61,15 +61,21 @@ class ParsedMail:
     parts: tuple[Part, ...]
     received_count: int
     defects: tuple[str, ...] = ()
+    _by_name: dict[str, list[str]] = field(init=False, repr=False, compare=False)  # three dozen questions are asked
+
+    def __post_init__(self) -> None:
+        by_name: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            by_name.setdefault(name.lower(), []).append(value)
+        object.__setattr__(self, "_by_name", by_name)
 
     def header(self, name: str) -> str | None:
         """The first header of that name, case-insensitive, or None."""
-        low = name.lower()
-        return next((v for n, v in self.headers if n.lower() == low), None)
+        values = self._by_name.get(name.lower())
+        return values[0] if values else None
 
     def header_all(self, name: str) -> tuple[str, ...]:
-        low = name.lower()
-        return tuple(v for n, v in self.headers if n.lower() == low)
+        return tuple(self._by_name.get(name.lower(), ()))
 
 
 class MailKind(StrEnum):

@@ -27,6 +27,8 @@ _TIME_OR_YEAR = re.compile(r"\d{1,2}[:.h時时시]\d{2}|(?:19|20)\d{2}|\d{1,2}[.
 _DIGIT = re.compile(r"\d")
 _ADDRESS = re.compile(r"[^\s@<>\[]{1,64}@[^\s@<>]{1,250}\.[a-z]{2,24}", re.IGNORECASE)
 _SIGNATURE_WINDOW = 30
+_RULED = frozenset("-–—_=*>\u2500")  # what a line drawn above history, or the mark of a forwarded mail, begins with
+_DEVICE_BEGINNINGS = frozenset(words[:3] for words in DEVICE_SIGNATURES)
 _VERBS = (*ENDINGS, *{verb for _, verbs in ATTRIBUTIONS for verb in verbs})
 _BEGINNINGS = tuple({begin for begins, _ in ATTRIBUTIONS for begin in begins})
 
@@ -55,35 +57,57 @@ def _signed(visible: str, quoted: str) -> Visible:
     lines = visible.split("\n")
     first = max(1, len(lines) - _SIGNATURE_WINDOW)
     for index in range(first, len(lines)):
-        line = lines[index].strip().lower()
-        if lines[index] in {"-- ", "--"} or (len(line) < 120 and line.startswith(DEVICE_SIGNATURES)):
+        if lines[index] in {"-- ", "--"}:
+            return Visible(visible, quoted, "\n".join(lines[index:]))
+        line = lines[index].strip()
+        if line[:3].lower() in _DEVICE_BEGINNINGS and len(line) < 120 and line.lower().startswith(DEVICE_SIGNATURES):
             return Visible(visible, quoted, "\n".join(lines[index:]))
     return Visible(visible, quoted)
+
+
+class _Lines:
+    """The lines of a text with what the search for quotes asks of each again and again, asked once."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self.stripped = [line.strip() for line in lines]
+        self.quoted = [_is_quoted(line) for line in lines]
+        # Where the next line that ends in a colon stands, from each line on: an attribution ends in one.
+        self.colon = [len(lines)] * (len(lines) + 1)
+        for index in range(len(lines) - 1, -1, -1):
+            ends = self.stripped[index].endswith((":", "："))
+            self.colon[index] = index if ends else self.colon[index + 1]
+
+    def __len__(self) -> int:
+        return len(self.lines)
 
 
 def _kept(lines: list[str]) -> list[bool]:
     """For each line whether it stays visible."""
     kept = [True] * len(lines)
+    text = _Lines(lines)
     blocks: list[tuple[int, int]] = []  # [start, end) of `>` blocks with the attribution above them
     end = len(lines)
     index = 0
     while index < len(lines):
-        line = lines[index]
-        if not line.strip():
+        line = text.stripped[index]
+        if not line:
             index += 1
-        elif _is_quoted(line):
-            stop = _quote_end(lines, index)
+        elif text.quoted[index]:
+            stop = _quote_end(text, index)
             blocks.append((index, stop))
             index = stop
-        elif _is_forward(line):
+        elif line[0] not in _RULED and ":" not in line and "：" not in line and text.colon[index] >= index + _MAX_ATTRIBUTION_LINES:
+            index += 1  # nothing below can hold; most lines of most mails end here
+        elif _is_forward(lines[index]):
             break
         elif _begins_history(lines, index):
             end = index
             break
-        elif (after := _attribution_end(lines, index)) > index:
-            follows = _next_text(lines, after)
-            if follows < len(lines) and _is_quoted(lines[follows]):
-                stop = _quote_end(lines, follows)
+        elif (after := _attribution_end(text, index)) > index:
+            follows = _next_text(text, after)
+            if follows < len(lines) and text.quoted[follows]:
+                stop = _quote_end(text, follows)
                 blocks.append((index, stop))
                 index = stop
             elif follows < len(lines) and _certain(lines, index, after):
@@ -95,23 +119,25 @@ def _kept(lines: list[str]) -> list[bool]:
             index += 1
     for position in range(end, len(lines)):
         kept[position] = False
-    for start, stop in _foldable(lines, blocks, end):
+    for start, stop in _foldable(text, blocks, end):
         for position in range(start, stop):
             kept[position] = False
     return kept
 
 
-def _foldable(lines: list[str], blocks: list[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+def _foldable(text: _Lines, blocks: list[tuple[int, int]], end: int) -> list[tuple[int, int]]:
     """The quote blocks to fold: those at the end, and one at the beginning that is answered below."""
-    signature = next((i for i in range(len(lines)) if lines[i] in {"-- ", "--"}), end)
+    if not blocks:
+        return []
+    signature = next((i for i, line in enumerate(text.lines) if line in {"-- ", "--"}), end)
     quoted = {i for start, stop in blocks for i in range(start, stop)}
-    last = next((i for i in range(min(end, signature) - 1, -1, -1) if i not in quoted and lines[i].strip()), -1)
+    last = next((i for i in range(min(end, signature) - 1, -1, -1) if i not in quoted and text.stripped[i]), -1)
     inner = [block for block in blocks if block[1] <= last]
     trailing = blocks[len(inner) :]
     if len(inner) == 1:
         start = inner[0][0]
-        above = any(lines[i].strip() for i in range(start))
-        attributed = not _is_quoted(lines[start])
+        above = any(text.stripped[i] for i in range(start))
+        attributed = not text.quoted[start]
         if not above or attributed:
             return [*inner, *trailing]
     return trailing
@@ -121,19 +147,21 @@ def _is_quoted(line: str) -> bool:
     return line.lstrip(" \t\u00a0").startswith((">", "＞"))
 
 
-def _quote_end(lines: list[str], start: int) -> int:
+def _quote_end(text: _Lines, start: int) -> int:
     """After the last quoted line of the block; blank lines inside belong to it."""
     last = start
     index = start
-    while index < len(lines) and (not lines[index].strip() or _is_quoted(lines[index])):
-        if lines[index].strip():
+    while index < len(text):
+        if text.quoted[index]:
             last = index
+        elif text.stripped[index]:
+            break
         index += 1
     return last + 1
 
 
-def _next_text(lines: list[str], start: int) -> int:
-    while start < len(lines) and not lines[start].strip():
+def _next_text(text: _Lines, start: int) -> int:
+    while start < len(text) and not text.stripped[start]:
         start += 1
     return start
 
@@ -152,8 +180,8 @@ def _begins_history(lines: list[str], index: int) -> bool:
     if dashed is not None and dashed[1].strip().lower().startswith(ORIGINALS):
         return True
     if _RULE.match(line):
-        below = _next_text(lines, index + 1)
-        return below < len(lines) and below - index <= 3 and _is_header_block(lines, below)
+        below = next((i for i in range(index + 1, min(index + 4, len(lines))) if lines[i].strip()), len(lines))
+        return below < len(lines) and _is_header_block(lines, below)
     return _is_header_block(lines, index)
 
 
@@ -178,13 +206,15 @@ def _label(line: str) -> str:
     return match[1].strip().lower() if match is not None else ""
 
 
-def _attribution_end(lines: list[str], index: int) -> int:
+def _attribution_end(text: _Lines, index: int) -> int:
     """The index after the attribution that begins here («On …, … wrote:», over up to four lines), or `index`."""
     joined = ""
+    if text.colon[index] >= index + _MAX_ATTRIBUTION_LINES:
+        return index
     for offset in range(_MAX_ATTRIBUTION_LINES):
-        if index + offset >= len(lines):
+        if index + offset >= len(text):
             break
-        line = lines[index + offset].strip()
+        line = text.stripped[index + offset]
         if not line or _is_quoted(line):
             break
         if offset == 1 and not _may_begin_attribution(joined):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail import addresses
 from mail.addresses import parse_addresses
 
 
@@ -70,3 +71,12 @@ def test_stays_linear(hostile: str) -> None:
     started = time.thread_time()
     parse_addresses(hostile, 1_000_000)
     assert time.thread_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Ann Lee <ann@example.com>", "<a.b+c@example.org>", "J. R. Doe <x_y-z@a-b.example>", "A  B <a@b>", "x <a.@b.>"],
+)
+def test_the_short_way_reads_as_the_long_way(text: str) -> None:
+    assert addresses._PLAIN.fullmatch(text) is not None
+    assert parse_addresses(text, 50) == addresses._split(text, 50)
