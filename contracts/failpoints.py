@@ -1,7 +1,8 @@
 """Named places between two steps where a process can be made to die or to fall asleep, so that tests can prove it harmless.
 
 `MAILROOM_FAILPOINT=name` kills the process with SIGKILL when it first comes by, `name:stop` stops it with SIGSTOP until
-somebody sends SIGCONT. Unset, passing a place costs one comparison.
+somebody sends SIGCONT; of several names (`a,b,c`) the first that is reached counts. Unset, passing a place costs one
+comparison.
 """
 
 import logging
@@ -43,6 +44,11 @@ class Failpoint(StrEnum):
     RESET_MATCHED = "reset.matched", "a stretch of the new UIDVALIDITY is matched and committed"
     RESET_BEFORE_END = "reset.before_end", "all is matched, the folder is still marked as resetting"
     RESET_ENDED = "reset.ended", "the reset is closed, flags are not read"
+
+    AUDIT_RECORDED = "audit.recorded", "a folder's balance sheet is committed, its gaps are open"
+    GAP_OPENED = "gap.opened", "a gap for missing mails is committed, none of them is fetched"
+    GAP_REFILLED = "gap.refilled", "every missing mail has its row, the gap is open"
+    GAP_CLOSED = "gap.closed", "the gap is closed and proven so, the pass is not recorded"
 
     INGEST_CLAIMED = "ingest.claimed", "a batch is chosen and its bytes are here, no attempt is counted"
     INGEST_COUNTED = "ingest.counted", "the attempt is committed, nothing is read"
@@ -90,7 +96,7 @@ class Failpoint(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Armed:
-    point: Failpoint
+    points: frozenset[Failpoint]
     number: signal.Signals
 
 
@@ -98,31 +104,33 @@ _armed: Armed | None = None
 
 
 def parse(text: str) -> Armed:
-    """Read `name` or `name:stop`. Raises ValueError that lists the names."""
-    name, _, action = text.partition(":")
+    """Read `name`, `name,name` or either with `:stop`. Raises ValueError that lists the names."""
+    names, _, action = text.partition(":")
     if action not in ("", "kill", "stop"):
-        raise ValueError(f"{action!r} is no action; give `{name}` to be killed or `{name}:stop` to be stopped")
-    point = {known.value: known for known in Failpoint}.get(name)
-    if point is None:
-        raise ValueError(f"{name!r} is no failpoint; there are {', '.join(Failpoint)}")
-    return Armed(point, signal.SIGSTOP if action == "stop" else signal.SIGKILL)
+        raise ValueError(f"{action!r} is no action; give `{names}` to be killed or `{names}:stop` to be stopped")
+    known = {point.value: point for point in Failpoint}
+    for name in names.split(","):
+        if name not in known:
+            raise ValueError(f"{name!r} is no failpoint; there are {', '.join(known)}")
+    points = frozenset(known[name] for name in names.split(","))
+    return Armed(points, signal.SIGSTOP if action == "stop" else signal.SIGKILL)
 
 
 def arm(armed: Armed | None) -> None:
-    """Make this process fall at that place, once; None disarms. Called by the roof at the start of a process only."""
+    """Make this process fall at the first of those places, once; None disarms. Called by the roof at the start of a process only."""
     global _armed  # noqa: PLW0603 - the one switch of a process; passing it through every constructor would not be free
     _armed = armed
     if armed is not None:
-        log.warning("this process falls at %s", armed.point)
+        log.warning("this process falls at %s", ", ".join(sorted(armed.points)))
 
 
 def reached(point: Failpoint) -> None:
     """Say that the work has come to `point`. Returns at once unless it is armed."""
-    if _armed is not None and _armed.point is point:
-        _fall(_armed)
+    if _armed is not None and point in _armed.points:
+        _fall(_armed.number, point)
 
 
-def _fall(armed: Armed) -> None:
+def _fall(number: signal.Signals, point: Failpoint) -> None:
     arm(None)  # after a stop the process goes on as if nothing had been
-    log.error("failpoint %s reached", armed.point)
-    os.kill(os.getpid(), armed.number)
+    log.error("failpoint %s reached", point)
+    os.kill(os.getpid(), number)
