@@ -215,7 +215,8 @@ class FolderPass:
         a row of theirs that calls them vanished is wrong.
         """
         written = WrittenRows()
-        credited = [g.id for g in gaps if g.cause != GapCause.UIDVALIDITY]
+        # A reset counts for itself: what it matches again was never missing to another gap.
+        credited = [] if resetting else [g.id for g in gaps if g.cause != GapCause.UIDVALIDITY]
         rematch = partial(self._rematch, place)
         known_before = resetting or any(g.cause == GapCause.LOST_STATE for g in gaps)
         for start in range(0, len(uids), WINDOW):

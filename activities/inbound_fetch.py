@@ -1,17 +1,20 @@
 """Step `inbound.fetch`: raw bytes of new mail to the bucket, ledger rows and cursor in one transaction, folder by folder.
 
-What the mail server does wrong is reported, not raised: it is written to the inbox where people see it, and the workflow
+After the new mail of all folders come balance sheets, when they are due, and the refill of gaps, for a bounded time. What the mail server does wrong is reported, not raised: it is written to the inbox where people see it, and the workflow
 decides when to ask again. What our own database or bucket does wrong is raised and tried again by Temporal.
 """
 
+import datetime as dt
 import time
 import uuid
+from dataclasses import dataclass
 
 from temporalio import activity
 
 from activities._edges import edges, failure, name_of
 from activities.accounts import Accounts
 from activities.folder_pass import FolderPass, PassReport
+from activities.folder_refill import FolderRefill
 from activities.heartbeat import heartbeats
 from activities.packing import LARGEST_MAIL, Packer
 from activities.recent_packs import RecentPacks
@@ -23,6 +26,7 @@ from providers.errors import FolderGone, ProviderError
 from providers.imap.pool import ImapPool
 from providers.imap.source import ImapSource
 from providers.s3.blobs import BlobStore
+from store.audits import AuditReason, audits_done, postpone_audit
 from store.folders import FolderRow, FolderState, ListedFolder, list_folders, park, revive, save_listed
 from store.inbox_state import Health, InboxState, Lease, hold_lease, record_ill, record_well, take_lease
 from store.ledger import count_pending
@@ -31,11 +35,22 @@ from store.unit_of_work import Database
 
 LIST_EVERY = 600.0  # seconds between two looks at which folders there are
 REMEMBERED = 10_000
+BALANCE_SECONDS = 20.0  # of one pass, so that new mail never waits for a refill longer (integrity I-14)
+AUDIT_AGAIN = 3600.0
 SEATS = 32
 # Our own parts failed, not the mail server: Temporal tries again, the inbox's health stays.
 OURS = frozenset({"StorageUnavailable", "BlobMissing"})
 # Only a person can mend these, so asking again and again would only lock accounts.
 FINAL = frozenset({"CredentialsUnreadable", "EgressBlocked"})
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """`more`: there is still something to be refilled, and this pass let go of it so that new mail comes first."""
+
+    report: PassReport
+    folders: int
+    more: bool
 
 
 class InboundFetch(InboundSteps):
@@ -72,6 +87,7 @@ class InboundFetch(InboundSteps):
             inbox = await self._accounts.inbox(order.tenant_id, order.inbox_id)
             if inbox.connected_at is None or inbox.paused_at is not None:
                 raise failure("NotConnected")
+            reason = self._audit_due(inbox, order)
             async with self._database.unit_of_work(inbox.tenant_id) as connection:
                 lease = await take_lease(connection, inbox.tenant_id, inbox.id)
             if lease is None:
@@ -81,20 +97,34 @@ class InboundFetch(InboundSteps):
                 try:
                     account = self._accounts.imap(inbox)
                     async with self._pool.lease(str(inbox.id), account) as source:
-                        report, folders = await self._all(source, inbox, lease, order, turn)
+                        report = await self._all(source, inbox, lease, order, turn, reason)
                 except (ProviderError, CredentialsUnreadable) as error:
                     return await self._ill(inbox, lease, error)
-                return await self._well(inbox, lease, report, folders)
+                return await self._well(inbox, lease, report, audited=reason is not None and order.folder_id is None)
+
+    def _audit_due(self, inbox: InboxState, order: FetchOrder) -> AuditReason | None:
+        """Why this pass draws up balance sheets, if it does. The row says when, so nothing has to remember it."""
+        if order.scope is not ResyncScope.NEW:
+            return AuditReason.ASKED
+        if inbox.audit_due_at is None or inbox.audit_due_at > dt.datetime.now(dt.UTC):
+            return None
+        return AuditReason.ASKED if inbox.audit_asked else AuditReason.NIGHTLY
 
     async def _all(
-        self, source: ImapSource, inbox: InboxState, lease: Lease, order: FetchOrder, turn: Turn
-    ) -> tuple[PassReport, int]:
+        self,
+        source: ImapSource,
+        inbox: InboxState,
+        lease: Lease,
+        order: FetchOrder,
+        turn: Turn,
+        reason: AuditReason | None,
+    ) -> Passed:
         await self._list(source, inbox, lease, now=order.scope is ResyncScope.ALL)
         async with self._database.unit_of_work(inbox.tenant_id) as connection:
             folders = await list_folders(connection, inbox.tenant_id, inbox.id)
         whole = order.scope is not ResyncScope.NEW
         one = uuid.UUID(order.folder_id) if order.scope is ResyncScope.FOLDER and order.folder_id else None
-        report, passed = PassReport(), 0
+        report, passed = PassReport(), []
         one_pass = FolderPass(
             self._database,
             self._packer,
@@ -113,14 +143,37 @@ class InboundFetch(InboundSteps):
             ):
                 continue
             try:
-                report += await one_pass.sync(folder, whole=whole, flags=order.flags)
+                # A sheet is only as good as what is known of deletions: they are read before it.
+                report += await one_pass.sync(folder, whole=reason is not None, flags=order.flags)
             except FolderGone:
-                async with self._database.unit_of_work(inbox.tenant_id) as connection:
-                    await hold_lease(connection, lease)
-                    await park(connection, inbox.tenant_id, folder.id, "gone")
+                await self._park(inbox, lease, folder)
                 continue
-            passed += 1
-        return report, passed
+            passed.append(folder)
+        refill = FolderRefill(
+            self._database, source, inbox, lease, one_pass, ends=time.monotonic() + BALANCE_SECONDS
+        )
+        more = False
+        try:
+            for folder in passed:
+                try:
+                    balanced = await refill.balance(folder.id, reason=reason)
+                except FolderGone:
+                    await self._park(inbox, lease, folder)
+                    continue
+                report += PassReport(balanced.written)
+                more = more or balanced.more
+                await turn.pass_on()
+        except ProviderError:
+            if reason is not None:
+                async with self._database.unit_of_work(inbox.tenant_id) as connection:
+                    await postpone_audit(connection, inbox.tenant_id, inbox.id, seconds=AUDIT_AGAIN)
+            raise
+        return Passed(report, len(passed), more)
+
+    async def _park(self, inbox: InboxState, lease: Lease, folder: FolderRow) -> None:
+        async with self._database.unit_of_work(inbox.tenant_id) as connection:
+            await hold_lease(connection, lease)
+            await park(connection, inbox.tenant_id, folder.id, "gone")
 
     async def _list(self, source: ImapSource, inbox: InboxState, lease: Lease, *, now: bool) -> None:
         """Which folders there are. Not asked at every pass: a new mail should not wait for it."""
@@ -143,10 +196,19 @@ class InboundFetch(InboundSteps):
             await revive(connection, inbox.tenant_id, folder.id)
         return True
 
-    async def _well(self, inbox: InboxState, lease: Lease, report: PassReport, folders: int) -> FetchReport:
+    async def _well(self, inbox: InboxState, lease: Lease, passed: Passed, *, audited: bool) -> FetchReport:
+        report = passed.report
         async with self._database.unit_of_work(inbox.tenant_id) as connection:
             await hold_lease(connection, lease)
             await record_well(connection, inbox.tenant_id, inbox.id)
+            if audited or inbox.audit_due_at is None:
+                await audits_done(
+                    connection,
+                    inbox.tenant_id,
+                    inbox.id,
+                    due=inbox.audit_due_at,
+                    now=dt.datetime.now(dt.UTC),
+                )
             pending = await count_pending(connection, inbox.tenant_id, inbox.id, historical=False)
         reached(Failpoint.FETCH_RECORDED)
         return FetchReport(
@@ -154,9 +216,10 @@ class InboundFetch(InboundSteps):
             vanished=report.written.vanished,
             quarantined=report.written.quarantined,
             flags_changed=report.flags_changed,
-            folders=folders,
+            folders=passed.folders,
             pending=pending,
             health=Health.OK.value,
+            more=passed.more,
         )
 
     async def _ill(self, inbox: InboxState, lease: Lease, error: Exception) -> FetchReport:

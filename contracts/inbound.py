@@ -69,7 +69,8 @@ class FetchOrder:
 @dataclass(frozen=True, slots=True)
 class FetchReport:
     """Counts of one pass over all folders. `pending` mails wait to be ingested. `health` is the inbox's after the pass;
-    `failure` is why the server could not be asked, `retry_seconds` when it wants to be asked again.
+    `failure` is why the server could not be asked, `retry_seconds` when it wants to be asked again. `more`: a gap is being
+    filled and should be gone on with at once.
     """
 
     stored: int
@@ -81,6 +82,7 @@ class FetchReport:
     health: str
     failure: str | None = None
     retry_seconds: int | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

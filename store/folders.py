@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.enums import FolderRole, FolderState, GapCause
+from store.gaps import close_gap, credit_gaps, open_gap
 
 __all__ = [
     "FolderRow",
@@ -22,10 +23,10 @@ __all__ = [
     "finish_reset",
     "flags_read",
     "list_folders",
+    "lower_cursor",
     "move_cursor",
     "park",
     "read_folder",
-    "record_refill",
     "revive",
     "save_listed",
     "set_first_cursor",
@@ -56,6 +57,12 @@ SAVE = text(
       state = case when folders.state = 'parked' and folders.state_reason = 'gone' then 'active' else folders.state end,
       state_reason = case when folders.state_reason = 'gone' then null else folders.state_reason end
     where folders.name <> excluded.name or folders.role <> excluded.role or folders.state_reason = 'gone'
+    """
+)
+BACK_AGAIN = text(
+    """
+    select id from folders where tenant_id = :tenant and inbox_id = :inbox and path = any(cast(:paths as text[]))
+      and state = 'parked' and state_reason = 'gone' and synced and uidvalidity is not null for no key update
     """
 )
 PARK_MISSING = text(
@@ -111,26 +118,27 @@ RESET_DONE = text(
     where tenant_id = :tenant and id = :id and state = 'resetting'
     """
 )
-OPEN_GAP = text(
+FRESH = text(
     """
-    insert into gaps (tenant_id, inbox_id, folder_id, cause, listed)
-    values (:tenant, :inbox, :folder, :cause, :listed) returning id
-    """
-)
-CLOSE_GAPS = text(
-    """
-    update gaps set closed_at = now(),
-      missing = case when cause = 'uidvalidity' then g.fresh else missing end,
-      refilled = case when cause = 'uidvalidity' then g.fresh else refilled end
-    from (select count(*) filter (where reason is distinct from 'rematched') as fresh from ledger
-          where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder and uidvalidity = :uidvalidity) g
-    where tenant_id = :tenant and folder_id = :folder and closed_at is null
+    select count(*) filter (where reason is distinct from 'rematched') as fresh,
+      count(*) filter (where reason is distinct from 'rematched' and state = 'quarantined') as broken
+    from ledger
+    where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder and uidvalidity = :uidvalidity
     """
 )
-GAP_FILLED = text(
+OPEN_RESET = text(
     """
-    insert into gaps (tenant_id, inbox_id, folder_id, cause, listed, missing, refilled, closed_at)
-    values (:tenant, :inbox, :folder, 'audit', :listed, :missing, :refilled, now())
+    select id from gaps where tenant_id = :tenant and folder_id = :id and cause = 'uidvalidity' and closed_at is null
+    """
+)
+# Two steps, because the database refuses that a cursor goes back within one UIDVALIDITY: these numbers begin anew.
+FORGET_CURSOR = text("update folders set uidvalidity = null, last_uid = 0 where tenant_id = :tenant and id = :id")
+LOWER_CURSOR = text(
+    """
+    update folders set uidvalidity = :uidvalidity, last_uid = cast(:next as bigint) - 1, first_uid = least(first_uid, :next),
+      backfill_uid = least(backfill_uid, :next), backfill_epoch = backfill_epoch + 1, highest_modseq = null,
+      flags_at = null, resets = resets + 1
+    where tenant_id = :tenant and id = :id
     """
 )
 
@@ -189,12 +197,15 @@ async def save_listed(
 ) -> None:
     """Folders that are new are added (INBOX and Sent synced), those that are gone parked, those that are back revived.
 
-    An empty list is never read as "all gone": nothing is changed then. Running it twice changes nothing.
+    An empty list is never read as "all gone": nothing is changed then. Running it twice changes nothing. A synced folder
+    that is back was out of sight for a while, which is a gap.
     """
     if not listed:
         return
     place = {"tenant": tenant_id, "inbox": inbox_id}
     paths = [f.path for f in listed]
+    for folder_id in (await connection.execute(BACK_AGAIN, {**place, "paths": paths})).scalars().all():
+        await open_gap(connection, tenant_id, inbox_id, folder_id, GapCause.LOST_STATE)
     await connection.execute(
         SAVE,
         {
@@ -275,16 +286,10 @@ async def begin_reset(
     if int((await connection.execute(RESETS, key)).scalar_one()) >= RESETS_A_DAY:
         await park(connection, tenant_id, folder.id, "uidvalidity_unstable")
         return False
-    await connection.execute(
-        OPEN_GAP,
-        {
-            "tenant": tenant_id,
-            "inbox": inbox_id,
-            "folder": folder.id,
-            "cause": GapCause.UIDVALIDITY.value,
-            "listed": listed,
-        },
-    )
+    # One that is still open was overtaken by this change; it counts for the day's limit all the same.
+    for gap in (await connection.execute(OPEN_RESET, key)).scalars().all():
+        await close_gap(connection, tenant_id, gap)
+    await open_gap(connection, tenant_id, inbox_id, folder.id, GapCause.UIDVALIDITY, listed=listed)
     await connection.execute(
         RESET, {**key, "uidvalidity": uidvalidity, "first": first_uid, "last": max(first_uid - 1, 0)}
     )
@@ -296,31 +301,21 @@ async def finish_reset(
 ) -> None:
     """Every mail of the folder has its new identity: the gap is closed with what it had missed."""
     await connection.execute(RESET_DONE, {"tenant": tenant_id, "id": folder.id})
-    await connection.execute(
-        CLOSE_GAPS,
-        {"tenant": tenant_id, "inbox": inbox_id, "folder": folder.id, "uidvalidity": folder.uidvalidity},
-    )
+    place = {"tenant": tenant_id, "inbox": inbox_id, "folder": folder.id, "uidvalidity": folder.uidvalidity}
+    new = (await connection.execute(FRESH, place)).one()
+    for gap in (await connection.execute(OPEN_RESET, {"tenant": tenant_id, "id": folder.id})).scalars().all():
+        await credit_gaps(
+            connection, tenant_id, [gap], refilled=new.fresh - new.broken, quarantined=new.broken
+        )
+        await close_gap(connection, tenant_id, gap)
 
 
-async def record_refill(
-    connection: AsyncConnection,
-    tenant_id: uuid.UUID,
-    inbox_id: uuid.UUID,
-    folder: FolderRow,
-    *,
-    listed: int,
-    missing: int,
-    refilled: int,
+async def lower_cursor(
+    connection: AsyncConnection, tenant_id: uuid.UUID, folder: FolderRow, *, next_uid: int
 ) -> None:
-    """A full listing found mails that the ledger lacked: the balance sheet of that."""
-    await connection.execute(
-        GAP_FILLED,
-        {
-            "tenant": tenant_id,
-            "inbox": inbox_id,
-            "folder": folder.id,
-            "listed": listed,
-            "missing": missing,
-            "refilled": refilled,
-        },
-    )
+    """The server counts on from `next_uid`, below what was read (the caller has opened a gap for it): what comes from
+    there on is live. A backfill under way stops at its next write and is started again by the sweep.
+    """
+    key = {"tenant": tenant_id, "id": folder.id}
+    await connection.execute(FORGET_CURSOR, key)
+    await connection.execute(LOWER_CURSOR, {**key, "uidvalidity": folder.uidvalidity, "next": next_uid})

@@ -36,8 +36,8 @@ REFUSALS_UNTIL_DISCONNECTED = 3
 READ = text(
     """
     select tenant_id, id, provider, email_address, settings, credentials_sealed, credentials_key_id, health,
-           connected_at, paused_at, last_sync_at, auth_failures, max_syncs_per_hour, backfill_days, created_at,
-           auto_response_enabled
+           connected_at, paused_at, last_sync_at, auth_failures, refused_since, max_syncs_per_hour, backfill_days,
+           created_at, auto_response_enabled, audit_due_at, audit_asked
     from inboxes where tenant_id = :tenant and id = :id and deleted_at is null
     """
 )
@@ -112,6 +112,9 @@ class InboxState:
     backfill_days: int
     created_at: dt.datetime
     auto_response_enabled: bool
+    refused_since: dt.datetime | None = None
+    audit_due_at: dt.datetime | None = None
+    audit_asked: bool = False
 
     def __repr__(self) -> str:
         return f"InboxState({self.id})"

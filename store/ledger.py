@@ -25,8 +25,10 @@ __all__ = [
     "claim",
     "count_attempt",
     "count_pending",
+    "dates_of",
     "known_uids",
     "rematched",
+    "see_again",
     "write_rows",
 ]
 
@@ -52,6 +54,8 @@ INSERT = text(
     on conflict (tenant_id, inbox_id, folder_id, uidvalidity, uid) do update set
       raw_sha256 = excluded.raw_sha256, raw_key = excluded.raw_key, raw_offset = excluded.raw_offset,
       raw_length = excluded.raw_length, flags = excluded.flags, state = excluded.state, reason = excluded.reason,
+      internal_date = coalesce(excluded.internal_date, ledger.internal_date),
+      historical = ledger.historical or excluded.historical, message_id = coalesce(excluded.message_id, ledger.message_id),
       fetch_run = excluded.fetch_run, updated_at = now()
     where ledger.state = 'seen'
     returning id, state, reason
@@ -71,10 +75,23 @@ KNOWN_UIDS = text(
       and uidvalidity = :uidvalidity and uid between :first and :last
     """
 )
+DATES_OF = text(
+    """
+    select uid, internal_date from ledger where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder
+      and uidvalidity = :uidvalidity and uid = any(cast(:uids as bigint[])) and internal_date is not null
+    """
+)
 ASKED_AGAIN = text(
     """
     select uid from ledger where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder
       and uidvalidity = :uidvalidity and state = 'seen' order by uid limit :limit
+    """
+)
+SEE_AGAIN = text(
+    """
+    update ledger set state = 'seen', updated_at = now()
+    where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder and uidvalidity = :uidvalidity
+      and uid = any(cast(:uids as bigint[])) and state = 'vanished'
     """
 )
 # The oldest row of a content is the one that became the message; void identities of the same folder only.
@@ -253,9 +270,23 @@ async def known_uids(connection: AsyncConnection, place: Place, first: int, last
     return set(answer.scalars())
 
 
+async def dates_of(
+    connection: AsyncConnection, place: Place, uids: Sequence[int]
+) -> Mapping[int, dt.datetime]:
+    """The internal dates of those of `uids` that have a row with one."""
+    answer = await connection.execute(DATES_OF, {**place.bound(), "uids": list(uids)})
+    return {row.uid: row.internal_date for row in answer}
+
+
 async def asked_again(connection: AsyncConnection, place: Place, limit: int = 200) -> list[int]:
     """UIDs that a person asked to fetch once more."""
     return list((await connection.execute(ASKED_AGAIN, {**place.bound(), "limit": limit})).scalars())
+
+
+async def see_again(connection: AsyncConnection, place: Place, uids: Sequence[int]) -> None:
+    """The server denied these mails once and has them after all: their rows may be filled, by `write_rows` right after."""
+    if uids:
+        await connection.execute(SEE_AGAIN, {**place.bound(), "uids": list(uids)})
 
 
 async def rematched(

@@ -85,6 +85,14 @@ VOID = text(
     returning message_id
     """
 )
+# A number below zero is no UIDVALIDITY (RFC 3501 §9: nz-number), so such a row is void like one of an older UIDVALIDITY.
+VOID_ROWS = text(
+    """
+    update ledger set uidvalidity = -cast(extract(epoch from clock_timestamp()) * 1000000 as bigint), updated_at = now()
+    where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder and uidvalidity = :uidvalidity
+      and (uid >= :first or uid = any(cast(:uids as bigint[])))
+    """
+)
 BACK = text(
     """
     update ledger l set gone_at = null, updated_at = now()
@@ -149,6 +157,11 @@ async def mirror_present(
 async def void_identities(connection: AsyncConnection, place: Place) -> int:
     """The UIDs of an older UIDVALIDITY mean nothing any more; mails that did not come back are gone."""
     return await _gone(connection, place, VOID, {})
+
+
+async def void_rows(connection: AsyncConnection, place: Place, *, first: int, uids: Sequence[int]) -> None:
+    """UIDs from `first` on, and these `uids`, do not mean any more what they meant when their rows were written."""
+    await connection.execute(VOID_ROWS, {**place.bound(), "first": first, "uids": list(uids)})
 
 
 async def _gone(
