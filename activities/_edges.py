@@ -76,6 +76,8 @@ def edges() -> Iterator[None]:
         name = name_of(error)
         if name is None:
             raise _unknown(error) from None
+        if name == "LeaseLost":
+            log.info("another attempt has taken over: LeaseLost, and nothing more is written by this one")
         raise failure(name, retry_after=getattr(error, "retry_after", None)) from None
 
 
