@@ -21,8 +21,10 @@ from starlette.staticfiles import StaticFiles
 from api.headers import SecurityHeaders, app_csp
 from mail.frame import FRAME_CSP, frame_document
 from tests.web import fake_data as data
+from tests.web import fake_timelines
 from tests.web.fake_data import Row
 from tests.web.fake_inboxes import inbox_routes
+from tests.web.fake_reingests import reingest_routes
 from tests.web.fake_state import Fake
 
 WEB = Path(__file__).parents[2] / "web"
@@ -241,10 +243,9 @@ def build(fake: Fake) -> Starlette:
         return JSONResponse(row)
 
     async def timeline(request: Request) -> Response:
-        steps = [("queued", "", "Maya Lind"), ("composed", "Bytes stored, sha256 9f2c…", None), ("accepted", "250 dot: Ok: queued", None), ("message.updated", "", None)]
-        items = [{"at": data.ago(minutes=9 - index * 2), "step": step, "detail": detail, "attempt": 1 + (index == 2), "actor": actor, "link": "http://127.0.0.1:8233/namespaces/default"}
-                 for index, (step, detail, actor) in enumerate(steps)]
-        return JSONResponse({"items": items})
+        row = fake.messages[request.path_params["id"]]
+        first = fake.thread(row["conversation_id"])[0]["id"]
+        return JSONResponse({"items": fake_timelines.outbound(first) if row["send"] else fake_timelines.inbound(row["id"])})
 
     async def not_spam(request: Request) -> Response:
         line = next(row for row in fake.ledger if row["message_id"] == request.path_params["id"])
@@ -339,6 +340,7 @@ def build(fake: Fake) -> Starlette:
             Route("/v1/uploads/{id}/complete", complete, methods=["POST"]),
             Route("/v1/events/stream", events),
             *inbox_routes(fake),
+            *reingest_routes(fake),
             Route("/readyz", ready),
             Route("/s3/{id}", store, methods=["GET", "PUT", "OPTIONS"]),
             Mount("/web", StaticFiles(directory=WEB)),

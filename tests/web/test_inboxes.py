@@ -104,6 +104,27 @@ def test_adding_places_complaints_at_their_fields(desk: Desk) -> None:
     assert body["smtp"] == {"host": "smtp.desk.example.com", "port": 587, "security": "starttls", "username": "sales@desk.example.com", "auth": "password", "password": "hush"}
 
 
+def test_a_used_up_budget_is_told_on_the_inbox(desk: Desk) -> None:
+    desk.fake.extras[fake_data.INBOX_SUPPORT]["pauses"] = [
+        {"budget": "correspondent", "correspondent": "robot@shop.example.org", "opened_at": fake_data.ago(minutes=4), "until": fake_data.ago(minutes=-6), "held_back": 7},
+        {"budget": "incoming-inbox", "correspondent": None, "opened_at": fake_data.ago(minutes=1), "until": fake_data.ago(minutes=-9), "held_back": 300},
+    ]
+    told = support(desk).get_by_role("alert")
+    expect(told).to_have_count(2)
+    expect(told.first).to_contain_text("Automatic answers to robot@shop.example.org are paused")
+    expect(told.first).to_contain_text("7 mails not answered since")
+    expect(told.last).to_contain_text("300 mails kept quiet since")
+
+
+def test_what_happens_to_doubtful_replies_is_chosen_in_the_form(desk: Desk) -> None:
+    page = support(desk)
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("If it is unknown what became of a reply").select_option("at_least_once")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Support")).to_be_visible()
+    assert desk.fake.called("PATCH", SUPPORT) == [{"send_policy": "at_least_once"}]
+
+
 def test_editing_sends_what_changed_and_a_new_host_needs_the_password(desk: Desk) -> None:
     desk.allow("422 (Unprocessable")
     page = support(desk)

@@ -91,15 +91,3 @@ def test_delivered_only_with_reports_and_bounced_wins(desk: Desk) -> None:
     desk.fake.do(desk.fake.emit, "message.bounced", desk.fake.number(1042), message)
     expect(state).to_contain_text("Bounced")
     expect(state).to_contain_text("5.1.1 mailbox unknown")
-
-
-def test_the_timeline_shows_each_step_with_its_run(desk: Desk) -> None:
-    page = desk.open_number(1039)
-    page.locator("message-card").last.get_by_role("button", name="More about this message").click()
-    page.get_by_role("menuitem", name="Timeline").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog.locator("li")).to_have_count(3)
-    expect(dialog.locator("li").last).to_contain_text("Attempt 2")
-    expect(dialog.get_by_role("link", name="Temporal run").first).to_have_attribute("target", "_blank")
-    page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()

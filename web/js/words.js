@@ -82,6 +82,17 @@ const REASONS = {
 /** A reason as it stands when it is a sentence, readable when it is one of the machine's own words (`own_copy`). */
 export const reasonText = (reason) => REASONS[reason] ?? (String(reason).includes(" ") ? String(reason) : phrase(reason));
 
+const BUDGETS = {
+  correspondent: (who) => `Automatic answers to ${who} are paused: it looks like a loop with another machine.`,
+  everywhere: (who) => `Automatic answers to ${who} are paused in all inboxes: it looks like a loop with another machine.`,
+  inbox: () => "Automatic answers of this inbox are paused: more were due in a short time than people ask for.",
+  tenant: () => "Automatic answers of all inboxes are paused: more were due in a short time than people ask for.",
+  "incoming-sender": (who) => `${who} sends more mail than a person writes. It is stored; nothing is answered or announced.`,
+  "incoming-inbox": () => "More mail comes in than people write. It is stored; nothing is answered or announced.",
+};
+/** What is silent because a budget is used up. `who` must be fit to show. */
+export const pauseWords = (budget, who) => (BUDGETS[budget] ?? (() => phrase(budget)))(who || "this sender");
+
 const LIMITS = {
   depth: "Its parts are nested within each other more deeply than any mail program writes.", parts: "It has more parts than any mail program writes.",
   headers_bytes: "One of its parts has far too many headers.", header_bytes: "One of its headers is far too long.", addresses: "It names far too many addresses.",

@@ -8,7 +8,7 @@ import { count, duration, exact, plain, plural } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
-import { health, phrase } from "/web/js/words.js";
+import { health, pauseWords, phrase } from "/web/js/words.js";
 import { ask } from "/web/js/elements/ask-dialog.js";
 import { healthBadge } from "/web/js/elements/inbox-list.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
@@ -92,6 +92,7 @@ export class InboxPage extends RoomElement {
     fill(this.summary,
       h("p", { class: "lead" }, text),
       inbox.last_error ? h("div", { class: `notice ${inbox.health === "ok" ? "" : "bad"}` }, icon("warning"), h("p", {}, plain(inbox.last_error), " ", h("span", { class: "faint" }, timeAgo(inbox.last_error_at, { long: true })))) : null,
+      (inbox.pauses ?? []).map((pause) => this.#pause(pause)),
       h("dl", { class: "facts" },
         fact("Last sync", timeAgo(inbox.last_sync_at, { long: true })),
         fact("Behind", inbox.lag_seconds === null || inbox.lag_seconds === undefined ? "unknown" : duration(inbox.lag_seconds)),
@@ -99,6 +100,13 @@ export class InboxPage extends RoomElement {
         fact("Undo window", duration(inbox.undo_send_seconds ?? 0))),
       h("dl", { class: "facts numbers" }, Object.entries(LEDGER_WORDS).map(([key, word]) => h("div", { class: key === "quarantined" && inbox.ledger?.[key] ? "alarm" : null }, h("dd", {}, count(inbox.ledger?.[key])), h("dt", {}, word)))),
       temporal ? h("p", {}, h("a", { href: temporal, target: "_blank", rel: "noopener noreferrer" }, "Workflow in Temporal ", icon("outside"))) : null);
+  }
+
+  /** A budget that was used up: told as long as it pauses something, with how much was held back. */
+  #pause({ budget, correspondent, opened_at, until, held_back }) {
+    const incoming = budget.startsWith("incoming-");
+    return h("div", { class: "notice warn", role: "alert" }, icon("shield"), h("p", {}, pauseWords(budget, plain(correspondent)), " ",
+      h("span", { class: "faint" }, `${plural(held_back, "mail")} ${incoming ? "kept quiet" : "not answered"} since ${exact(opened_at)}. ${incoming ? "Quiet" : "Paused"} until ${exact(until)}.`)));
   }
 
   #showFolders(inbox) {
