@@ -3,6 +3,7 @@
 Words are drawn as people draw them: the n-th commonest comes 1/n as often, so a search can be given a word of any frequency.
 """
 
+import datetime as dt
 import time
 import uuid
 from collections.abc import Sequence
@@ -78,9 +79,10 @@ class BigDesk:
     agents: list[uuid.UUID] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     conversations: int = 0
+    filled_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 
-def fill(dsn: str, conversations: int, tenant_id: uuid.UUID) -> BigDesk:
+def fill(dsn: str, conversations: int, tenant_id: uuid.UUID, *, quiet: bool = False) -> BigDesk:
     """Fill the tenant through the owner's connection `dsn`. Twice is refused by the unique numbers of conversations."""
     desk = BigDesk(tenant_id, conversations=conversations)
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -101,16 +103,16 @@ def fill(dsn: str, conversations: int, tenant_id: uuid.UUID) -> BigDesk:
                     "first": first,
                     "last": last,
                 }
-                _timed(connection, f"conversations to {last}", CONVERSATIONS, place)
-                _timed(connection, f"messages to {last}", MESSAGES, place)
+                _timed(quiet, connection, f"conversations to {last}", CONVERSATIONS, place)
+                _timed(quiet, connection, f"messages to {last}", MESSAGES, place)
             for name, statement in (("recipients", RECIPIENTS), ("documents", DOCUMENTS), ("ledger", LEDGER)):
-                _timed(connection, name, statement, {"tenant": tenant_id})
+                _timed(quiet, connection, name, statement, {"tenant": tenant_id})
             _tags(connection, desk)
         finally:
             for definition in put_back:
-                _timed(connection, definition.split(" ON ")[0].lower(), definition, None)
+                _timed(quiet, connection, definition.split(" ON ")[0].lower(), definition, None)
         for table in TABLES:
-            _timed(connection, f"vacuum {table}", f"vacuum analyze {table}", None)
+            _timed(quiet, connection, f"vacuum {table}", f"vacuum analyze {table}", None)
     return desk
 
 
@@ -163,8 +165,9 @@ def _drop_indexes(connection: psycopg.Connection) -> Sequence[str]:
 
 
 def _timed(
-    connection: psycopg.Connection, what: str, statement: str, bound: dict[str, object] | None
+    quiet: bool, connection: psycopg.Connection, what: str, statement: str, bound: dict[str, object] | None
 ) -> None:
     began = time.monotonic()
     connection.execute(statement.encode(), bound)
-    print(f"  {what}: {time.monotonic() - began:.1f} s", flush=True)
+    if not quiet:
+        print(f"  {what}: {time.monotonic() - began:.1f} s", flush=True)

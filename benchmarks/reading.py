@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.big_desk import BigDesk, fill
-from benchmarks.ingest import mailroom
+from benchmarks.served import mailroom
 from store.pages import time_cursor
 
 SESSIONS = 400  # a session may search fifteen times at once, so many agents take turns
@@ -67,7 +67,12 @@ def prepare(dsn: str, data: Path, conversations: int) -> tuple[BigDesk, list[str
         kept = json.loads(known.read_text())
         ids = {n: [uuid.UUID(i) for i in kept[n]] for n in ("inboxes", "agents")}
         desk = BigDesk(
-            uuid.UUID(kept["tenant_id"]), ids["inboxes"], ids["agents"], kept["tags"], kept["conversations"]
+            uuid.UUID(kept["tenant_id"]),
+            ids["inboxes"],
+            ids["agents"],
+            kept["tags"],
+            kept["conversations"],
+            dt.datetime.fromisoformat(kept["filled_at"]),
         )
     else:
         with psycopg.connect(dsn) as connection:
@@ -87,8 +92,7 @@ def prepare(dsn: str, data: Path, conversations: int) -> tuple[BigDesk, list[str
 
 def cases(desk: BigDesk) -> list[Case]:
     every = "/v1/conversations"
-    now = dt.datetime.now(dt.UTC)
-    middle = now - dt.timedelta(minutes=desk.conversations // 2)
+    middle = desk.filled_at - dt.timedelta(minutes=desk.conversations // 2)
     active = ["open", "pending"]
 
     def listed(name: str, **query: Any) -> Case:
@@ -129,13 +133,13 @@ def cases(desk: BigDesk) -> list[Case]:
         searched("one mail in 400", "w1000"),
         searched("one mail in 40", "w100"),
         searched("one mail in 4", "w10"),
-        searched("nearly every mail", "w1 "),
+        searched("nearly every mail", '"w1"'),
         searched("a beginning of thousands of words", "w4", status=[]),
         searched("a beginning of most words", "w"),
         searched("a word in no mail", "nowhere", SEARCH_P50),
-        searched("a frequent word, page in the middle", "w10 ", after=time_cursor(middle, uuid.UUID(int=0))),
-        searched("a frequent word in a small inbox", "w10 ", inbox=last),
-        searched("a frequent word, unread", "w10 ", unread="true"),
+        searched("a frequent word, page in the middle", '"w10"', after=time_cursor(middle, uuid.UUID(int=0))),
+        searched("a frequent word in a small inbox", '"w10"', inbox=last),
+        searched("a frequent word, unread", '"w10"', unread="true"),
         searched("a name", "Person 31415", SEARCH_P50, status=[]),
     ]
 

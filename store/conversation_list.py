@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -155,7 +156,12 @@ async def rows_of(
     ordered = order.replace("last_message_at", "c.last_message_at").replace(" id ", " c.id ")
     statement = _text(f"with page as materialized ({keys}) {ROWS} {ordered}")
     rows = (await connection.execute(statement, _needed(statement, bound))).all()
-    return [ConversationRow(*r[:-1], tuple(TagOfConversation(*t) for t in r[-1])) for r in rows]
+    return [_row(tuple(r)) for r in rows]
+
+
+def _row(values: tuple[Any, ...]) -> ConversationRow:
+    tags: Sequence[tuple[str, str]] = values[-1]
+    return ConversationRow(*(*values[:-1], tuple(TagOfConversation(*t) for t in tags)))
 
 
 @lru_cache(maxsize=256)

@@ -68,11 +68,11 @@ async def get_conversation(
     connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID
 ) -> ConversationRow | None:
     """The conversation as the viewer may see it, or None. A merged one names its survivor in `merged_into`."""
-    bound = {"tenant": viewer.tenant_id, "id": conversation_id}
+    bound: dict[str, Any] = {"tenant": viewer.tenant_id, "id": conversation_id}
     keys = ONE
     inboxes = await seen_inboxes(connection, viewer)
     if inboxes is not None:
-        keys, bound = f"{ONE} and inbox_id = any(:inboxes)", {**bound, "inboxes": inboxes}
+        keys, bound["inboxes"] = f"{ONE} and inbox_id = any(:inboxes)", inboxes
     found = await rows_of(connection, keys, bound, "")
     return found[0] if found else None
 

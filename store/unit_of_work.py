@@ -6,10 +6,11 @@ to the next tenant (integrity X-43). Without a tenant no row is visible: it fail
 
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 SET_TENANT = text("select set_config('app.tenant', :tenant, true)")
@@ -33,7 +34,7 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
+            # No ping before each use: `_begun` opens with a statement anyway, and begins anew where that finds the line dead.
             pool_timeout=10,
             hide_parameters=True,  # an error's text must not quote mail
             connect_args={
@@ -48,15 +49,33 @@ class Database:
     @asynccontextmanager
     async def unit_of_work(self, tenant_id: uuid.UUID | str) -> AsyncIterator[AsyncConnection]:
         """One transaction that sees and writes this tenant's rows only. Commits at the end, rolls back on an error."""
-        async with self._engine.begin() as connection:
-            await connection.execute(SET_TENANT, {"tenant": str(tenant_id)})
+        async with self._begun(SET_TENANT, {"tenant": str(tenant_id)}) as connection:
             yield connection
 
     @asynccontextmanager
     async def system_unit_of_work(self) -> AsyncIterator[AsyncConnection]:
         """One transaction over all tenants. Only the jobs that `tests/house/test_tenancy.py` lists may call it."""
+        async with self._begun(SET_SYSTEM, {}) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _begun(self, first: TextClause, values: dict[str, str]) -> AsyncIterator[AsyncConnection]:
+        """A transaction that has run `first`. A pooled connection may have died since its last use; nothing was done on it
+        yet, so a new one begins again, and SQLAlchemy replaces all that are as old.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self._opened(first, values))
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                connection = await stack.enter_async_context(self._opened(first, values))
+            yield connection
+
+    @asynccontextmanager
+    async def _opened(self, first: TextClause, values: dict[str, str]) -> AsyncIterator[AsyncConnection]:
         async with self._engine.begin() as connection:
-            await connection.execute(SET_SYSTEM)
+            await connection.execute(first, values)
             yield connection
 
     async def ping(self) -> None:
