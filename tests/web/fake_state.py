@@ -38,6 +38,7 @@ class Fake:
         self.extras = data.extras()
         self.quarantine = data.quarantine_rows()
         self.ledger = data.ledger_rows()
+        self.reingests: list[Row] = []
         self.uploads: dict[str, Row] = {}
         self.blobs: dict[str, bytes] = {}
         self.conversations: dict[str, Row] = {}
@@ -131,9 +132,9 @@ class Fake:
 
     # --- events -----------------------------------------------------------------------------------------------
 
-    def emit(self, kind: str, conversation: Row | None = None, message: Row | None = None, inbox: str | None = None) -> None:
+    def emit(self, kind: str, conversation: Row | None = None, message: Row | None = None, inbox: str | None = None, payload: Row | None = None) -> None:
         event = {"id": len(self.events) + 1, "type": kind, "at": now(), "conversation_id": conversation and conversation["id"],
-                 "message_id": message and message["id"], "inbox_id": inbox or (conversation and conversation["inbox"]["id"]), "payload": {}}
+                 "message_id": message and message["id"], "inbox_id": inbox or (conversation and conversation["inbox"]["id"]), "payload": payload or {}}
         self.events.append(event)
         for queue in self.watchers:
             queue.put_nowait(event)

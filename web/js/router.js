@@ -13,6 +13,8 @@ const ROUTES = [
   ["quarantine", /^\/quarantine$/],
   ["spam", /^\/spam$/],
   ["people", /^\/users$/],
+  ["reingest", /^\/reingest$/],
+  ["reingest-run", /^\/reingest\/(?<id>[^/]+)$/],
   ["sign-in", /^\/sign-in$/],
 ];
 

@@ -21,6 +21,8 @@ const PAGES = {
   quarantine: ["quarantine-page", "Quarantine"],
   spam: ["spam-page", "Spam"],
   people: ["people-page", "People and keys"],
+  reingest: ["reingest-page", "Re-ingest"],
+  "reingest-run": ["reingest-page", "Re-ingest"],
 };
 const NARROW = matchMedia("(max-width: 720px)");
 
