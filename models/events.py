@@ -69,7 +69,9 @@ class IdempotencyKey(TenantRow, Base):
 
 
 class LoopBudget(TenantRow, Base):
-    """How many automatic mails one correspondent of an inbox got in one window (integrity L-4)."""
+    """Mails in one window of ten minutes: automatic ones to a correspondent of an inbox (integrity L-4; `*` for all), and
+    incoming ones from a sender (L-9; `<` and the address, `<*` for all).
+    """
 
     __tablename__ = "loop_budgets"
     __table_args__ = (

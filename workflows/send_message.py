@@ -28,7 +28,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.refs import MessageRef
 
-LOOK = timedelta(seconds=30)  # one look into Sent; five of them must fit into the five minutes of promise P2
 STALE_PAUSE = timedelta(seconds=30)  # somebody else's attempt: let it come to an end
 
 
@@ -132,7 +131,7 @@ class SendMessage:
                 OutboundSteps.verify,
                 ref,
                 task_queue=queues.IMAP,
-                schedule_to_close_timeout=LOOK,
+                schedule_to_close_timeout=timing.LOOK,
                 heartbeat_timeout=timing.HEARTBEAT,
                 retry_policy=timing.ONCE,
                 summary="look for it in Sent",
