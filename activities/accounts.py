@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 from activities._edges import failure
+from providers.errors import AuthFailed
 from providers.imap.account import ImapAccount
 from providers.secret import Secret
 from providers.smtp.account import SmtpAccount
-from store.inbox_state import InboxState, read_inbox
+from store.inbox_state import Health, InboxState, read_inbox
 from store.sealing import CredentialsUnreadable, Sealer
 from store.unit_of_work import Database
 
@@ -36,8 +37,14 @@ class Accounts:
             raise failure("NotFound")
         return row
 
-    def imap(self, inbox: InboxState) -> ImapAccount:
-        """How to reach the mailbox. Raises CredentialsUnreadable, or the failure NotConnected without settings."""
+    def imap(self, inbox: InboxState, *, ask: bool = False) -> ImapAccount:
+        """How to reach the mailbox. Raises CredentialsUnreadable, or the failure NotConnected without settings.
+
+        Where the server refused the credentials the last time, only live sync and a person's own attempt `ask` it again;
+        for all others this raises AuthFailed at once, so that one inbox makes at most six logins an hour (integrity I-13).
+        """
+        if inbox.health == Health.AUTH_FAILED and not ask:
+            raise AuthFailed
         place = _place(inbox, "imap")
         return ImapAccount(
             host=str(place["host"]),

@@ -79,6 +79,8 @@ class Backfilling(BackfillSteps):
             row = await self._row(ref)
             if row.state not in (BackfillState.WAITING, BackfillState.RUNNING):
                 return _progress(row)
+            if row.connected_at is None or row.paused_at is not None:
+                return _progress(row, failure_name="NotConnected")
             async with heartbeats():
                 try:
                     total = await self._count(ref, row)

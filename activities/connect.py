@@ -57,7 +57,7 @@ class Connecting(ConnectSteps):
         """
         with edges():
             inbox = await self._accounts.inbox(ref.tenant_id, ref.inbox_id)
-            async with heartbeats(), self._pool.lease(str(inbox.id), self._accounts.imap(inbox)) as source:
+            async with heartbeats(), self._pool.lease(str(inbox.id), self._accounts.imap(inbox, ask=True)) as source:
                 listed = [f for f in await source.folders() if f.selectable]
                 async with self._database.unit_of_work(inbox.tenant_id) as connection:
                     await save_listed(
@@ -120,7 +120,7 @@ class Connecting(ConnectSteps):
 
     async def _imap(self, inbox: InboxState) -> None:
         # A connection of its own: a pooled one would prove an old password.
-        async with ImapSource(self._accounts.imap(inbox), self._policy):
+        async with ImapSource(self._accounts.imap(inbox, ask=True), self._policy):
             return
 
     async def _smtp(self, inbox: InboxState) -> None:

@@ -95,7 +95,7 @@ class InboundFetch(InboundSteps):
             reached(Failpoint.FETCH_LEASED)
             async with heartbeats(), self._turns.turn(inbox.tenant_id) as turn:
                 try:
-                    account = self._accounts.imap(inbox)
+                    account = self._accounts.imap(inbox, ask=True)
                     async with self._pool.lease(str(inbox.id), account) as source:
                         report = await self._all(source, inbox, lease, order, turn, reason)
                 except (ProviderError, CredentialsUnreadable) as error:
@@ -200,7 +200,7 @@ class InboundFetch(InboundSteps):
         report = passed.report
         async with self._database.unit_of_work(inbox.tenant_id) as connection:
             await hold_lease(connection, lease)
-            await record_well(connection, inbox.tenant_id, inbox.id)
+            opened = await record_well(connection, inbox.tenant_id, inbox.id)
             if audited or inbox.audit_due_at is None:
                 await audits_done(
                     connection,
@@ -219,7 +219,7 @@ class InboundFetch(InboundSteps):
             folders=passed.folders,
             pending=pending,
             health=Health.OK.value,
-            more=passed.more,
+            more=passed.more or opened,
         )
 
     async def _ill(self, inbox: InboxState, lease: Lease, error: Exception) -> FetchReport:

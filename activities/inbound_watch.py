@@ -5,6 +5,7 @@ synced folders are looked at and compared with how they looked before. Writes no
 """
 
 import asyncio
+import datetime as dt
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -73,6 +74,10 @@ class InboundWatch(InboundSteps):
                     return WatchReport(WakeReason.CLOSED)  # the next fetch finds out why and tells the inbox
 
     async def _wait(self, inbox: InboxState, account: ImapAccount, seconds: float) -> WakeReason:
+        if inbox.audit_due_at is not None:
+            # The next pass draws up the balance sheets: an idle inbox is woken for that and for nothing else.
+            due = (inbox.audit_due_at - dt.datetime.now(dt.UTC)).total_seconds()
+            seconds = min(seconds, max(due, 0.0))
         ends = time.monotonic() + seconds
         async with self._pool.lease(f"watch/{inbox.id}", account) as source:
             folders = await self._synced(inbox)
@@ -144,7 +149,9 @@ class InboundWatch(InboundSteps):
 
     async def _has_new(self, source: ImapSource, folder: FolderRow, uidnext: int | None) -> bool:
         """Asked by UIDs: UIDNEXT alone also grows by mails that were deleted again."""
-        if uidnext is not None and uidnext - 1 <= folder.last_uid:
+        if uidnext is not None and uidnext <= folder.last_uid:
+            return not await source.uids(after=uidnext - 1)  # the server counts from lower than we have read
+        if uidnext is not None and uidnext - 1 == folder.last_uid:
             return False
         return bool(await source.uids(after=folder.last_uid))
 

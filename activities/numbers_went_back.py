@@ -12,11 +12,11 @@ from providers.imap.source import ImapSource
 from providers.imap.values import FolderState
 from store.folders import FolderRow, lower_cursor
 from store.gaps import GapCause, open_gap
-from store.ledger import Place, dates_of
+from store.ledger import Place, identities_of
 from store.mirror import void_rows
 from store.unit_of_work import Database
 
-WINDOW = 500  # mails whose date is compared at once
+WINDOW = 500  # mails whose dates and sizes are compared at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ async def numbers_went_back(
 ) -> WentBack | None:
     """Look at the folder that is open in `source`; None where the numbers only grew. Reads only.
 
-    A mail keeps its internal date for ever, so another date means another mail. Numbers that were given out again lie
-    together at the top: the search goes downwards and ends with the first window in which all dates agree.
+    A mail keeps its internal date and its size for ever, so another date or size means another mail. Numbers that were given
+    out again lie together at the top: the search goes downwards and ends with the first window in which all agree.
     """
     if state.uidnext is None or state.uidnext > folder.last_uid:
         return None
@@ -48,8 +48,12 @@ async def numbers_went_back(
         window = uids[max(0, end - WINDOW) : end]
         told = await source.sizes(window)
         async with database.unit_of_work(place.tenant_id) as connection:
-            known = await dates_of(connection, place, window)
-        other = [uid for uid, date in known.items() if uid in told and told[uid].internal_date not in (None, date)]
+            known = await identities_of(connection, place, window)
+        other = [
+            uid
+            for uid, (date, size) in known.items()
+            if uid in told and (told[uid].internal_date not in (None, date) or (size and told[uid].size != size))
+        ]
         if not other:
             break
         changed += other

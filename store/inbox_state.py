@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.enums import Health
 from store.event_log import NewEvent, append_events
+from store.gaps import GapCause, open_gap_of_each_folder
 
 __all__ = [
     "Health",
@@ -30,8 +31,16 @@ __all__ = [
     "take_lease",
 ]
 
-# integrity I-13: the same wrong password is not tried for ever; this many refusals in a row are evidence.
-REFUSALS_UNTIL_DISCONNECTED = 3
+# integrity I-13: a provider that refuses good passwords for an hour must not cost an inbox its connection, and a wrong one
+# is not tried for ever. Both must hold: an installation that was off for three days has not been refused for three days.
+PAUSED_AFTER = dt.timedelta(days=3)
+REFUSALS_UNTIL_PAUSED = 10
+PAUSED_SENTENCE = (
+    "The server has refused the user name or password for three days, so this inbox was paused. Enter the password again on the"
+    " inbox page, or resume the inbox to try once more; what came meanwhile is then fetched."
+)
+# Refused for longer than this and let in again: whatever went on meanwhile, the folders are compared with the ledger.
+UNWATCHED_FOR = dt.timedelta(hours=1)
 
 READ = text(
     """
@@ -58,13 +67,14 @@ HOLD = text(
 )
 LOCK = text(
     """
-    select health, connected_at, auth_failures, last_error from inboxes
+    select health, connected_at, paused_at, auth_failures, refused_since, last_error, last_sync_at, now() as at from inboxes
     where tenant_id = :tenant and id = :id and deleted_at is null for no key update
     """
 )
 WELL = text(
     """
-    update inboxes set health = 'ok', last_sync_at = now(), last_error = null, auth_failures = 0, updated_at = now()
+    update inboxes set health = 'ok', last_sync_at = now(), last_error = null, auth_failures = 0, refused_since = null,
+      updated_at = now()
     where tenant_id = :tenant and id = :id
     """
 )
@@ -72,6 +82,8 @@ TOUCH = text("update inboxes set last_sync_at = now() where tenant_id = :tenant 
 ILL = text(
     """
     update inboxes set health = :health, last_error = :error, last_error_at = now(), auth_failures = :refusals,
+      refused_since = case when :refused then coalesce(refused_since, now()) else refused_since end,
+      paused_at = case when :pause then now() else paused_at end,
       connected_at = case when :disconnect then null else connected_at end, updated_at = now()
     where tenant_id = :tenant and id = :id
     """
@@ -79,7 +91,7 @@ ILL = text(
 CONNECTED = text(
     """
     update inboxes set health = 'ok', connected_at = coalesce(connected_at, now()), last_error = null,
-      auth_failures = 0, updated_at = now()
+      auth_failures = 0, refused_since = null, updated_at = now()
     where tenant_id = :tenant and id = :id and deleted_at is null
     """
 )
@@ -159,18 +171,24 @@ async def hold_lease(connection: AsyncConnection, lease: Lease) -> None:
         raise LeaseLost
 
 
-async def record_well(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> None:
-    """A sync went through: healthy, no error. Tells the event log only when that is news."""
+async def record_well(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> bool:
+    """A sync went through: healthy, no error. Tells the event log only when that is news. True when gaps were opened,
+    because it had been locked out for long: the next pass fills them.
+    """
     key = {"tenant": tenant_id, "id": inbox_id}
     row = (await connection.execute(LOCK, key)).first()
     if row is None:
-        return
+        return False
     if row.health == Health.OK and row.last_error is None and row.auth_failures == 0:
         await connection.execute(TOUCH, key)
-        return
+        return False
     await connection.execute(WELL, key)
     if row.health != Health.OK:
         await _tell(connection, tenant_id, inbox_id, Health.OK)
+    if row.refused_since is None or row.at - row.refused_since < UNWATCHED_FOR:
+        return False
+    await open_gap_of_each_folder(connection, tenant_id, inbox_id, GapCause.REAUTH, since=row.last_sync_at)
+    return True
 
 
 async def record_ill(
@@ -183,26 +201,39 @@ async def record_ill(
     final: bool = False,
     connected: bool = True,
 ) -> Health:
-    """A sync failed: `sentence` is ours, for people. `refused`: the server said no to the credentials; the third time
-    in a row the inbox is disconnected and waits for a person. `final` disconnects at once; `connected=False` says that
-    it never came to be. Returns the new health.
+    """A sync failed: `sentence` is ours, for people. `refused`: the server said no to the credentials; after three days
+    of nothing else the inbox is paused and waits for a person, with a sentence that says so. `final` disconnects at once;
+    `connected=False` says that it never came to be. Returns the new health.
     """
     key = {"tenant": tenant_id, "id": inbox_id}
     row = (await connection.execute(LOCK, key)).first()
     if row is None:
         return Health.DEGRADED
     refusals = row.auth_failures + 1 if refused else row.auth_failures
+    long = row.refused_since is not None and row.at - row.refused_since >= PAUSED_AFTER
+    pause = refused and connected and long and refusals >= REFUSALS_UNTIL_PAUSED
     health = Health.AUTH_FAILED if refused or final else Health.DEGRADED
-    disconnect = final or not connected or refusals >= REFUSALS_UNTIL_DISCONNECTED
-    bound = {**key, "health": health.value, "error": sentence, "refusals": refusals, "disconnect": disconnect}
-    await connection.execute(ILL, bound)
+    if pause:
+        health, sentence = Health.PAUSED, PAUSED_SENTENCE
+    disconnect = final or pause or not connected
+    bound = {
+        "health": health.value,
+        "error": sentence,
+        "refusals": refusals,
+        "refused": refused,
+        "pause": pause,
+        "disconnect": disconnect,
+    }
+    await connection.execute(ILL, {**key, **bound})
     if row.health != health or (disconnect and row.connected_at is not None):
-        await _tell(connection, tenant_id, inbox_id, health)
+        await _tell(connection, tenant_id, inbox_id, health, reason="refused" if pause else None)
     return health
 
 
 async def record_connected(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> None:
-    """From now on the inbox is synced. A second call keeps the first time."""
+    """From now on the inbox is synced. A second call keeps the first time. One that was synced before and was connected
+    anew has a gap since its last sync: the first pass lists its folders whole.
+    """
     key = {"tenant": tenant_id, "id": inbox_id}
     row = (await connection.execute(LOCK, key)).first()
     if row is None:
@@ -210,10 +241,17 @@ async def record_connected(connection: AsyncConnection, tenant_id: uuid.UUID, in
     await connection.execute(CONNECTED, key)
     if row.health != Health.OK or row.connected_at is None:
         await _tell(connection, tenant_id, inbox_id, Health.OK)
+    if row.last_sync_at is not None and (row.connected_at is None or row.health == Health.CONNECTING):
+        await open_gap_of_each_folder(connection, tenant_id, inbox_id, GapCause.REAUTH, since=row.last_sync_at)
 
 
 async def _tell(
-    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, health: Health
+    connection: AsyncConnection,
+    tenant_id: uuid.UUID,
+    inbox_id: uuid.UUID,
+    health: Health,
+    *,
+    reason: str | None = None,
 ) -> None:
-    event = NewEvent("inbox.health", tenant_id, inbox_id=inbox_id, payload={"health": health.value})
-    await append_events(connection, [event])
+    payload = {"health": health.value} if reason is None else {"health": health.value, "reason": reason}
+    await append_events(connection, [NewEvent("inbox.health", tenant_id, inbox_id=inbox_id, payload=payload)])

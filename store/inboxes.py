@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import and_, case, func, insert, not_, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Folder, Inbox, LedgerEntry
@@ -159,14 +159,17 @@ async def change_inbox(
     reconnect: bool,
 ) -> None:
     """Write what changed. `reconnect` sets it to `connecting` again with no refusals counted; where it was read up to
-    stays, since the mail is the same.
+    stays, since the mail is the same. An inbox that refusals had paused is not paused any more; one that a person paused is.
     """
     new: dict[str, Any] = {**values, "updated_at": func.now()}
     if credentials is not None:
         new |= {"credentials_sealed": credentials.sealed, "credentials_key_id": credentials.key_id}
     if reconnect:
-        new |= {"auth_failures": 0, "last_error": None}
-        new["health"] = case((Inbox.paused_at.is_not(None), "paused"), else_="connecting")
+        by_refusals = and_(Inbox.connected_at.is_(None), Inbox.auth_failures > 0)
+        still = and_(Inbox.paused_at.is_not(None), not_(by_refusals))
+        new |= {"auth_failures": 0, "refused_since": None, "last_error": None}
+        new["paused_at"] = case((still, Inbox.paused_at), else_=null())
+        new["health"] = case((still, "paused"), else_="connecting")
     await connection.execute(
         update(Inbox).where(Inbox.tenant_id == viewer.tenant_id, Inbox.id == inbox_id).values(**new)
     )
@@ -179,10 +182,11 @@ async def pause_inbox(
     """True when this changed something. A resumed inbox is `ok` until a sync says otherwise, or connects first."""
     condition = Inbox.paused_at.is_(None) if paused else Inbox.paused_at.is_not(None)
     health = "paused" if paused else case((Inbox.connected_at.is_(None), "connecting"), else_="ok")
+    fresh = {} if paused else {"auth_failures": 0, "refused_since": None}
     done = await connection.execute(
         update(Inbox)
         .where(Inbox.tenant_id == viewer.tenant_id, Inbox.id == inbox_id, condition)
-        .values(paused_at=func.now() if paused else None, health=health, updated_at=func.now())
+        .values(paused_at=func.now() if paused else None, health=health, updated_at=func.now(), **fresh)
         .returning(Inbox.health)
     )
     now = done.scalar_one_or_none()

@@ -25,7 +25,7 @@ __all__ = [
     "claim",
     "count_attempt",
     "count_pending",
-    "dates_of",
+    "identities_of",
     "known_uids",
     "rematched",
     "see_again",
@@ -75,9 +75,9 @@ KNOWN_UIDS = text(
       and uidvalidity = :uidvalidity and uid between :first and :last
     """
 )
-DATES_OF = text(
+IDENTITIES_OF = text(
     """
-    select uid, internal_date from ledger where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder
+    select uid, internal_date, case when reason = 'too_large' then 0 else raw_length end as size from ledger where tenant_id = :tenant and inbox_id = :inbox and folder_id = :folder
       and uidvalidity = :uidvalidity and uid = any(cast(:uids as bigint[])) and internal_date is not null
     """
 )
@@ -270,12 +270,12 @@ async def known_uids(connection: AsyncConnection, place: Place, first: int, last
     return set(answer.scalars())
 
 
-async def dates_of(
+async def identities_of(
     connection: AsyncConnection, place: Place, uids: Sequence[int]
-) -> Mapping[int, dt.datetime]:
-    """The internal dates of those of `uids` that have a row with one."""
-    answer = await connection.execute(DATES_OF, {**place.bound(), "uids": list(uids)})
-    return {row.uid: row.internal_date for row in answer}
+) -> Mapping[int, tuple[dt.datetime, int]]:
+    """Internal date and size (0: not known) of those of `uids` that have a row with a date."""
+    answer = await connection.execute(IDENTITIES_OF, {**place.bound(), "uids": list(uids)})
+    return {row.uid: (row.internal_date, row.size) for row in answer}
 
 
 async def asked_again(connection: AsyncConnection, place: Place, limit: int = 200) -> list[int]:

@@ -16,7 +16,7 @@ from providers.errors import Unreachable
 from providers.imap.source import ImapSource
 from providers.imap.values import BrokenFetch, FetchBatch
 from store.quarantine import retry
-from tests.activities.mail_room import LOCAL, SEALER, MailRoom, letter
+from tests.activities.mail_room import LOCAL, MailRoom, letter
 from tests.servers.dovecot import Dovecot, DovecotAccount
 
 pytestmark = pytest.mark.dovecot
@@ -287,25 +287,6 @@ async def test_a_moved_mail_keeps_its_message(room: MailRoom, deliver: Deliver) 
     assert rows[0]["message_id"] == rows[1]["message_id"]
 
 
-async def test_a_wrong_password_disconnects_after_three_refusals(room: MailRoom, deliver: Deliver) -> None:
-    await room.connect()
-    await room.pool.close()
-    room.password = "wrong"
-    sealed = await _resealed(room)
-    await room.rows("update inboxes set credentials_sealed = :sealed", sealed=sealed)
-    room.__post_init__()
-    for refusals in (1, 2, 3):
-        fetched = await room.fetch()
-        assert (fetched.failure, fetched.health) == ("AuthFailed", "auth_failed")
-        assert await room.one("select auth_failures from inboxes") == refusals
-    (inbox,) = await room.rows("select * from inboxes")
-    assert inbox["connected_at"] is None
-    assert "wrong" not in inbox["last_error"]
-    with pytest.raises(ApplicationError, match="not connected"):
-        await room.fetch()
-    assert (await room.events()).count("inbox.health") == 3  # connected, refused, disconnected
-
-
 async def test_a_server_that_is_away_is_told_and_forgotten(
     room: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,8 +327,3 @@ async def test_an_inbox_that_was_removed_ends_its_steps(room: MailRoom) -> None:
 
 def _ids(room: MailRoom) -> tuple[str, str]:
     return room.ref.tenant_id, room.ref.inbox_id
-
-
-async def _resealed(room: MailRoom) -> bytes:
-    values = {"imap": {"secret": room.password}, "smtp": {"secret": room.password}}
-    return SEALER.seal(values, tenant_id=room.ref.tenant_id, inbox_id=room.ref.inbox_id, column="credentials_sealed")[0]
