@@ -18,14 +18,16 @@ with workflow.unsafe.imports_passed_through():
 
 FIRST_RETRY = 10
 LAST_RETRY = 600
-AFTER_REFUSAL = 600
+# Only live sync asks a server again that refused the credentials; a reconnected inbox says so by a signal.
+AFTER_REFUSAL = 3600
+UNTIL_CONNECTED = 6 * 3600
 STEPS_A_RUN = 400
 GONE = ("NotFound", "LeaseLost")
 
 
 @workflow.defn(name="Backfill")
 class Backfill:
-    """Signals `pause`, `resume` and `cancel` say that the row was changed."""
+    """Signals `pause`, `resume` and `cancel` say that the row was changed; `resume` also that the inbox is connected."""
 
     def __init__(self) -> None:
         self._looked = True
@@ -100,8 +102,10 @@ class Backfill:
     async def _back_off(self, progress: BackfillProgress) -> None:
         self._troubles += 1
         seconds = min(LAST_RETRY, FIRST_RETRY * 2 ** min(self._troubles - 1, 10))
-        if progress.failure in ("AuthFailed", "NotConnected"):
+        if progress.failure == "AuthFailed":
             seconds = AFTER_REFUSAL
+        if progress.failure == "NotConnected":
+            seconds = UNTIL_CONNECTED
         if progress.retry_seconds is not None:
             seconds = max(seconds, min(progress.retry_seconds, 3600))
         try:

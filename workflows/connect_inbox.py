@@ -5,7 +5,12 @@ With `check_only` it logs in and reports. Run twice, it finds folders and cursor
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
-from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    WorkflowAlreadyStartedError,
+)
 
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
@@ -19,6 +24,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.inbound import InboxSyncInput
     from contracts.refs import FolderRef, InboxRef
     from contracts.search_attributes import INBOX_ID, TENANT_ID
+
+AWAKENINGS = 3
 
 
 @workflow.defn(name="ConnectInbox")
@@ -81,27 +88,32 @@ class ConnectInbox:
         )
 
     async def _begin(self, order: ConnectInput, found: DiscoverReport) -> None:
-        running = await self._start(
-            "InboxSync",
-            InboxSyncInput(order.tenant_id, order.inbox_id),
-            ids.inbox_sync(order.inbox_id),
-            order,
-            "Keep an inbox in step",
+        inbox = InboxSyncInput(order.tenant_id, order.inbox_id)
+        await self._awaken(
+            "InboxSync", inbox, ids.inbox_sync(order.inbox_id), order, "Keep an inbox in step"
         )
-        if not running:
-            # It waited for somebody to connect the inbox: that has happened.
-            sync = workflow.get_external_workflow_handle(ids.inbox_sync(order.inbox_id))
-            await sync.signal("resume")
         if found.backfill:
             for folder_id in found.synced:
                 folder = FolderRef(order.tenant_id, order.inbox_id, folder_id)
-                await self._start(
-                    "Backfill",
-                    folder,
-                    ids.backfill(order.inbox_id, folder_id),
-                    order,
-                    "Fetch the history of one folder",
+                workflow_id = ids.backfill(order.inbox_id, folder_id)
+                await self._awaken(
+                    "Backfill", folder, workflow_id, order, "Fetch the history of one folder"
                 )
+
+    async def _awaken(
+        self, name: str, argument: object, workflow_id: str, order: ConnectInput, summary: str
+    ) -> None:
+        """Start it, or tell the one that waited for the inbox to be connected. That one may end between the two: then it
+        is started after all. What comes of neither, the sweep finds.
+        """
+        for _ in range(AWAKENINGS):
+            if await self._start(name, argument, workflow_id, order, summary):
+                return
+            try:
+                await workflow.get_external_workflow_handle(workflow_id).signal("resume")
+            except FailureError:
+                continue  # it has ended meanwhile
+            return
 
     async def _start(
         self, name: str, argument: object, workflow_id: str, order: ConnectInput, summary: str

@@ -57,6 +57,7 @@ class InboxSync:
         self._failures = state.failures
         self._dirty = True  # each run begins with a look
         self._flags = False
+        self._more = False  # a gap is being filled
         self._resyncs: list[ResyncOrder] = []
         self._pokes = 0
         self._turns = 0
@@ -172,8 +173,8 @@ class InboxSync:
 
     async def _turn(self, plan: InboxPlan) -> None:
         """Sync when there is reason to, then wait for the next reason."""
-        if self._dirty or self._flags or self._resyncs:
-            wait = self._spend(plan.max_syncs_per_hour)
+        if self._dirty or self._flags or self._resyncs or self._more:
+            wait = 0.0 if self._more else self._spend(plan.max_syncs_per_hour)  # going on is the same look
             if wait > 0:
                 self._show(f"looked {plan.max_syncs_per_hour} times within an hour; the next look waits")
                 await self._stopped(timedelta(seconds=wait), "until another sync is allowed")
@@ -201,7 +202,7 @@ class InboxSync:
     async def _sync(self) -> None:
         order = self._resyncs[0] if self._resyncs else ResyncOrder(ResyncScope.NEW)
         dirty, flags = self._dirty, self._flags
-        self._dirty = self._flags = False
+        self._dirty = self._flags = self._more = False
         self._show("fetching")
         try:
             fetched = await workflow.execute_activity_method(
@@ -228,11 +229,15 @@ class InboxSync:
         self._tell_health(fetched.health)
         if fetched.pending:
             await self._ingest()
+        self._more = fetched.more
         if fetched.failure is None:
             self._failures = 0
             return
         self._dirty = True
-        await self._back_off(fetched)
+        if fetched.health == "paused":
+            self._plan = None  # refused for three days: a person is asked, not the server
+        else:
+            await self._back_off(fetched)
 
     async def _back_off(self, fetched: FetchReport) -> None:
         self._failures += 1
@@ -265,8 +270,7 @@ class InboxSync:
                 if _name(error) in ("LeaseLost", "NotFound"):
                     return
                 raise
-            remaining = report.remaining
-            answerable += report.answerable
+            remaining, answerable = report.remaining, answerable + report.answerable
         if answerable:
             await self._react()
 

@@ -130,6 +130,8 @@ RATIONED = InboxPlan(connected=True, paused=False, provider="imap", poll_seconds
 QUIET = FetchReport(0, 0, 0, 0, 2, 0, "ok")
 STORED = FetchReport(3, 0, 0, 1, 2, 3, "ok")
 AWAY = FetchReport(0, 0, 0, 0, 0, 0, "degraded", failure="Unreachable")
+GOING_ON = FetchReport(200, 0, 0, 0, 2, 200, "ok", more=True)
+GIVEN_UP_ON = FetchReport(0, 0, 0, 0, 0, 0, "paused", failure="AuthFailed")
 LOCKED_OUT = FetchReport(0, 0, 0, 0, 0, 0, "auth_failed", failure="AuthFailed")
 READ = IngestReport(3, 0, 0, 0, 0)
 NEW, FLAGS = WatchReport(WakeReason.NEW), WatchReport(WakeReason.FLAGS)
@@ -175,6 +177,10 @@ SYNCS = (
         "refused-then-resumed", open=[CONNECTED], fetch=[LOCKED_OUT, QUIET], watch=[STILL], until=("inbound.watch", 1),
         acts=[("inbound.fetch", 1, "resume")],
     ),
+    sync(
+        "refused-for-days-then-paused", open=[CONNECTED, PAUSED], fetch=[GIVEN_UP_ON], until=("inbound.open", 2),
+    ),
+    sync("gap-filled", open=[CONNECTED], fetch=[GOING_ON, QUIET], ingest=[READ], watch=[STILL], until=("inbound.watch", 1)),
     sync("without-idle", open=[CONNECTED], watch=[UNSUPPORTED, STILL]),
     sync("hangs-up", open=[CONNECTED], watch=[CLOSED, STILL]),
     sync("lease-lost", open=[CONNECTED], fetch=[fails("LeaseLost"), QUIET], watch=[STILL], until=("inbound.watch", 1)),
@@ -189,6 +195,7 @@ HALF = BackfillProgress("running", 450, 900, eta_seconds=40)
 FINISHED = BackfillProgress("done", 900, 900)
 HELD = BackfillProgress("paused", 450, 900)
 DROPPED = BackfillProgress("cancelled", 450, 900)
+UNCONNECTED = BackfillProgress("running", 450, 900, failure="NotConnected")
 TROUBLED = BackfillProgress("running", 450, 900, failure="Unreachable")
 
 
@@ -206,6 +213,7 @@ BACKFILLS = (
     history("paused-and-resumed", [BEGUN, HELD, HALF], [HELD, FINISHED], acts=[("backfill.step", 1, "pause"), ("backfill.step", 1, "resume")]),
     history("cancelled", [BEGUN], [HELD, DROPPED], acts=[("backfill.step", 1, "cancel"), ("backfill.plan", 2, "cancel")]),
     history("trouble-waited-out", [BEGUN, HALF], [TROUBLED, FINISHED]),
+    history("waits-for-a-connection", [BEGUN, HALF], [UNCONNECTED, FINISHED], acts=[("backfill.step", 1, "resume")]),
     history("removed", [BEGUN], [fails("NotFound")]),
     history("continued-as-new", [BEGUN], [HALF, *[TROUBLED, HALF] * 12], until=("backfill.step", 1)),
 )

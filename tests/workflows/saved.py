@@ -12,6 +12,7 @@ from temporalio.worker import WorkflowRunner
 from contracts import queues
 from settings import Settings
 from worker import Steps, workers
+from worker_telemetry import WorkerTelemetry
 
 FOLDER = Path(__file__).parent / "histories"
 
@@ -54,4 +55,5 @@ async def runner(client: Client) -> WorkflowRunner:
     """
     settings = cast("Settings", SimpleNamespace(worker_watches=1, worker_parsers=1))
     apart = await Client.connect(client.service_client.config.target_host, namespace=client.namespace)
-    return workers(apart, Steps(()), [queues.FLOW], settings)[0].config()["workflow_runner"]
+    steps = cast("Steps", SimpleNamespace(functions=list))
+    return workers(apart, steps, [queues.FLOW], settings, WorkerTelemetry())[0].config()["workflow_runner"]

@@ -58,6 +58,21 @@ async def test_trouble_is_waited_out(time_skipping_env: WorkflowEnvironment) -> 
     assert [round((when - at[0]).total_seconds()) for when in at] == [0, 10, 910]
 
 
+async def test_without_a_connection_it_waits_for_one(time_skipping_env: WorkflowEnvironment) -> None:
+    """Connecting the inbox again says so; nobody is asked before, but for a look at the row now and then."""
+    apart = BackfillProgress("running", 5, 10, failure="NotConnected")
+    history = History([RUNNING, apart, HALF], [apart, DONE])
+    async with workers(time_skipping_env.client, history=history):
+        handle = await start(time_skipping_env.client)
+        await time_skipping_env.sleep(5 * 3600)
+        assert [name for name, _ in history.calls] == ["plan", "step"]
+        await time_skipping_env.sleep(2 * 3600)
+        assert [name for name, _ in history.calls] == ["plan", "step", "plan"]
+        await handle.signal(Backfill.resume)
+        assert await handle.result() == DONE
+    assert (history.calls[3][1] - history.calls[2][1]).total_seconds() < 5 * 3600
+
+
 async def test_a_folder_that_was_removed_ends_it(time_skipping_env: WorkflowEnvironment) -> None:
     history = History([RUNNING], [ApplicationError("gone", type="NotFound", non_retryable=True)])
     async with workers(time_skipping_env.client, history=history):

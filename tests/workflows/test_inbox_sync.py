@@ -153,6 +153,44 @@ async def test_refused_credentials_are_tried_six_times_an_hour_at_most(time_skip
         await handle.terminate()
 
 
+async def test_three_days_of_refusals_end_in_rest(time_skipping_env: WorkflowEnvironment) -> None:
+    """Six logins an hour while the row says refused; once it says paused, none until a person resumes (integrity I-13)."""
+    refused = FetchReport(0, 0, 0, 0, 0, 0, "auth_failed", failure="AuthFailed")
+    given_up = FetchReport(0, 0, 0, 0, 0, 0, "paused", failure="AuthFailed")
+    paused = InboxPlan(connected=False, paused=True, provider="imap", poll_seconds=300, max_syncs_per_hour=60)
+    desk = Desk(plans=[CONNECTED, paused], fetches=[*[refused] * 7, given_up, QUIET])
+    async with workers(time_skipping_env.client, desk):
+        handle = await start(time_skipping_env.client)
+        for _ in range(60):
+            await handle.signal(InboxSync.poke)  # whatever comes in meanwhile
+            await time_skipping_env.sleep(120)
+        assert desk.names().count("fetch") == 8
+        times = desk.times("fetch")
+        assert all(len([t for t in times if begin <= t < begin + 3600]) <= 6 for begin in times)
+        await time_skipping_env.sleep(5 * 3600)
+        assert desk.names().count("fetch") == 8
+        desk.plans[:] = [CONNECTED]
+        await handle.signal(InboxSync.resume)
+        await desk.reached("watch")
+        assert desk.names().count("fetch") == 9
+        await handle.terminate()
+
+
+async def test_a_gap_is_filled_without_a_pause_and_new_mail_is_read_between(
+    time_skipping_env: WorkflowEnvironment,
+) -> None:
+    """Each pass begins with new mail; passes that go on with a gap are one look to the hourly allowance."""
+    going_on = FetchReport(200, 0, 0, 0, 2, 200, "ok", more=True)
+    plan = InboxPlan(connected=True, paused=False, provider="imap", poll_seconds=300, max_syncs_per_hour=1)
+    desk = Desk(plans=[plan], fetches=[going_on, going_on, going_on, QUIET])
+    async with workers(time_skipping_env.client, desk):
+        handle = await start(time_skipping_env.client)
+        await desk.reached("watch")
+        assert desk.names() == ["open", *["fetch", "ingest"] * 3, "fetch", "watch"]
+        assert desk.times("fetch")[-1] < 60
+        await handle.terminate()
+
+
 async def test_a_server_that_hangs_up_is_not_watched_again_at_once(time_skipping_env: WorkflowEnvironment) -> None:
     desk = Desk(wakes=[WakeReason.CLOSED] * 4)
     async with workers(time_skipping_env.client, desk):
