@@ -101,6 +101,19 @@ OLD_SESSIONS = text("delete from sessions where expires_at < :now")
 OLD_UPLOADS = text("delete from uploads where created_at < :yesterday")
 OLD_KEYS = text("delete from idempotency_keys where created_at < :week")
 OLD_ATTEMPTS = text("delete from login_attempts where at < :yesterday")
+# A plan that nobody wants for a month is not wanted; what a run found, and with it pieces of mail, is kept as long.
+OLD_PLANS = text(
+    """
+    update reingests set state = 'cancelled', ended_at = :now, error = 'Nobody took it over within thirty days.'
+    where state = 'planned' and planned_at < :month
+    """
+)
+OLD_FINDINGS = text(
+    """
+    delete from reingest_changes c using reingests r
+    where r.tenant_id = c.tenant_id and r.id = c.reingest_id and r.ended_at < :month
+    """
+)
 PARTITIONS = text("select mailroom_ensure_event_partitions(3)")
 
 
@@ -157,11 +170,13 @@ async def find(
 
 async def tidy(connection: AsyncConnection, *, now: dt.datetime) -> Tidied:
     """Delete what has expired and make the next months' event partitions; as the system. Repeats harmlessly."""
-    yesterday, week = now - dt.timedelta(days=1), now - dt.timedelta(days=7)
+    yesterday, week, month = (now - dt.timedelta(days=days) for days in (1, 7, 30))
 
     async def gone(statement: TextClause, **bound: dt.datetime) -> int:
         return (await connection.execute(statement, bound)).rowcount
 
+    await gone(OLD_PLANS, now=now, month=month)
+    await gone(OLD_FINDINGS, month=month)
     return Tidied(
         sessions=await gone(OLD_SESSIONS, now=now),
         uploads=await gone(OLD_UPLOADS, yesterday=yesterday),

@@ -27,6 +27,7 @@ from tests.journeys.browser import PHONE, Seat, chromium, expect, seat
 from tests.journeys.doubt import cut_doubt_short
 from tests.journeys.driver import PROJECT, READY_WITHIN, letter
 from tests.journeys.letters import bottomless, designed
+from tests.journeys.older_reading import leave_older_readings
 from tests.servers.scripted_smtp import Close, Reply, ScriptedSmtp
 
 FOLDER = PROJECT / "docs" / "screenshots"
@@ -177,6 +178,23 @@ async def show_the_rooms(studio: Studio, me: Seat) -> None:
     await studio.picture(me, "inbox")
 
 
+async def read_again(studio: Studio, me: Seat) -> None:
+    """The older readings are made up; that they are found, shown and mended is not."""
+    page = me.page
+    await asyncio.to_thread(leave_older_readings, studio.stack)
+    await me.go("/reingest")
+    await page.get_by_role("button", name="Compare").click()
+    await expect(page.locator(".page-head .badge")).to_have_text("Compared", timeout=60_000)
+    await page.get_by_role("button", name="Text", exact=True).click()
+    first = page.locator("reingest-change", has_text="Crack in the frame").first
+    await first.locator(".change-head").click()
+    await expect(first.locator("table.diff").first).to_be_visible()
+    await studio.picture(me, "reingest")
+    await page.get_by_role("button", name="Take over").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Take over").click()
+    await expect(page.locator(".page-head .badge")).to_have_text("Done", timeout=60_000)
+
+
 async def run(stack: dict[str, Any], folder: Path) -> None:
     headers = {"Authorization": f"Bearer {stack['api_key']}"}
     async with httpx.AsyncClient(base_url=stack["api_url"], headers=headers, trust_env=False, timeout=30) as api, chromium() as browser:
@@ -186,6 +204,7 @@ async def run(stack: dict[str, Any], folder: Path) -> None:
             await tell_the_story(studio, me)
             await tell_of_trouble(studio, me)
             await show_the_rooms(studio, me)
+            await read_again(studio, me)
             cookies = await me.page.context.cookies()
             print(*me.complaints, sep="\n")
         for name, subject, scheme, size in (("dark", "Quote for twelve bikes", "dark", None), ("phone", ORDER, "light", PHONE)):

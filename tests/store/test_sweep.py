@@ -165,3 +165,31 @@ async def test_re_ingests_that_stand_still_are_found(desk: Desk) -> None:
         every = await sweep.find(connection, kind="reingests", after=None, full=True, now=NOW)
     assert [(r.id, r.inbox_id) for r in still] == [(made["reading"], None)]
     assert {r.id for r in every} == {made["reading"], made["fresh"]}
+
+
+async def test_what_a_re_ingest_found_is_forgotten_after_a_month(desk: Desk) -> None:
+    inbox = await desk.rows("select id from inboxes limit 1")
+    ages = {"old": ("applied", 40, 40), "young": ("applied", 20, 20), "unwanted": ("planned", 40, None), "waiting": ("planned", 20, None)}
+    for number, (name, (state, planned, ended)) in enumerate(ages.items()):
+        run, ledger = uuid.uuid4(), uuid.uuid4()
+        await desk.rows(
+            """
+            insert into reingests (tenant_id, id, selection, state, parser_version, newest, total, planned_at, ended_at, actor)
+            values (:tenant, :id, '{}', :state, 1, :id, 1, :planned, :ended, :name)
+            """,
+            id=run, state=state, name=name, planned=NOW - dt.timedelta(days=planned),
+            ended=NOW - dt.timedelta(days=ended) if ended else None,
+        )
+        await desk.rows(
+            "insert into ledger (tenant_id, id, inbox_id, uidvalidity, uid) values (:tenant, :id, :inbox, 1, :uid)",
+            id=ledger, inbox=inbox[0]["id"], uid=900 + number,
+        )
+        await desk.rows(
+            "insert into reingest_changes (tenant_id, reingest_id, ledger_id, message_id, inbox_id) values (:tenant, :run, :ledger, :run, :inbox)",
+            run=run, ledger=ledger, inbox=inbox[0]["id"],
+        )
+    for _ in range(2):
+        async with desk.database.system_unit_of_work() as connection:
+            await sweep.tidy(connection, now=NOW)
+    left = await desk.rows("select r.actor, r.state from reingests r where exists (select from reingest_changes c where c.reingest_id = r.id)")
+    assert {(r["actor"], r["state"]) for r in left} == {("young", "applied"), ("unwanted", "cancelled"), ("waiting", "planned")}

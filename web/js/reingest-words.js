@@ -56,7 +56,8 @@ export function selected(selection, name) {
   if (selection.classification.length) words.push(selection.classification.map((one) => CLASSIFICATION[one] ?? one).join(", "));
   if (selection.quarantine_reason.length) words.push(`quarantine: ${selection.quarantine_reason.map(phrase).join(", ")}`);
   if (selection.message.length) words.push(plural(selection.message.length, "chosen message"));
-  return words.join(" · ");
+  const line = words.join(" · ");
+  return line && line[0].toUpperCase() + line.slice(1);
 }
 
 /** How far a run is: `{value, max, words}`. */

@@ -20,6 +20,7 @@ export class ReingestRun extends RoomElement {
   #shown = "";
   #kind = "any";
   #next = null;
+  #asked = 0;
   runId = null;
 
   build() {
@@ -125,17 +126,20 @@ export class ReingestRun extends RoomElement {
   }
 
   #chips() {
-    const chip = (kind, word) => button(word, { kind: "chip", "aria-pressed": String(this.#kind === kind), onclick: () => {
+    const chip = (kind, word) => button(word, { kind: "chip", "aria-pressed": String(this.#kind === kind), onclick: (event) => {
       this.#kind = kind;
-      this.#chips();
+      for (const one of this.filters.children) one.setAttribute("aria-pressed", String(one === event.currentTarget));
       this.#changes();
     } });
     fill(this.filters, chip("any", "All"), Object.entries(KINDS).map(([kind, word]) => chip(kind, word)), chip("version", "Only the version"));
   }
 
   async #changes() {
+    this.#asked += 1;
+    const turn = this.#asked;
     try {
       const page = await reingests.changes(this.runId, { kind: this.#kind, limit: PAGE }, { signal: this.life });
+      if (turn !== this.#asked) return; // A slow answer to an earlier question must not replace a later one.
       this.none.done();
       if (page.items.length === 0) this.none.empty("No difference", this.#kind === "any" ? "Today's parser reads these mails as they are stored." : "None of this kind.", { iconName: "check" });
       fill(this.list, page.items.map((one) => this.#row(one)));
