@@ -212,7 +212,7 @@ async def measure(arguments: argparse.Namespace, console: Console) -> Result:
                     mailroom(base / "data", demo_mail=False) as stack,
                     submission(base / "smtp") as smtp,
                 ):
-                    return await _measure(arguments, console, stack, mailbox, smtp, mean)
+                    return await measure_connected(arguments, console, stack, mailbox, smtp, mean)
         async with mailroom(base / "data", demo_mail=True) as stack:
             place = Path(stack["data"]) / "mail" / stack["mail_accounts"][1]["address"]
             make_maildir(place)
@@ -234,12 +234,12 @@ async def measure(arguments: argparse.Namespace, console: Console) -> Result:
                 "password": account["password"],
                 "auth": "password",
             }
-            return await _measure(arguments, console, stack, mailbox, smtp, mean)
+            return await measure_connected(arguments, console, stack, mailbox, smtp, mean)
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
 
-async def _measure(
+async def measure_connected(
     arguments: argparse.Namespace,
     console: Console,
     stack: dict[str, Any],
