@@ -11,6 +11,9 @@ import typer
 
 from commands import inbox, message, reingest, user
 from commands.api_client import DEFAULT_DATA, fail
+from commands.backup import backup as take_backup
+from commands.backup import make_restored_safe
+from commands.backup import restore as bring_back
 from commands.doctor import doctor as run_doctor
 from commands.run import RunOptions, run
 from commands.schema import check, check_from_nothing, prepare_temporal, temporal_client, upgrade
@@ -119,6 +122,36 @@ def migrate(
 
     asyncio.run(others())
     typer.echo("Temporal namespace, search attributes and bucket stand.")
+
+
+@app.command()
+def backup(
+    to: Annotated[Path, typer.Argument(help="Folder of the backup; an earlier one there is renewed.")],
+    data: Data = DEFAULT_DATA,
+    json_progress: AsJson = False,
+) -> None:
+    """Back up the data of `mailroom up`, running or stopped: the database, all objects, the secrets."""
+    raise typer.Exit(asyncio.run(take_backup(data, to, as_json=json_progress)))
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="Folder of the backup.")],
+    data: Data = DEFAULT_DATA,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Move data that is there aside, into before-restore-….")
+    ] = False,
+    json_progress: AsJson = False,
+) -> None:
+    """Bring a stopped data directory to what a backup holds. Nothing that may be out by now is sent again."""
+    raise typer.Exit(asyncio.run(bring_back(data, source, replace=replace, as_json=json_progress)))
+
+
+@app.command(name="after-restore")
+def after_restore(data: Data = DEFAULT_DATA) -> None:
+    """After PostgreSQL was restored by other means, before a worker or API starts: doubt what the rows call unsent."""
+    url = os.environ.get("MAILROOM_DATABASE_URL")
+    raise typer.Exit(asyncio.run(make_restored_safe(data, url)))
 
 
 @app.command()

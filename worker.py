@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import (
     Client,
@@ -62,6 +63,7 @@ from providers.s3.blobs import BlobStore
 from providers.smtp.account import SmtpAccount
 from providers.smtp.sender import SmtpSender
 from settings import Settings, load_settings
+from store.restores import RestoredRows, check_cluster
 from store.sealing import Sealer
 from store.unit_of_work import Database
 from telemetry import MetricsEndpoint, log_json
@@ -113,6 +115,7 @@ class Steps:
 
     objects: tuple[object, ...]
     parts: Mapping[str, Callable[[], Awaitable[None]]]
+    database: Database
     sources: Mapping[str, Callable[[], Mapping[str, int]]]
 
     def functions(self) -> list[Callable[..., Any]]:
@@ -177,6 +180,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 Sweeping(database, poll_seconds=settings.poll_seconds),
             ),
             {"postgresql": database.probe, "s3": blobs.ping},
+            database,
             {"parser_deaths": lambda: parsers.deaths, **{name: turn.counts for name, turn in turns.items()}},
         )
     finally:
@@ -272,6 +276,26 @@ async def connect(settings: Settings, runtime: Runtime) -> Client:
     )
 
 
+async def refuse_restored_rows(database: Database) -> None:
+    """Wait for the database; raises SystemExit naming the remedy when its rows come from a backup that nobody has looked
+    after: what they call queued may be out by now (integrity P2).
+    """
+    while True:
+        try:
+            async with database.system_unit_of_work() as connection:
+                await check_cluster(connection)
+        except RestoredRows:
+            raise SystemExit(
+                "These rows were restored from a backup into another PostgreSQL, so what they call unsent may have been"
+                " sent since. Nothing is done before `mailroom after-restore` has run; see docs/backup.md."
+            ) from None
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("PostgreSQL does not answer yet", extra={"kind": type(error).__name__})
+            await asyncio.sleep(2)
+        else:
+            return
+
+
 async def _temporal_answers(client: Client) -> None:
     """One round trip. Raises when Temporal is away."""
     await client.workflow_service.get_system_info(
@@ -303,6 +327,7 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with composed(settings) as steps:
+        await refuse_restored_rows(steps.database)
         telemetry = WorkerTelemetry()
         pollers = workers(client, steps, chosen, settings, telemetry)
         running = [asyncio.create_task(poller.run(), name=poller.task_queue) for poller in pollers]

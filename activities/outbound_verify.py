@@ -16,7 +16,7 @@ from contracts.refs import MessageRef
 from providers.imap.pool import ImapPool
 from providers.imap.sent_copy import look_for_sent
 from store.outbound_frozen import read_envelope
-from store.sent_copies import sent_folders
+from store.sent_copies import copy_seen, sent_folders
 from store.unit_of_work import Database
 
 
@@ -34,11 +34,11 @@ class OutboundVerify(OutboundSteps):
 
     async def _look(self, tenant_id: uuid.UUID, message_id: uuid.UUID) -> VerifyOutcome:
         async with self._database.unit_of_work(tenant_id) as connection:
+            if await copy_seen(connection, tenant_id=tenant_id, message_id=message_id):
+                return VerifyOutcome.FOUND
             envelope = await read_envelope(connection, tenant_id=tenant_id, message_id=message_id)
             if envelope is None:
                 return VerifyOutcome.CANNOT_LOOK
-            if envelope.copied:
-                return VerifyOutcome.FOUND  # the sync has seen it in Sent
             folders = await sent_folders(connection, tenant_id=tenant_id, inbox_id=envelope.inbox_id)
         if not folders.search:
             return VerifyOutcome.CANNOT_LOOK

@@ -9,6 +9,7 @@ import json
 import logging
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -30,10 +31,10 @@ SEND_SECONDS = 15.0  # a client that takes nothing for so long is frozen; it com
 async def stream(call: Call[StreamQuery, None]) -> EventSourceResponse:
     who = call.who
     given = call.request.headers.get("last-event-id") or call.query.after
-    since: Cursor | None = None
+    since: Place | None = None
     if given:
         try:
-            since = Cursor.parse(given)
+            since = Place.parse(given)
         except ValueError:
             raise not_valid(FieldError("after", "is not a cursor that this stream gave")) from None
     caller = str(who.user_id or who.caller)
@@ -61,17 +62,38 @@ async def stream(call: Call[StreamQuery, None]) -> EventSourceResponse:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cursor as clients keep it: `xid.id`, and for a database that was restored `xid.id~era`."""
+
+    cursor: Cursor
+    era: int
+
+    @classmethod
+    def parse(cls, value: str) -> "Place":
+        """Raises ValueError for what this stream never gave."""
+        cursor, mark, era = value.partition("~")
+        if mark and not (era.isascii() and era.isdigit() and len(era) < 10):
+            raise ValueError("a place looks like `12345.678`")
+        return cls(Cursor.parse(cursor), int(era) if mark else 0)
+
+    def __str__(self) -> str:
+        return f"{self.cursor}~{self.era}" if self.era else str(self.cursor)
+
+
 class _Client:
     """One open stream."""
 
     def __init__(
-        self, call: Call[StreamQuery, None], subscription: Subscription, since: Cursor | None
+        self, call: Call[StreamQuery, None], subscription: Subscription, since: Place | None
     ) -> None:
         self._call = call
         self._deps = call.deps
         self._who = call.who
         self._subscription = subscription
-        self._since = since
+        self._era = call.deps.streams.era
+        self._other_life = since is not None and since.era != self._era
+        self._since = since.cursor if since is not None and not self._other_life else None
         self._visible: frozenset[uuid.UUID] = frozenset()
         self._hidden: set[uuid.UUID] = set()
 
@@ -79,15 +101,17 @@ class _Client:
         joined = self._subscription.joined_at
         last = self._since or joined
         await self._look_again()
-        yield _control("ready", max(last, joined) if self._since is None else last)
+        yield self._control("ready", max(last, joined) if self._since is None else last)
+        if self._other_life:
+            yield self._control("reset", joined)  # a place in what the database was before it was restored
         if self._since is not None:
             try:
                 async for event in self._deps.streams.missed(self._subscription, self._since):
                     last = event.cursor
                     if await self._may_see(event):
-                        yield _rendered(event)
+                        yield self._rendered(event)
             except TooFarBehind:
-                yield _control("reset", joined)
+                yield self._control("reset", joined)
                 last = joined
         checked = _now()
         told: tuple[str, ...] = ()
@@ -96,7 +120,7 @@ class _Client:
                 told = self._deps.parts.away
                 yield _parts(told)
             if self._subscription.overflowed:
-                yield _control("reset", last)
+                yield self._control("reset", last)
                 return
             left = self._deps.config.recheck_seconds - (_now() - checked)
             if left <= 0:
@@ -117,7 +141,26 @@ class _Client:
             if event.cursor > last:
                 last = event.cursor
                 if await self._may_see(event):
-                    yield _rendered(event)
+                    yield self._rendered(event)
+
+    def _control(self, kind: str, cursor: Cursor) -> ServerSentEvent:
+        place = str(Place(cursor, self._era))
+        return ServerSentEvent(event=kind, id=place, data=json.dumps({"type": kind, "cursor": place}))
+
+    def _rendered(self, event: LoggedEvent) -> ServerSentEvent:
+        def text(value: uuid.UUID | None) -> str | None:
+            return str(value) if value is not None else None
+
+        data = {
+            "type": event.type,
+            "at": event.at.isoformat().replace("+00:00", "Z"),
+            "conversation_id": text(event.conversation_id),
+            "message_id": text(event.message_id),
+            "inbox_id": text(event.inbox_id),
+            "actor": event.actor,
+            "payload": event.payload,
+        }
+        return ServerSentEvent(event=event.type, id=str(Place(event.cursor, self._era)), data=json.dumps(data))
 
     async def _may_see(self, event: LoggedEvent) -> bool:
         inbox = event.inbox_id
@@ -152,29 +195,9 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _control(kind: str, cursor: Cursor) -> ServerSentEvent:
-    return ServerSentEvent(event=kind, id=str(cursor), data=json.dumps({"type": kind, "cursor": str(cursor)}))
-
-
 def _parts(away: tuple[str, ...]) -> ServerSentEvent:
     """Without an id: the client's place in the log stays."""
     return ServerSentEvent(event="parts", data=json.dumps({"type": "parts", "away": away}))
-
-
-def _rendered(event: LoggedEvent) -> ServerSentEvent:
-    def text(value: uuid.UUID | None) -> str | None:
-        return str(value) if value is not None else None
-
-    data = {
-        "type": event.type,
-        "at": event.at.isoformat().replace("+00:00", "Z"),
-        "conversation_id": text(event.conversation_id),
-        "message_id": text(event.message_id),
-        "inbox_id": text(event.inbox_id),
-        "actor": event.actor,
-        "payload": event.payload,
-    }
-    return ServerSentEvent(event=event.type, id=str(event.cursor), data=json.dumps(data))
 
 
 ENDPOINTS = (

@@ -20,6 +20,7 @@ from api.metrics import Metrics
 from api.problems import Problem
 from store.event_log import Cursor, LoggedEvent, head, read_after
 from store.event_wakeups import anything_above, can_resume, listen
+from store.restores import current_era
 from store.unit_of_work import Database
 
 log = logging.getLogger("mailroom.api.stream")
@@ -67,6 +68,7 @@ class EventStreams:
         self._ready = asyncio.Event()
         self._sighted = False
         self._place: Cursor | None = None
+        self.era = 0  # how often the database was restored; places of another life of it mean nothing
         self._clients: set[Subscription] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.closing = asyncio.Event()
@@ -154,6 +156,7 @@ class EventStreams:
         while True:
             async with self._database.system_unit_of_work() as connection:
                 if self._place is None:
+                    self.era = await current_era(connection)
                     self._place = await head(connection)
                 events = await read_after(connection, self._place, limit=BATCH)
                 pending = not events and await anything_above(connection, self._place)

@@ -28,6 +28,7 @@ MARK = text(
     where tenant_id = :tenant and id = :id and direction = 'outbound' and sent_copy_at is null
     """
 )
+SEEN = text("select sent_copy_at is not null from messages where tenant_id = :tenant and id = :id")
 # Rounds of eight tries each: the first right after the sending, then after 10 minutes, 1, 4, 16 and 64 hours.
 FIRST_ROUND_AFTER = dt.timedelta(minutes=10)
 ROUNDS_AFTER = tuple(dt.timedelta(hours=h) for h in (1, 4, 16, 64))
@@ -128,3 +129,8 @@ async def mark_copied(
         workflow_run=workflow_run,
     )
     return True
+
+
+async def copy_seen(connection: AsyncConnection, *, tenant_id: uuid.UUID, message_id: uuid.UUID) -> bool:
+    """Whether the sync has seen this mail in Sent: proof also for a row that a backup knows from before it was frozen."""
+    return bool((await connection.execute(SEEN, {"tenant": tenant_id, "id": message_id})).scalar())

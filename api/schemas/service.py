@@ -40,7 +40,7 @@ class Ready(Answer):
 
 
 class StreamQuery(Asked):
-    after: Annotated[str | None, Field(max_length=40)] = None
+    after: Annotated[str | None, Field(max_length=48)] = None
 
 
 class OpenApiDocument(Answer):

@@ -265,7 +265,25 @@ async def test_a_cursor_that_cannot_be_resumed_from_resets(served, module_databa
         assert numbers(await take(events, 1)) == [told]
 
 
-@pytest.mark.parametrize("after", ["x", "1", "1.2.3", "-1.2", "1." + "9" * 19])
+async def test_a_place_in_the_life_before_a_restore_resets_and_does_not_hang(served, monkeypatch) -> None:
+    async with listening(served) as events:
+        await take(events, 1)
+        told = await tell(served.world)
+        (before,) = await take(events, 1)
+    monkeypatch.setattr(served.deps.streams, "era", 2)
+    async with listening(served, after=before.id) as events:
+        ready, reset = await take(events, 2)
+        assert (ready.event, reset.event) == ("ready", "reset")
+        assert reset.id.endswith("~2")
+        told = await tell(served.world)
+        (heard,) = await take(events, 1)
+        assert numbers([heard]) == [told]
+    async with listening(served, after=heard.id) as events:
+        (ready,) = await take(events, 1)
+        assert (ready.event, ready.id) == ("ready", heard.id), "places of this life go on"
+
+
+@pytest.mark.parametrize("after", ["x", "1", "1.2.3", "-1.2", "1." + "9" * 19, "1.2~", "1.2~x"])
 async def test_a_cursor_that_is_none_is_refused(served, after) -> None:
     async with served.world.client("agent") as client:
         answer = await client.get("/v1/events/stream", params={"after": after})

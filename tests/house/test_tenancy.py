@@ -22,6 +22,8 @@ CROSS_TENANT = {
     "api/auth.py": "a session or key names its tenant only once it is found",
     "api/session.py": "sign-in knows an address, not yet a tenant",
     "activities/sweep.py": "finds what a crash left behind anywhere",
+    "commands/backup.py": "a restored database is made safe whole, before anybody works with it",
+    "worker.py": "looks before its first step whether the rows were restored",
     "commands/first_people.py": "makes a tenant before there is one",
 }
 
