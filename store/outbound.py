@@ -230,8 +230,11 @@ async def queue_reply(
             NewEvent(type="conversation.updated", payload={"version": version}, **about),
         ],
     )
-    await append_step(connection, tenant_id=tenant_id, message_id=message_id, step=status.value)
-    return QueuedReply(message_id, version, scheduled_at or undo_until)
+    leaves_at = scheduled_at or undo_until
+    await append_step(
+        connection, tenant_id=tenant_id, message_id=message_id, step=status.value, next_at=leaves_at
+    )
+    return QueuedReply(message_id, version, leaves_at)
 
 
 async def freeze_recipients(

@@ -69,6 +69,17 @@ async def test_why_a_mail_gets_no_answer_and_what_a_second_copy_is(room: MailRoo
     assert (steps["recognised"].kind, steps["recognised"].detail) == (StepKind.RULE, "duplicate")
 
 
+async def test_a_weak_match_is_told_with_its_reason(room: MailRoom, deliver: Deliver) -> None:
+    await room.connect()
+    deliver(letter(1))
+    await room.sync()
+    deliver(letter(2, subject="Re: Printer on fire [#1]", sender="eve@elsewhere.example.com"))
+    await room.sync()
+    steps = await steps_of(room, "<m2@customer.example.com>")
+    assert (steps["suggested"].kind, steps["suggested"].detail) == (StepKind.RULE, "#1: ticket_number")
+    assert "suggested" not in await steps_of(room, "<m1@customer.example.com>")
+
+
 async def test_history_names_its_backfill(room: MailRoom, deliver: Deliver) -> None:
     deliver(letter(1))
     await room.connect()

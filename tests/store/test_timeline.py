@@ -1,5 +1,6 @@
 """The timeline of a message that leaves: put off, tried again, in doubt, settled, filed, reported about, suppressed."""
 
+import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
 
@@ -17,7 +18,7 @@ from store.visibility import Viewer
 from tests.activities.send_room import SendRoom
 from tests.servers.databases import Database as ServerDatabase
 from tests.servers.scripted_smtp import Close, Reply, ScriptedSmtp
-from tests.store.desk import open_desk
+from tests.store.desk import NOW, open_desk
 
 
 @pytest_asyncio.fixture
@@ -64,7 +65,9 @@ async def test_every_attempt_its_stage_and_when_the_next_one_is(
     assert put_off.detail.startswith("rcpt: The mail server put it off")
     assert put_off.next_at is not None
     assert (put_off.next_at - due).total_seconds() == 60
-    assert all(s.next_at is None for s in steps if s is not put_off)
+    queued = steps[0]
+    assert queued.next_at == NOW + dt.timedelta(seconds=5)  # the end of the undo window
+    assert all(s.next_at is None for s in steps if s not in {queued, put_off})
 
 
 async def test_doubt_a_persons_word_and_the_bounce_with_its_mail(

@@ -14,7 +14,7 @@ def step(minutes: float, name: str, kind: str, detail: str = "", **more: Any) ->
 
 def outbound(bounce: str) -> list[dict[str, Any]]:
     return [
-        step(200, "queued", "send", link=RUN),
+        step(200, "queued", "send", link=RUN, next_at=ago(minutes=199.9)),
         step(199.9, "composed", "send", "18204 bytes, sha256 9f2c41aa07be31d0", link=RUN),
         step(199.8, "attempt", "send", attempt=1, link=RUN),
         step(199.7, "deferred", "send", "rcpt: The mail server put it off; it is tried again by itself. 451 greylisted, try later",

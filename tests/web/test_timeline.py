@@ -21,6 +21,7 @@ def test_attempts_are_put_together_and_the_one_that_went_well_is_folded(desk: De
     expect(attempts).to_have_count(2)
     first, second = attempts.first, attempts.last
     expect(first).to_contain_text("Attempt 1")
+    expect(drawer.locator("[data-step=queued]")).to_contain_text("Leaves at")
     expect(first.get_by_text("Tried again at")).to_be_visible()
     expect(first.locator(".inner li")).to_have_count(2)
     expect(second.locator("summary")).to_contain_text("Handed to the server")

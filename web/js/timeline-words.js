@@ -117,6 +117,7 @@ function told(item) {
 
 function until(item) {
   if (!item.next_at) return "";
+  if (item.step === "queued" || item.step === "scheduled") return `Leaves at ${exact(item.next_at)}, unless it is taken back.`;
   return item.step === "suppressed" ? `Until ${exact(item.next_at)}.` : `Tried again at ${exact(item.next_at)}.`;
 }
 
