@@ -2,8 +2,10 @@
 its events tell. Nothing is written for it: it is read from rows that each step leaves anyway.
 """
 
+import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -66,9 +68,17 @@ async def _events(
     connection: AsyncConnection, tenant_id: uuid.UUID, message_id: uuid.UUID, *, skip: tuple[str, ...]
 ) -> list[TimelineStep]:
     rows = await connection.execute(
-        select(Event.created_at, Event.type, Event.actor)
+        select(Event.created_at, Event.type, Event.actor, Event.payload)
         .where(Event.tenant_id == tenant_id, Event.message_id == message_id, Event.type.not_in(skip))
         .order_by(Event.xid, Event.id)
         .limit(MOST)
     )
-    return [TimelineStep(r.created_at, r.type, StepKind.EVENT, actor=r.actor) for r in rows]
+    return [_event(r.created_at, r.type, r.actor, r.payload) for r in rows]
+
+
+def _event(at: dt.datetime, kind: str, actor: str, payload: dict[str, Any]) -> TimelineStep:
+    """A re-ingest is no change in the mailbox: it is told by its own name, with what differed."""
+    if payload.get("what") == "reingested":
+        differed = ", ".join(payload.get("kinds", ()))
+        return TimelineStep(at, "read again", StepKind.EVENT, differed, actor=actor)
+    return TimelineStep(at, kind, StepKind.EVENT, actor=actor)

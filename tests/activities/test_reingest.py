@@ -1,5 +1,6 @@
 """Re-ingest on real rows: what an older parser left behind is found, told and mended; nobody hears of it; twice is once."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from contracts.reingest import ReingestProgress
 from providers.errors import Unreachable
 from store import incoming
 from store.incoming import PARSER_VERSION
+from store.timeline import read_timeline
+from store.visibility import Viewer
 from tests.activities.mail_room import MailRoom, letter
 from tests.activities.reingest_office import OLDER, Deliver, count_all, filled, lies
 
@@ -65,8 +68,18 @@ async def test_what_an_older_parser_left_is_found_and_mended(room: MailRoom, del
     news = (await room.events())[told:]
     assert set(news) == {"reingest.progress", "message.updated", "conversation.updated"}
     assert news.count("message.updated") == 1
+    assert await story(room, before[0]["id"]) == ["read again: body, parts, headers"]
     assert await count_all(room) == (2, 0)
     assert await lies(room) == []
+
+
+async def story(room: MailRoom, message_id: uuid.UUID) -> list[str]:
+    """What the timeline tells of it."""
+    viewer = Viewer(room.tenant_id, None, sees_all=True)
+    async with room.database.unit_of_work(room.tenant_id) as connection:
+        timeline = await read_timeline(connection, viewer, message_id)
+    assert timeline
+    return [f"{s.step}: {s.detail}" for s in timeline.steps if s.step == "read again"]
 
 
 async def test_what_changed_since_the_plan_is_left_alone(room: MailRoom, deliver: Deliver) -> None:
