@@ -46,7 +46,9 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """What to do. `calm` are the least and the most seconds between two kills, `down` those before a part comes back."""
+    """What to do. `calm` are the least and the most seconds between two kills, `down` those before a part comes back.
+    With `lose_temporal` Temporal dies once more when half of the kills are done, and its database with it.
+    """
 
     kills: int = 50
     mails: int = 5000
@@ -56,6 +58,7 @@ class Storm:
     calm: tuple[float, float] = (1.0, 6.0)
     down: tuple[float, float] = (0.0, 2.0)
     settle_seconds: float = 900.0
+    lose_temporal: bool = False
 
 
 @dataclass(slots=True)
@@ -71,15 +74,17 @@ class Outcome:
     unasked: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     repeated: int = 0
+    slowest_question: float = 0.0
 
     @property
     def holds(self) -> bool:
-        return self.report.holds and not self.left and not self.wrong
+        return self.report.holds and not self.left and not self.wrong and self.slowest_question <= 300
 
     def __str__(self) -> str:
         lines = [
             f"{sum(self.kills.values())} kills in {self.seconds:.0f} s: {dict(self.kills)}",
             f"mails: {dict(self.mails)}; sends: {dict(self.sends)}; requests repeated by the client: {self.repeated}",
+            f"a doubtful answer was put to a person after {self.slowest_question:.0f} s at most (promised: 300)",
             str(self.report),
         ]
         lines += [f"ended by itself: {name}" for name in self.unasked]
@@ -156,20 +161,25 @@ async def _blow(plan: Storm, rig: Rig, post: PostOffice, box: PostBox, tell: Tel
         unasked,
         wrong,
         agents.repeated,
+        _slowest_question(rig),
     )
 
 
 async def _kill(plan: Storm, chance: random.Random, rig: Rig, unasked: list[str], tell: Tell) -> None:
     """One part after another; whatever ended by itself meanwhile is started again and remembered."""
     names, weights = list(WEIGHTS), list(WEIGHTS.values())
-    for number in range(1, plan.kills + 1):
+    every_part_once = chance.sample(names, len(names))
+    doomed = [*every_part_once, *chance.choices(names, weights, k=plan.kills)][: plan.kills]
+    for number, name in enumerate(doomed, start=1):
         await asyncio.sleep(chance.uniform(*plan.calm))
         await _revive_all(rig, unasked, tell)
-        name = chance.choices(names, weights)[0]
         await rig.kill(name)
         await asyncio.sleep(chance.uniform(*plan.down))
         await rig.revive(name)
         tell(f"kill {number} of {plan.kills}: {name}")
+        if plan.lose_temporal and number == (plan.kills + 1) // 2:
+            await rig.lose_temporal()
+            tell("Temporal's database is gone")
     await _revive_all(rig, unasked, tell)
 
 
@@ -213,6 +223,24 @@ def _counted(rig: Rig, statement: str) -> Counter[str]:
     return Counter(found)
 
 
+def _slowest_question(rig: Rig) -> float:
+    """Seconds from the attempt whose fate is unknown to the question, at most (integrity P2)."""
+    engine = create_engine(rig.stack.database_admin_url, poolclass=NullPool)
+    with engine.connect() as connection:
+        waited = connection.execute(
+            text(
+                """
+                select max(extract(epoch from asked.at - tried.at)) from send_steps asked
+                join send_steps tried on tried.tenant_id = asked.tenant_id and tried.message_id = asked.message_id
+                  and tried.step = 'attempt' and tried.attempt = asked.attempt
+                where asked.step = 'unknown'
+                """
+            )
+        ).scalar()
+    engine.dispose()
+    return float(waited or 0)
+
+
 async def _say_progress(rig: Rig, tell: Tell) -> None:
     """A line every ten seconds, as far as the database can be asked."""
     while True:
@@ -234,10 +262,13 @@ def main() -> None:
     parser.add_argument("--mails", type=int, default=5000)
     parser.add_argument("--sends", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lose-temporal", action="store_true", help="half-way Temporal loses its database, too")
     parser.add_argument("--hasty", action="store_true", help="cut the product's waits to seconds, as the test does")
     parser.add_argument("--keep", action="store_true", help="keep logs and data, and say where")
     given = parser.parse_args()
-    plan = Storm(given.kills, given.mails, given.sends, given.seed, given.hasty)
+    plan = Storm(
+        given.kills, given.mails, given.sends, given.seed, given.hasty, lose_temporal=given.lose_temporal
+    )
     directory = Path(tempfile.mkdtemp(prefix="mailroom-storm-"))
     began = time.monotonic()
 

@@ -15,6 +15,7 @@ VERIFY_AFTER = (0, 1, 2)  # seconds at which Sent is searched
 def hurry() -> None:
     """Shorten the constants before anything reads them."""
     timing.HEARTBEAT = timedelta(seconds=HEARTBEAT_SECONDS)
+    timing.QUICK = timedelta(seconds=6)
     timing.VERIFY_AFTER = VERIFY_AFTER  # type: ignore[assignment]
     timing.DEFERRED_FIRST = timedelta(seconds=2)
     timing.DEFERRED_LAST = timedelta(seconds=8)

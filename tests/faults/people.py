@@ -7,17 +7,29 @@ only after the server has refused the old one.
 import asyncio
 import contextlib
 import datetime as dt
+import email.policy
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from email.message import EmailMessage
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
 
 from tests.faults.post_boxes import PostBox
-from tests.journeys.driver import letter
 
 GIVE_UP = 240.0
+
+
+def letter(sender: str, to: str, subject: str, text: str) -> bytes:
+    """A customer's plain mail."""
+    mail = EmailMessage(policy=email.policy.SMTP)
+    mail["From"], mail["To"], mail["Subject"] = sender, to, subject
+    mail["Date"] = format_datetime(dt.datetime.now(dt.UTC))
+    mail["Message-ID"] = f"<{uuid.uuid4().hex}@customers.example.com>"
+    mail.set_content(text)
+    return mail.as_bytes()
 
 
 class Agents:
@@ -77,8 +89,7 @@ class Customers:
         self._box = box
 
     def write(self, name: str, subject: str, *, text: str = "Please help.") -> None:
-        raw = letter(f"{name}@customers.example.com", self._box.address, subject, text).as_bytes()
-        self._box.put(raw, received=dt.datetime.now(dt.UTC))
+        self._box.put(letter(f"{name}@customers.example.com", self._box.address, subject, text), received=dt.datetime.now(dt.UTC))
 
 
 @asynccontextmanager

@@ -2,9 +2,9 @@
 
 import datetime as dt
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,19 +58,25 @@ class PostBox:
 
 @dataclass(frozen=True, slots=True)
 class PostOffice:
-    """Makes mailboxes; `smtp` takes the team's mail."""
+    """Makes mailboxes; `smtp` takes the team's mail. `secure_port` is IMAP over TLS, None where there is none."""
 
     owner: Any
     port: int
     smtp: ScriptedSmtp
+    secure_port: int | None = None
+    made: list[PostBox] = field(default_factory=list)
 
     def box(self, address: str) -> PostBox:
+        return self.boxes([address])[0]
+
+    def boxes(self, addresses: Sequence[str]) -> list[PostBox]:
+        """New empty mailboxes."""
+        accounts = [self.owner.add_account(address) for address in addresses]
+        boxes = [PostBox(address, one.password, self.port, self.owner) for address, one in zip(addresses, accounts, strict=True)]
         if isinstance(self.owner, Dovecot):
-            account = self.owner.add_account(address)
-            time.sleep(1.2)  # Dovecot looks at its list of users at most once in a second
-            return PostBox(account.user, account.password, self.port, self.owner)
-        made = self.owner.add_account(address)
-        return PostBox(made.address, made.password, self.port, self.owner)
+            time.sleep(1.2)  # it looks at its list of users at most once in a second
+        self.made.extend(boxes)
+        return boxes
 
     @property
     def submission(self) -> dict[str, Any]:
@@ -90,7 +96,7 @@ async def post_office(directory: Path) -> AsyncIterator[PostOffice]:
             dovecot = Dovecot(ports.port("imap"), ports.port("imaps"))
             await dovecot.start()
             stack.push_async_callback(dovecot.stop)
-            yield PostOffice(dovecot, dovecot.port, smtp)
+            yield PostOffice(dovecot, dovecot.port, smtp, dovecot.tls_port)
             return
         layout = Layout.at(directory / "post")
         layout.make()

@@ -162,6 +162,13 @@ class Rig:
                     raise
                 await asyncio.sleep(0.5)
 
+    async def lose_temporal(self) -> None:
+        """Temporal dies, and everything that it knew: the sweep has to find all open work in the rows."""
+        await self.kill("temporal")
+        for path in self.stack.layout.temporal.iterdir():
+            path.unlink()
+        await self.revive("temporal")
+
     def log(self, name: str) -> str:
         path = self.stack.layout.log(name)
         return path.read_text("utf-8", "replace") if path.exists() else ""
