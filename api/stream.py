@@ -28,7 +28,8 @@ log = logging.getLogger("mailroom.api.stream")
 QUEUE_MOST = 1000
 CATCH_UP_MOST = 5000  # a client that lacks more than this loads its lists anew, which is cheaper for both
 BATCH = 500
-PENDING_SECONDS = 0.05  # committed events wait behind an older open transaction
+# Committed events wait behind an older open transaction, mostly for a moment: looked at soon, then less and less often.
+PENDING_FIRST, PENDING_MOST = 0.005, 0.05
 IDLE_SECONDS = 5.0  # in case a wake-up was lost
 BLIND_SECONDS = 1.0  # while there are no wake-ups
 TROUBLE_SECONDS = 1.0
@@ -138,6 +139,7 @@ class EventStreams:
 
     async def _read_on(self) -> None:
         """Read for ever. An error keeps the place, so it only delays."""
+        wait = PENDING_FIRST
         while True:
             try:
                 pending = await self._read_some()
@@ -146,9 +148,10 @@ class EventStreams:
                 log.warning("the event log cannot be read (%s); it is tried again", type(error).__name__)
                 await asyncio.sleep(TROUBLE_SECONDS)
                 continue
+            wait = min(wait * 2, PENDING_MOST) if pending else PENDING_FIRST
             idle = IDLE_SECONDS if self._sighted else BLIND_SECONDS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), PENDING_SECONDS if pending else idle)
+                await asyncio.wait_for(self._wake.wait(), wait if pending else idle)
 
     async def _read_some(self) -> bool:
         """Hand on everything that can be read now; True while more is committed but not yet below the line."""
