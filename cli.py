@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from commands import inbox, message, reingest, user
+from commands import balance, inbox, message, reingest, user
 from commands.api_client import DEFAULT_DATA, fail
 from commands.backup import backup as take_backup
 from commands.backup import make_restored_safe
@@ -26,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a local may be a password
     help="Mailroom: a self-hosted, durable unified inbox. Nothing lost, nothing sent twice.",
 )
+inbox.app.command()(balance.audit)
+inbox.app.command()(balance.gaps)
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(message.app, name="message")
 app.add_typer(reingest.app, name="reingest")

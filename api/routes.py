@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from api import (
     api_keys,
     attachments,
+    balance,
     conversations,
     events,
     health,
@@ -52,6 +53,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *inboxes.ENDPOINTS,
     *inbox_status.ENDPOINTS,
     *ledger.ENDPOINTS,
+    *balance.ENDPOINTS,
     *quarantine.ENDPOINTS,
     *reingest.ENDPOINTS,
     *events.ENDPOINTS,

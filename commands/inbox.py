@@ -1,4 +1,4 @@
-"""`mailroom inbox …`: connect, look at, pause, resume and resync inboxes, through the API."""
+"""`mailroom inbox …`: connect, look at, pause, resume and resync inboxes, through the API. Balance and gaps: `commands/balance.py`."""
 
 import time
 from enum import StrEnum
