@@ -165,7 +165,13 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 Backfilling(database, blobs, pool, accounts, ingestion, turns=turns["history"]),
                 Connecting(database, pool, accounts, policy),
                 InboundFetch(
-                    database, blobs, pool, accounts, packs=ingestion.packs, turns=turns["fetch"]
+                    database,
+                    blobs,
+                    pool,
+                    accounts,
+                    packs=ingestion.packs,
+                    turns=turns["fetch"],
+                    ingestion=ingestion,
                 ),
                 InboundIngest(database, ingestion),
                 InboundOpen(accounts, poll_seconds=settings.poll_seconds),

@@ -7,7 +7,7 @@ decides when to ask again. What our own database or bucket does wrong is raised 
 import datetime as dt
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temporalio import activity
 
@@ -16,6 +16,7 @@ from activities.accounts import Accounts
 from activities.folder_pass import FolderPass, PassReport
 from activities.folder_refill import FolderRefill
 from activities.heartbeat import heartbeats
+from activities.ingestion import Ingestion, Lane
 from activities.packing import LARGEST_MAIL, Packer
 from activities.recent_packs import RecentPacks
 from activities.turns import FairTurns, Turn
@@ -38,6 +39,9 @@ REMEMBERED = 10_000
 BALANCE_SECONDS = 20.0  # of one pass, so that new mail never waits for a refill longer (integrity I-14)
 AUDIT_AGAIN = 3600.0
 SEATS = 32
+# So few mails are ingested at once: two more round trips through Temporal would double the time until people see them.
+FEW = 20
+FEW_SECONDS = 10.0
 # Our own parts failed, not the mail server: Temporal tries again, the inbox's health stays.
 OURS = frozenset({"StorageUnavailable", "BlobMissing"})
 # Only a person can mend these, so asking again and again would only lock accounts.
@@ -56,7 +60,7 @@ class Passed:
 class InboundFetch(InboundSteps):
     """`largest` is the size in octets above which only a mail's header is fetched; `packs` are those of the ingestion
     in this process, which then need not ask the bucket for what was fetched a moment ago. `turns` bounds how many inboxes
-    are fetched at a time, and of which tenants.
+    are fetched at a time, and of which tenants. With `ingestion` a few mails become messages in the same step.
     """
 
     def __init__(
@@ -69,8 +73,10 @@ class InboundFetch(InboundSteps):
         largest: int = LARGEST_MAIL,
         packs: RecentPacks | None = None,
         turns: FairTurns | None = None,
+        ingestion: Ingestion | None = None,
     ) -> None:
         self._turns = turns or FairTurns(SEATS)
+        self._ingestion = ingestion
         self._database = database
         self._packer = Packer(blobs, packs)
         self._pool = pool
@@ -93,14 +99,35 @@ class InboundFetch(InboundSteps):
             if lease is None:
                 raise failure("NotFound")
             reached(Failpoint.FETCH_LEASED)
-            async with heartbeats(), self._turns.turn(inbox.tenant_id) as turn:
-                try:
-                    account = self._accounts.imap(inbox, ask=True)
-                    async with self._pool.lease(str(inbox.id), account) as source:
-                        report = await self._all(source, inbox, lease, order, turn, reason)
-                except (ProviderError, CredentialsUnreadable) as error:
-                    return await self._ill(inbox, lease, error)
-                return await self._well(inbox, lease, report, audited=reason is not None and order.folder_id is None)
+            async with heartbeats():
+                async with self._turns.turn(inbox.tenant_id) as turn:
+                    try:
+                        account = self._accounts.imap(inbox, ask=True)
+                        async with self._pool.lease(str(inbox.id), account) as source:
+                            report = await self._all(source, inbox, lease, order, turn, reason)
+                    except (ProviderError, CredentialsUnreadable) as error:
+                        return await self._ill(inbox, lease, error)
+                    told = await self._well(
+                        inbox, lease, report, audited=reason is not None and order.folder_id is None
+                    )
+                return await self._few(inbox, lease, told)
+
+    async def _few(self, inbox: InboxState, lease: Lease, told: FetchReport) -> FetchReport:
+        """Ingest what waits, when it is little, under the lease of this attempt. If it dies here, the mails are stored and
+        wait: the next attempt comes by here again, or `inbound.ingest` does it.
+        """
+        if self._ingestion is None or not 0 < told.pending <= FEW:
+            return told
+        lane = Lane(
+            inbox.tenant_id,
+            inbox.id,
+            guard=lambda connection: hold_lease(connection, lease),
+            run=activity.info().workflow_run_id,
+        )
+        total = await self._ingestion.drain(lane, seconds=FEW_SECONDS)
+        async with self._database.unit_of_work(inbox.tenant_id) as connection:
+            pending = await count_pending(connection, inbox.tenant_id, inbox.id, historical=False)
+        return replace(told, pending=pending, answerable=total.answerable)
 
     def _audit_due(self, inbox: InboxState, order: FetchOrder) -> AuditReason | None:
         """Why this pass draws up balance sheets, if it does. The row says when, so nothing has to remember it."""

@@ -68,7 +68,8 @@ class FetchOrder:
 
 @dataclass(frozen=True, slots=True)
 class FetchReport:
-    """Counts of one pass over all folders. `pending` mails wait to be ingested. `health` is the inbox's after the pass;
+    """Counts of one pass over all folders. `pending` mails wait to be ingested; few are ingested in the same step, and `answerable`
+    says how many of their conversations await a decision on an answer. `health` is the inbox's after the pass;
     `failure` is why the server could not be asked, `retry_seconds` when it wants to be asked again. `more`: a gap is being
     filled and should be gone on with at once.
     """
@@ -83,6 +84,7 @@ class FetchReport:
     failure: str | None = None
     retry_seconds: int | None = None
     more: bool = False
+    answerable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,7 +228,9 @@ class InboxSync:
             await self._unwatch()  # the next watch looks at all folders anew
         self._tell_health(fetched.health)
         if fetched.pending:
-            await self._ingest()
+            await self._ingest(fetched.answerable)
+        elif fetched.answerable:
+            await self._react()
         self._more = fetched.more
         if fetched.failure is None:
             self._failures = 0
@@ -251,9 +253,8 @@ class InboxSync:
         await self._stopped(timedelta(seconds=seconds), f"after {fetched.failure}")
         self._dirty = True
 
-    async def _ingest(self) -> None:
+    async def _ingest(self, answerable: int) -> None:
         remaining = 1
-        answerable = 0
         while remaining:
             self._show("reading new mail")
             try:

@@ -90,6 +90,20 @@ async def test_answerable_mail_starts_one_answer_each(time_skipping_env: Workflo
         await handle.terminate()
 
 
+async def test_mail_that_was_ingested_with_its_fetch_is_answered_too(time_skipping_env: WorkflowEnvironment) -> None:
+    client, first = time_skipping_env.client, str(uuid.uuid4())
+    desk = Desk(
+        fetches=[FetchReport(1, 0, 0, 0, 2, 0, "ok", answerable=1), QUIET],
+        reacts=[ReactReport((ConversationRef(TENANT, first),), more=False)],
+    )
+    async with workers(client, desk):
+        handle = await start(client)
+        await desk.reached("watch")
+        assert desk.names() == ["open", "fetch", "react", "watch"]
+        assert await client.get_workflow_handle(ids.auto_response(first)).result() == first
+        await handle.terminate()
+
+
 async def test_pause_lets_go_of_the_server_until_resumed(time_skipping_env: WorkflowEnvironment) -> None:
     paused = InboxPlan(connected=True, paused=True, provider="imap", poll_seconds=300, max_syncs_per_hour=60)
     desk = Desk(plans=[CONNECTED, paused, CONNECTED])
