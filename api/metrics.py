@@ -57,6 +57,8 @@ class Metrics:
         )
         self._gaps = self._gauge("gaps_open", "Gaps that are not yet refilled")
         self._gaps_oldest = self._gauge("gaps_oldest_seconds", "Age of the oldest open gap")
+        self._drift = self._gauge("balance_drift", "Mails that the last balance sheets of all folders lack")
+        self._audit_oldest = self._gauge("balance_oldest_seconds", "Age of the oldest last balance sheet")
         self._inboxes = self._gauge("inboxes", "Inboxes by health", "health")
         self._reading = asyncio.Lock()
         self._read_at = -KEPT_SECONDS
@@ -105,6 +107,8 @@ class Metrics:
         self._sends_overdue.set(figures.sends_overdue)
         self._gaps.set(figures.gaps)
         self._gaps_oldest.set(figures.gaps_oldest)
+        self._drift.set(figures.drift)
+        self._audit_oldest.set(figures.audit_oldest)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

@@ -17,7 +17,7 @@ async def dump(url: str, to: Path) -> int:
     """Write the database at `url` (of its superuser) to `to`; its size in octets. Raises `PartFailed` with the reason."""
     fresh = to.with_name(to.name + ".new")
     fresh.touch(mode=0o600)
-    await _run("pg_dump", url, "--format=custom", "--compress=zstd:3", f"--file={fresh}")
+    await _run("pg_dump", url, "--format=custom", f"--file={fresh}")
     size = fresh.stat().st_size
     with fresh.open("rb+") as written:
         os.fsync(written.fileno())

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.enums import Health, LedgerState, SendStatus
+from store.audits import last_drift
 
 MOST = 100_000
 # Ages are of the oldest among the first hundred thousand: when there are more, the number itself is the alarm.
@@ -29,11 +30,13 @@ OPEN_SENDS = text(
     f"""
     select send_status, count(*) as n,
       extract(epoch from now() - min(case send_status when 'unknown' then unknown_since
-        when 'sending' then first_attempt_at end)) as oldest,
+        when 'sending' then stepped_at end)) as oldest,
       extract(epoch from now() - min(due) filter (where first_attempt_at is null
         and send_status in ('queued', 'scheduled') and due < now())) as overdue
     from
-      (select send_status, unknown_since, first_attempt_at, coalesce(greatest(undo_until, scheduled_at), created_at) as due
+      (select send_status, unknown_since, first_attempt_at, coalesce(greatest(undo_until, scheduled_at), created_at) as due,
+         case when send_status = 'sending' then (select max(at) from send_steps s
+           where s.tenant_id = messages.tenant_id and s.message_id = messages.id) end as stepped_at
        from messages
        where send_status in ('draft', 'scheduled', 'queued', 'sending', 'unknown') limit {MOST}) s
     group by send_status
@@ -61,7 +64,8 @@ SEND_WORDS = tuple(
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Counts by state, and ages in seconds of the oldest; an age is 0 where there is none. `sends_overdue` is how long
-    the oldest send is past its time without a first attempt.
+    the oldest send is past its time without a first attempt; `drift` the mails that the last balance sheets lack,
+    `audit_oldest` the age of the oldest of those sheets.
     """
 
     ledger: dict[str, int]
@@ -74,6 +78,8 @@ class Figures:
     gaps: int
     gaps_oldest: float
     inboxes: dict[str, int]
+    drift: int
+    audit_oldest: float
 
 
 async def read_figures(connection: AsyncConnection) -> Figures:
@@ -82,6 +88,7 @@ async def read_figures(connection: AsyncConnection) -> Figures:
     sends = {r.send_status: r for r in await connection.execute(OPEN_SENDS)}
     gaps = (await connection.execute(GAPS)).one()
     inboxes = {r.health: r.n for r in await connection.execute(INBOXES)}
+    drifts = await last_drift(connection)
     return Figures(
         ledger={word: waiting[word].n if word in waiting else 0 for word in LEDGER_WORDS},
         ledger_oldest=max((_age(r.oldest) for r in waiting.values()), default=0.0),
@@ -93,6 +100,8 @@ async def read_figures(connection: AsyncConnection) -> Figures:
         gaps=gaps.n,
         gaps_oldest=_age(gaps.oldest),
         inboxes={word: inboxes.get(word, 0) for word in INBOX_WORDS},
+        drift=sum(d.missing for d in drifts),
+        audit_oldest=max((d.age_seconds or 0.0 for d in drifts), default=0.0),
     )
 
 

@@ -58,7 +58,7 @@ async def test_what_waits_is_counted_and_has_an_age(house) -> None:
     assert sum(figures.inboxes.values()) == 1
 
 
-@pytest.mark.parametrize(("statement", "index"), [(WAITING, "ix_ledger_pending"), (OPEN_SENDS, "ix_messages_open_sends"), (QUARANTINED, "ix_quarantine_open"), (GAPS, "ix_gaps_open")])
+@pytest.mark.parametrize(("statement", "index"), [(WAITING, "ix_ledger_pending"), (OPEN_SENDS, "ix_messages_open_sends"), (QUARANTINED, "ix_quarantine_open"), (GAPS, "gaps_open")])
 async def test_each_question_can_use_an_index(house, statement, index) -> None:
     async with house.system_unit_of_work() as connection:
         await connection.execute(text("set local enable_seqscan = off"))
