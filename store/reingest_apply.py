@@ -43,6 +43,12 @@ from store.threading import save_keys, suggest
 LOCK_MESSAGES = text(
     "select id from messages where tenant_id = :tenant and id = any(cast(:ids as uuid[])) order by id for no key update"
 )
+PLACES = text(
+    """
+    select distinct conversation_id from messages
+    where tenant_id = :tenant and id = any(cast(:ids as uuid[])) and conversation_id is not null
+    """
+)
 # A content id that the new parser makes may be that of another mail under the same Message-ID.
 TAKEN = text(
     """
@@ -68,6 +74,7 @@ class _Batch:
     texts: dict[uuid.UUID, set[uuid.UUID] | None] = field(default_factory=dict)
     conversations: set[uuid.UUID] = field(default_factory=set)
     events: list[NewEvent] = field(default_factory=list)
+    rearranged: bool = False
 
     def moved(self, conversation_id: uuid.UUID) -> None:
         """A mail left it, or came into it."""
@@ -118,18 +125,21 @@ async def apply_changes(
     Locks as everybody does: the inbox's threads, conversations, then messages.
     """
     await lock_ingest(connection, inbox_id)
-    ids = [c.ledger_id for c in changes]
-    before = await load_stored(connection, tenant_id, ids)
-    places = {s.conversation_id for s in before.values() if s.conversation_id is not None}
-    await lock_conversations(connection, tenant_id, places)
-    await connection.execute(LOCK_MESSAGES, {"tenant": tenant_id, "ids": [c.message_id for c in changes]})
+    messages = {"tenant": tenant_id, "ids": [c.message_id for c in changes]}
+    await lock_conversations(connection, tenant_id, (await connection.execute(PLACES, messages)).scalars())
+    await connection.execute(LOCK_MESSAGES, messages)
+    before = await load_stored(connection, tenant_id, [c.ledger_id for c in changes])
     own = frozenset(address_key(a) for a in await own_addresses(connection, tenant_id))
     batch = _Batch(tenant_id, inbox_id, own)
     settled = []
     for change in changes:
         try:
             async with connection.begin_nested():
-                reason = await _apply(connection, batch, change, mails.get(change.ledger_id))
+                if batch.rearranged:  # what was done for the mails before it may have moved this one
+                    before.pop(change.ledger_id, None)
+                    before |= await load_stored(connection, tenant_id, [change.ledger_id])
+                stored = before.get(change.ledger_id)
+                reason = await _apply(connection, batch, change, stored, mails.get(change.ledger_id))
             settled.append(Settled(change.ledger_id, ReingestChangeState.APPLIED, reason))
         except _Refused as why:
             settled.append(Settled(change.ledger_id, why.state, why.reason))
@@ -143,10 +153,13 @@ async def apply_changes(
 
 
 async def _apply(
-    connection: AsyncConnection, batch: _Batch, change: Change, incoming: IncomingMail | None
+    connection: AsyncConnection,
+    batch: _Batch,
+    change: Change,
+    stored: Stored | None,
+    incoming: IncomingMail | None,
 ) -> str | None:
-    """One mail. Read anew, because what was done for the mails before it may have moved it."""
-    stored = (await load_stored(connection, batch.tenant_id, [change.ledger_id])).get(change.ledger_id)
+    """One mail, as it stands now and as it reads now."""
     if stored is None or stored.mark != change.before:
         raise _Refused(ReingestChangeState.STALE, "changed_since")
     if incoming is None:
@@ -209,12 +222,13 @@ async def _take_over(
     fresh, move = effect.reading, effect.move
     moves = move is not None and move.kept is None
     place, placed = stored.conversation_id, None
-    mine = await keys_only_of(connection, batch.tenant_id, stored)
     ties = (stored.reading.message_id_header, stored.reading.in_reply_to, stored.reading.references)
     retied = ties != (fresh.message_id_header, fresh.in_reply_to, fresh.references)
-    if mine and (moves or retied):
+    if moves or retied:
+        mine = await keys_only_of(connection, batch.tenant_id, stored)
         keys = {"tenant": batch.tenant_id, "inbox": batch.inbox_id, "keys": list(mine)}
         await connection.execute(DROP_KEYS, keys)
+    batch.rearranged = batch.rearranged or moves
     if moves and stored.conversation_id is not None:
         await leave(connection, batch.tenant_id, stored)
         batch.moved(stored.conversation_id)
@@ -238,7 +252,9 @@ async def _take_over(
         placed=placed,
     )
     if place is not None:
-        await _settle_in(connection, batch, stored, effect, incoming, place, sender)
+        if moves or retied:
+            await _save_keys(connection, batch, incoming, place)
+        await _settle_in(connection, batch, stored, effect, place, sender)
     if moves and stored.conversation_id is not None:
         await clear_up(connection, batch.tenant_id, batch.inbox_id, stored.conversation_id, into=place)
     if stored.reading.quarantine is not None:
@@ -267,20 +283,24 @@ async def _sender(
     return (await ensure_contacts(connection, batch.tenant_id, people)).get(key)
 
 
+async def _save_keys(
+    connection: AsyncConnection, batch: _Batch, incoming: IncomingMail, place: uuid.UUID
+) -> None:
+    """The ids by which later mails find it. A key that another mail has made keeps its conversation."""
+    keys = dict.fromkeys(incoming.hints.parents, (place, False))
+    own = {incoming.header_id: (place, True)}
+    await save_keys(connection, batch.tenant_id, batch.inbox_id, {**keys, **own})
+
+
 async def _settle_in(
     connection: AsyncConnection,
     batch: _Batch,
     stored: Stored,
     effect: Effect,
-    incoming: IncomingMail,
     place: uuid.UUID,
     sender: uuid.UUID | None,
 ) -> None:
-    """Ids, names and the list's line of the conversation that the mail stands in."""
-    keys = dict.fromkeys(incoming.hints.parents, (place, False))
-    await save_keys(
-        connection, batch.tenant_id, batch.inbox_id, {**keys, incoming.header_id: (place, True)}
-    )
+    """Names and the list's line of the conversation that the mail stands in, and what a person may follow."""
     if stored.conversation_id == place:
         await rename(connection, batch.tenant_id, place, stored.reading, effect.reading, sender)
         batch.touched(place, stored.message_id)
