@@ -60,6 +60,7 @@ class Metrics:
         self._drift = self._gauge("balance_drift", "Mails that the last balance sheets of all folders lack")
         self._audit_oldest = self._gauge("balance_oldest_seconds", "Age of the oldest last balance sheet")
         self._inboxes = self._gauge("inboxes", "Inboxes by health", "health")
+        self._used_up = self._gauge("budgets_used_up", "Budgets that pause a rule or silence a flood now", "budget")
         self._reading = asyncio.Lock()
         self._read_at = -KEPT_SECONDS
 
@@ -98,6 +99,7 @@ class Metrics:
             (self._sends, figures.sends),
             (self._sends_oldest, figures.sends_oldest),
             (self._inboxes, figures.inboxes),
+            (self._used_up, figures.used_up),
         ):
             for word, value in found.items():
                 gauge.labels(word).set(value)

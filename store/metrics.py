@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.enums import Health, LedgerState, SendStatus
+from models.enums import Health, LedgerState, LoopBudgetKind, SendStatus
 from store.audits import last_drift
 
 MOST = 100_000
@@ -54,7 +54,9 @@ INBOXES = text(
     from inboxes where deleted_at is null group by 1
     """
 )
+USED_UP = text("select budget, count(*) as n from loop_breaches where paused_until > now() group by budget")
 INBOX_WORDS = tuple(h.value for h in Health)
+BUDGET_WORDS = tuple(b.value for b in LoopBudgetKind)
 LEDGER_WORDS = (LedgerState.SEEN.value, LedgerState.STORED.value)
 SEND_WORDS = tuple(
     s.value for s in (SendStatus.SCHEDULED, SendStatus.QUEUED, SendStatus.SENDING, SendStatus.UNKNOWN)
@@ -78,6 +80,7 @@ class Figures:
     gaps: int
     gaps_oldest: float
     inboxes: dict[str, int]
+    used_up: dict[str, int]
     drift: int
     audit_oldest: float
 
@@ -88,6 +91,7 @@ async def read_figures(connection: AsyncConnection) -> Figures:
     sends = {r.send_status: r for r in await connection.execute(OPEN_SENDS)}
     gaps = (await connection.execute(GAPS)).one()
     inboxes = {r.health: r.n for r in await connection.execute(INBOXES)}
+    used_up = {r.budget: r.n for r in await connection.execute(USED_UP)}
     drifts = await last_drift(connection)
     return Figures(
         ledger={word: waiting[word].n if word in waiting else 0 for word in LEDGER_WORDS},
@@ -100,6 +104,7 @@ async def read_figures(connection: AsyncConnection) -> Figures:
         gaps=gaps.n,
         gaps_oldest=_age(gaps.oldest),
         inboxes={word: inboxes.get(word, 0) for word in INBOX_WORDS},
+        used_up={word: used_up.get(word, 0) for word in BUDGET_WORDS},
         drift=sum(d.missing for d in drifts),
         audit_oldest=max((d.age_seconds or 0.0 for d in drifts), default=0.0),
     )

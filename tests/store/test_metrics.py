@@ -21,6 +21,8 @@ async def test_an_empty_house_has_zeros(house) -> None:
     assert figures.ledger == {"seen": 0, "stored": 0}
     assert set(figures.sends) == {"scheduled", "queued", "sending", "unknown"}
     assert figures.inboxes == {"connecting": 0, "ok": 0, "degraded": 0, "auth_failed": 0, "paused": 0}
+    assert set(figures.used_up.values()) == {0}
+    assert "correspondent" in figures.used_up
     assert (figures.sends_overdue, figures.ledger_oldest, figures.gaps, figures.quarantined) == (0.0, 0.0, 0, 0)
 
 
@@ -46,8 +48,13 @@ async def test_what_waits_is_counted_and_has_an_age(house) -> None:
             " (:t, :i, now(), now(), 'outbound', 'message', 'agent', 'scheduled', null, now() + interval '10 min', null),"
             " (:t, :i, now(), now(), 'outbound', 'message', 'agent', 'unknown', 'dot', now() - interval '9 hours', now() - interval '3 hours')"
         )
+        await run(
+            "insert into loop_breaches (tenant_id, inbox_id, budget, correspondent_key, opened_at, last_at, paused_until) values"
+            " (:t, :i, 'inbox', '', now(), now(), now() + interval '1 min'), (:t, :i, 'tenant', '', now(), now(), now() - interval '1 s')"
+        )
         figures = await read_figures(connection)
     assert figures.ledger == {"seen": 0, "stored": 2}
+    assert {budget for budget, n in figures.used_up.items() if n} == {"inbox"}
     assert figures.ledger_oldest == pytest.approx(90, abs=20), "history may wait"
     assert (figures.quarantined, figures.gaps) == (1, 1)
     assert figures.quarantine_oldest == pytest.approx(3600, abs=20)
