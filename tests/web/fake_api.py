@@ -25,7 +25,6 @@ from tests.web import fake_timelines
 from tests.web.fake_data import Row
 from tests.web.fake_inboxes import inbox_routes
 from tests.web.fake_reingests import reingest_routes
-from tests.web.fake_reingests import reingest_routes
 from tests.web.fake_state import Fake
 
 WEB = Path(__file__).parents[2] / "web"
@@ -341,7 +340,6 @@ def build(fake: Fake) -> Starlette:
             Route("/v1/uploads/{id}/complete", complete, methods=["POST"]),
             Route("/v1/events/stream", events),
             *inbox_routes(fake),
-            *reingest_routes(fake),
             *reingest_routes(fake),
             Route("/readyz", ready),
             Route("/s3/{id}", store, methods=["GET", "PUT", "OPTIONS"]),
