@@ -22,6 +22,7 @@ from api.headers import SecurityHeaders, app_csp
 from mail.frame import FRAME_CSP, frame_document
 from tests.web import fake_data as data
 from tests.web import fake_timelines
+from tests.web.fake_balance import balance_routes
 from tests.web.fake_data import Row
 from tests.web.fake_inboxes import inbox_routes
 from tests.web.fake_reingests import reingest_routes
@@ -340,6 +341,7 @@ def build(fake: Fake) -> Starlette:
             Route("/v1/uploads/{id}/complete", complete, methods=["POST"]),
             Route("/v1/events/stream", events),
             *inbox_routes(fake),
+            *balance_routes(fake),
             *reingest_routes(fake),
             Route("/readyz", ready),
             Route("/s3/{id}", store, methods=["GET", "PUT", "OPTIONS"]),

@@ -39,6 +39,8 @@ class Fake:
         self.quarantine = data.quarantine_rows()
         self.ledger = data.ledger_rows()
         self.reingests: list[Row] = []
+        self.balance: list[Row] = []
+        self.gaps: list[Row] = []
         self.uploads: dict[str, Row] = {}
         self.blobs: dict[str, bytes] = {}
         self.conversations: dict[str, Row] = {}

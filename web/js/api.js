@@ -195,6 +195,12 @@ export const quarantine = {
   dismiss: (id) => post(`/v1/quarantine/${at(id)}/dismiss`),
 };
 
+export const balances = {
+  all: (options) => get("/v1/balance", options),
+  gaps: (id, options) => get(`/v1/inboxes/${at(id)}/gaps`, options),
+  ask: (id) => post(`/v1/inboxes/${at(id)}/audit`),
+};
+
 export const reingests = {
   preview: (selection, options) => get("/v1/reingests/preview", { query: selection, ...options }),
   ask: (selection) => post("/v1/reingests", selection),

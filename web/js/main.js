@@ -33,6 +33,7 @@ import "/web/js/elements/inbox-page.js";
 import "/web/js/elements/quarantine-page.js";
 import "/web/js/elements/spam-page.js";
 import "/web/js/elements/people-page.js";
+import "/web/js/elements/balance-page.js";
 import "/web/js/elements/reingest-change.js";
 import "/web/js/elements/reingest-run.js";
 import "/web/js/elements/reingest-page.js";

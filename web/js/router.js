@@ -11,6 +11,7 @@ const ROUTES = [
   ["inbox-edit", /^\/inboxes\/(?<id>[^/]+)\/edit$/],
   ["inbox", /^\/inboxes\/(?<id>[^/]+)$/],
   ["quarantine", /^\/quarantine$/],
+  ["balance", /^\/balance$/],
   ["spam", /^\/spam$/],
   ["people", /^\/users$/],
   ["reingest", /^\/reingest$/],

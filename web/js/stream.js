@@ -10,7 +10,7 @@ export const EVENT_TYPES = [
   "message.received", "message.updated", "message.queued", "message.sent", "message.failed", "message.unknown",
   "message.cancelled", "message.bounced",
   "inbox.health", "inbox.updated", "backfill.progress",
-  "quarantine.opened", "quarantine.resolved", "reingest.progress",
+  "quarantine.opened", "quarantine.resolved", "reingest.progress", "gap.opened", "gap.closed", "audit.recorded",
 ];
 
 const FIRST_WAIT_MS = 1_000;

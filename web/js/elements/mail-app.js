@@ -20,6 +20,7 @@ const PAGES = {
   inbox: ["inbox-page", "Inbox"],
   quarantine: ["quarantine-page", "Quarantine"],
   spam: ["spam-page", "Spam"],
+  balance: ["balance-page", "Mailbox balance"],
   people: ["people-page", "People and keys"],
   reingest: ["reingest-page", "Re-ingest"],
   "reingest-run": ["reingest-page", "Re-ingest"],
