@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-FREQUENT = 5_000  # messages that the planner expects; fetching more takes longer than a walk
+FREQUENT = 20_000  # messages that the planner expects; of a word that it does not know it expects some thousands
 STEPS = 50_000  # conversations that a walk looks at, about 3 µs each
 NUMBER = re.compile(r"\s*(#)?\s*(\d{1,12})\s*")
 ENDS_IN_A_WORD = re.compile(r"\w\Z")
