@@ -1,17 +1,20 @@
 """Steps `backfill.plan` and `backfill.step`: a folder's history, newest first, stored and ingested stretch by stretch.
 
-Each stretch is written in one transaction with the cursor that moves down, and ingested before the next is fetched, so
-what people see is complete down to the cursor. If it dies, one stretch is repeated and finds its rows there.
+Each stretch is written in one transaction with the cursor that moves down; while it is ingested the next two are fetched,
+so what people see is complete but for these. If it dies, one stretch is repeated and finds its rows there, and what was
+stored and not ingested is the first work of the next step.
 """
 
 import datetime as dt
 import time
 import uuid
+from functools import partial
 
 from temporalio import activity
 
 from activities._edges import edges, failure, name_of
 from activities.accounts import Accounts
+from activities.beside import Beside
 from activities.heartbeat import heartbeats
 from activities.ingestion import Ingestion, Lane
 from activities.packing import LARGEST_MAIL, Packer, Stretch, fetch_stretch, stretches
@@ -36,7 +39,7 @@ from store.backfill import (
     take_backfill_lease,
     tell_progress,
 )
-from store.inbox_state import LeaseLost
+from store.inbox_state import InboxState, LeaseLost
 from store.ledger import Place, known_uids, write_rows
 from store.sealing import CredentialsUnreadable
 from store.unit_of_work import Database
@@ -44,6 +47,7 @@ from store.unit_of_work import Database
 STEP_SECONDS = 30.0
 TELL_EVERY = 2.0  # seconds between two progress events
 WINDOW = 1_000
+AHEAD = 2  # stretches that may wait for their ingestion: they are still in memory then
 SEATS = 2  # stretches at a time
 OURS = frozenset({"StorageUnavailable", "BlobMissing"})
 
@@ -150,10 +154,27 @@ class Backfilling(BackfillSteps):
     async def _work(self, ref: FolderRef, row: BackfillRow, lease: BackfillLease) -> None:
         inbox = await self._accounts.inbox(ref.tenant_id, ref.inbox_id)
         place = Place(inbox.tenant_id, inbox.id, row.id, lease.uidvalidity)
+        async with self._ingestion.searchable(place.tenant_id) as search:
+            ingest = partial(self._ingest, place, lease, search)
+            # What an earlier step stored and did not get to ingest comes first.
+            await ingest()
+            async with Beside(ingest, ahead=AHEAD) as ingesting:
+                whole = await self._fetch(inbox, row, place, lease, ingesting)
+        if not whole:
+            await self._tell(place)
+            return
+        async with self._database.unit_of_work(place.tenant_id) as connection:
+            await hold_backfill(connection, lease)
+            await finish_backfill(connection, lease)
+            await tell_progress(connection, place.tenant_id, place.folder_id)
+        reached(Failpoint.BACKFILL_FINISHED)
+
+    async def _fetch(
+        self, inbox: InboxState, row: BackfillRow, place: Place, lease: BackfillLease, ingesting: Beside
+    ) -> bool:
+        """Store stretch after stretch, a few ahead of those that are ingested, until all is stored (True) or time is up."""
         ends = time.monotonic() + self._step_seconds
         told = 0.0
-        # What an earlier step stored and did not get to ingest comes first.
-        await self._ingest(place, lease)
         async with self._pool.lease(str(inbox.id), self._accounts.imap(inbox)) as source:
             uids = await self._below(source, row)
             for end in range(len(uids), 0, -WINDOW):
@@ -169,21 +190,16 @@ class Backfilling(BackfillSteps):
                     async with self._turns.turn(place.tenant_id):
                         await self._store(source, stretch, metas, place, lease)
                         reached(Failpoint.BACKFILL_STRETCH_STORED)
-                        await self._ingest(place, lease)
-                    reached(Failpoint.BACKFILL_STRETCH_INGESTED)
+                    ingesting.tell()
+                    await ingesting.room()
                     if time.monotonic() - told > TELL_EVERY:
                         await self._tell(place)
                         told = time.monotonic()
                     if time.monotonic() > ends:
-                        await self._tell(place)
-                        return
+                        return False
                 await self._passed(lease, window[0])
                 reached(Failpoint.BACKFILL_WINDOW_PASSED)
-        async with self._database.unit_of_work(place.tenant_id) as connection:
-            await hold_backfill(connection, lease)
-            await finish_backfill(connection, lease)
-            await tell_progress(connection, place.tenant_id, place.folder_id)
-        reached(Failpoint.BACKFILL_FINISHED)
+        return True
 
     async def _store(
         self,
@@ -211,7 +227,7 @@ class Backfilling(BackfillSteps):
         if state is not BackfillState.RUNNING:
             raise LeaseLost  # paused or cancelled: nothing of this transaction is written
 
-    async def _ingest(self, place: Place, lease: BackfillLease) -> None:
+    async def _ingest(self, place: Place, lease: BackfillLease, search: Beside) -> None:
         lane = Lane(
             place.tenant_id,
             place.inbox_id,
@@ -220,7 +236,8 @@ class Backfilling(BackfillSteps):
             folder_id=place.folder_id,
             run=activity.info().workflow_run_id,
         )
-        await self._ingestion.drain(lane, seconds=self._step_seconds)
+        await self._ingestion.drain(lane, seconds=self._step_seconds, search=search)
+        reached(Failpoint.BACKFILL_STRETCH_INGESTED)
 
     async def _tell(self, place: Place) -> None:
         async with self._database.unit_of_work(place.tenant_id) as connection:

@@ -10,10 +10,12 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.beside import Beside
 from activities.parser_child import ReadMail, ReadOrder, Unread, empty_card
 from activities.parser_pool import ChildrenDoNotStart, ParserPool
 from activities.recent_packs import RecentPacks
@@ -93,17 +95,26 @@ class Ingestion:
         self._parsers = parsers
         self._files = FileStore(blobs)
 
-    async def drain(self, lane: Lane, *, seconds: float) -> StoredBatch:
-        """Ingest what waits in `lane`, batch by batch: while one is written, the next is read and the last one indexed.
-        When others wait, the seat is passed on after each batch. The seconds count from when there is a seat.
+    def searchable(self, tenant_id: uuid.UUID) -> Beside:
+        """Makes what is told to it searchable, beside whatever goes on."""
+        return Beside(partial(self.index, tenant_id))
+
+    async def drain(self, lane: Lane, *, seconds: float, search: Beside | None = None) -> StoredBatch:
+        """Ingest what waits in `lane`, batch by batch: while one is written, the next is read and those before indexed.
+        When others wait, the seat is passed on after each batch. The seconds count from when there is a seat. With
+        `search` it is the caller who waits for the index.
 
         A mail that could not be read waits for its next attempt. Attempts of a batch that was read but, through no fault
         of its own, not written, are taken back.
         """
         async with self._turns.turn(lane.tenant_id, later=lane.historical) as turn:
-            return await self._drain(lane, turn, ends=time.monotonic() + seconds)
+            ends = time.monotonic() + seconds
+            if search is not None:
+                return await self._drain(lane, turn, search, ends=ends)
+            async with self.searchable(lane.tenant_id) as own:
+                return await self._drain(lane, turn, own, ends=ends)
 
-    async def _drain(self, lane: Lane, turn: Turn, *, ends: float) -> StoredBatch:
+    async def _drain(self, lane: Lane, turn: Turn, search: Beside, *, ends: float) -> StoredBatch:
         total = StoredBatch()
         beside: set[asyncio.Task[Any]] = set()
         current = await self._prepare(lane, ())
@@ -115,11 +126,9 @@ class Ingestion:
                     following = asyncio.create_task(self._prepare(lane, current.ids))
                     beside.add(following)
                 total += await self._store(lane, current)
-                indexing = asyncio.create_task(self.index(lane.tenant_id))
-                beside.add(indexing)
+                search.tell()
                 again = len(current.mails) < len(current.ids)
                 current = None if following is None else await following
-                await indexing
                 beside.clear()
                 if more and following is None:
                     await turn.pass_on()
@@ -192,9 +201,11 @@ class Ingestion:
 
     async def index(self, tenant_id: uuid.UUID) -> None:
         """Make what was stored searchable. If it dies here, the next batch or the sweep does it."""
-        async with self._database.unit_of_work(tenant_id) as connection:
-            await index_messages(connection, tenant_id, limit=INDEX_AT_ONCE)
-        reached(Failpoint.INGEST_INDEXED)
+        written = INDEX_AT_ONCE
+        while written == INDEX_AT_ONCE:
+            async with self._database.unit_of_work(tenant_id) as connection:
+                written = await index_messages(connection, tenant_id, limit=INDEX_AT_ONCE)
+            reached(Failpoint.INGEST_INDEXED)
 
     async def raws(self, pending: Sequence[PendingMail]) -> dict[uuid.UUID, bytes]:
         """The bytes of each mail. One whose object is missing is left out: it is that mail's trouble, not the inbox's."""
@@ -237,6 +248,10 @@ class Ingestion:
             )
             for p in here
         ]
+        if here and here[0].attempts >= ATTEMPTS:
+            # Claims have equal attempts. These were started three times and never ended: not even the process that
+            # counts them outlived them.
+            return [await self._killer(mail, order) for mail, order in zip(here, orders, strict=True)]
         if here and here[0].attempts == 0:
             answers = await self._parsers.read(orders)
         else:  # it failed before: alone, so that it can take nobody along
@@ -260,6 +275,14 @@ class Ingestion:
         if isinstance(answer, Unread):
             answer = empty_card(mail.raw_sha256 or str(mail.id), len(order.raw))
         return _Read(mail, answer, Poison(why.reason, why.detail, why.stack_hash))
+
+    async def _killer(self, mail: PendingMail, order: ReadOrder) -> _Read:
+        """The card of a mail that took the whole worker along: once with its headers, and then without touching it."""
+        why = Unread("worker_died", "three attempts to read it were started, and the worker ended within each")
+        if mail.attempts == ATTEMPTS:
+            return await self._card(mail, order, why)
+        card = empty_card(mail.raw_sha256 or str(mail.id), len(order.raw))
+        return _Read(mail, card, Poison(why.reason, why.detail))
 
     async def _with_files(self, tenant_id: uuid.UUID, read: Sequence[_Read]) -> list[IncomingMail]:
         files = await self._files.store(tenant_id, [r.read.mail.parts for r in read])

@@ -63,7 +63,7 @@ class Failpoint(StrEnum):
     BACKFILL_LEASED = "backfill.leased", "the epoch is taken, nothing is fetched"
     BACKFILL_BEFORE_COMMIT = "backfill.before_commit", "a stretch's rows and cursor are written, not committed"
     BACKFILL_STRETCH_STORED = "backfill.stretch_stored", "a stretch is committed, not ingested"
-    BACKFILL_STRETCH_INGESTED = "backfill.stretch_ingested", "a stretch is ingested, the next one not begun"
+    BACKFILL_STRETCH_INGESTED = "backfill.stretch_ingested", "stretches are ingested, the next ones are on their way"
     BACKFILL_WINDOW_PASSED = "backfill.window_passed", "the cursor stands below a whole window"
     BACKFILL_FINISHED = "backfill.finished", "the row says done, Temporal does not know"
 
