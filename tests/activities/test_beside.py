@@ -66,13 +66,17 @@ async def test_who_feeds_waits_for_room() -> None:
 async def test_its_error_is_raised_where_there_is_waited() -> None:
     work = Work()
     work.error = LookupError()
-    reached_the_end = False
-    with pytest.raises(LookupError):
+    after: list[str] = []
+
+    async def feed() -> None:
         async with Beside(work, ahead=0) as beside:
             beside.tell()
             await beside.room()
-            reached_the_end = True
-    assert not reached_the_end
+            after.append("room")
+
+    with pytest.raises(LookupError):
+        await feed()
+    assert after == []
     with pytest.raises(LookupError):
         async with Beside(work) as beside:
             beside.tell()
@@ -82,12 +86,16 @@ async def test_a_failing_block_lets_the_work_end_and_raises_its_own_error() -> N
     work = Work()
     work.gate.clear()
     work.error = LookupError()
-    with pytest.raises(KeyError):
+
+    async def feed() -> None:
         async with Beside(work) as beside:
             beside.tell()
             await asyncio.sleep(0.01)
             asyncio.get_running_loop().call_later(0.05, work.gate.set)
             raise KeyError
+
+    with pytest.raises(KeyError):
+        await feed()
     assert (work.runs, work.cancelled) == (1, False)
 
 
