@@ -59,7 +59,7 @@ class Mailbox:
             for path in (base / name).glob("*"):
                 with contextlib.suppress(FileNotFoundError):
                     found.append((path.stat().st_mtime_ns, path.read_bytes()))
-        return [message_from_bytes(raw, policy=email.policy.default) for _, raw in sorted(found)]  # type: ignore[misc]
+        return [message_from_bytes(raw, policy=email.policy.default) for _, raw in sorted(found)]
 
 
 @dataclass
