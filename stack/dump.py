@@ -46,6 +46,7 @@ async def _run(program: str, url: str, *arguments: str) -> None:
     process = await asyncio.create_subprocess_exec(
         str(programs() / program),
         f"--dbname={name}",
+        "--no-password",  # a wrong one is an error, not a question
         *arguments,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,

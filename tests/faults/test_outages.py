@@ -209,6 +209,10 @@ async def test_an_outage_is_told_and_survived(house: House, part: str, gone: boo
     await until("all is well again", well, 30)
 
 
+def times_arrived(maildir: Path, marker: str) -> int:
+    return sum(marker.encode() in path.read_bytes() for path in maildir.glob("*/*") if path.is_file())
+
+
 @pytest.mark.timeout(300)
 async def test_afterwards_everything_is_in_and_out_exactly_once(house: House) -> None:
     async def settled() -> bool:
@@ -222,7 +226,7 @@ async def test_afterwards_everything_is_in_and_out_exactly_once(house: House) ->
     doubtful = 0
     for marker, message_id in house.asked.items():
         state = (await house.call("GET", f"/v1/messages/{message_id}")).json()["send"]["status"]
-        arrived = sum(marker.encode() in path.read_bytes() for path in Path(house.customers[marker].maildir).glob("*/*") if path.is_file())
+        arrived = times_arrived(house.customers[marker].maildir, marker)
         doubtful += state == "unknown"
         assert arrived == 1 or (state == "unknown" and arrived == 0), f"{state}: arrived {arrived} times"
     assert doubtful <= 2, "doubt is for replies that were lost at the dot, not for every outage"
