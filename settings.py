@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="comma separated networks that inboxes may reach although they are private"
     )
-    poll_seconds: int = Field(300, ge=5, le=86400, description="poll interval where IDLE is not offered")
+    poll_seconds: int = Field(
+        300, ge=5, le=900, description="seconds between two looks at all folders, with IDLE and without; at most 15 minutes"
+    )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
     )

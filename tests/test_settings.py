@@ -78,3 +78,14 @@ def test_secrets_do_not_show(environment) -> None:
 
 def test_the_first_key_seals() -> None:
     assert next(iter(parse_key_ring(f"new:{KEY},old:{KEY}"))) == "new"
+
+
+@pytest.mark.parametrize(("seconds", "good"), [("4", False), ("5", True), ("900", True), ("901", False)])
+def test_no_folder_is_left_unlooked_at_for_more_than_a_quarter_of_an_hour(environment, seconds, good) -> None:
+    """Integrity I-9: announcements get lost, looking does not."""
+    environment.setenv("MAILROOM_POLL_SECONDS", seconds)
+    if good:
+        assert load_settings().poll_seconds == int(seconds)
+        return
+    with pytest.raises(SettingsError, match="MAILROOM_POLL_SECONDS"):
+        load_settings()

@@ -124,6 +124,52 @@ async def test_dying_before_the_transaction_only_costs_an_attempt(
     assert len({r["storage_key"] for r in await room.rows("select storage_key from attachments")}) == 1
 
 
+@pytest.mark.parametrize("also_by_its_headers", [False, True])
+async def test_a_mail_that_kills_the_whole_worker_is_quarantined_after_three_started_attempts(
+    room: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch, also_by_its_headers: bool
+) -> None:
+    """Integrity I-6: only what was committed before it began can know. Others wait for it once and are then read."""
+    await room.connect()
+    deliver(letter(1, subject="killer"))
+    deliver(letter(2))
+    await room.fetch()
+    pool, started = type(room.parsers), []
+    real_read, real_alone = pool.read, pool.read_alone
+
+    def fell(raw: bytes, *, headers_only: bool = False) -> None:
+        if b"Subject: killer" in raw:
+            started.append(headers_only)
+            if also_by_its_headers or not headers_only:
+                raise Boom
+
+    async def read(self: ParserPool, orders: Any) -> Any:
+        for order in orders:
+            fell(order.raw)
+        return await real_read(self, orders)
+
+    async def read_alone(self: ParserPool, order: Any) -> Any:
+        fell(order.raw, headers_only=order.headers_only)
+        return await real_alone(self, order)
+
+    monkeypatch.setattr(pool, "read", read)
+    monkeypatch.setattr(pool, "read_alone", read_alone)
+    deaths, remaining = 0, 1
+    while remaining:
+        try:
+            remaining = (await room.ingest()).remaining
+        except ApplicationError as error:
+            if error.type != "Boom":
+                raise
+            deaths += 1
+            assert deaths < 9, "it is begun again for ever"
+    assert started.count(False) == 3, "three starts, and never again"
+    assert deaths == (4 if also_by_its_headers else 3)
+    assert await room.states() == {"ingested": 1, "quarantined": 1}
+    assert await room.one("select reason from quarantine") == "worker_died"
+    (card,) = await room.rows("select m.subject from messages m join ledger l on l.message_id = m.id where l.state = 'quarantined'")
+    assert card["subject"] == ("" if also_by_its_headers else "killer")
+
+
 async def test_a_bucket_that_is_away_blames_no_mail(
     room: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
