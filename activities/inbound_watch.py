@@ -23,6 +23,7 @@ from providers.imap.pool import ImapPool
 from providers.imap.source import ImapSource
 from providers.imap.values import FlagCursor
 from store.folders import FolderRow, FolderState, list_folders
+from store.gaps import any_open_gap
 from store.inbox_state import InboxState
 from store.sealing import CredentialsUnreadable
 from store.unit_of_work import Database
@@ -78,6 +79,9 @@ class InboundWatch(InboundSteps):
             # The next pass draws up the balance sheets: an idle inbox is woken for that and for nothing else.
             due = (inbox.audit_due_at - dt.datetime.now(dt.UTC)).total_seconds()
             seconds = min(seconds, max(due, 0.0))
+        async with self._database.unit_of_work(inbox.tenant_id) as connection:
+            if await any_open_gap(connection, inbox.tenant_id, inbox.id):
+                seconds = min(seconds, self._poll_seconds)  # opened behind our back, or not to be filled just now
         ends = time.monotonic() + seconds
         async with self._pool.lease(f"watch/{inbox.id}", account) as source:
             folders = await self._synced(inbox)

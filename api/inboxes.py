@@ -20,6 +20,7 @@ from api.timeline import workflow_link
 from contracts import ids
 from contracts.failures import SENTENCES
 from store import send_policy
+from store.backfill import folders_under_way
 from store.inboxes import (
     InboxRow,
     SealedCredentials,
@@ -135,12 +136,15 @@ async def _set_paused(call: Call[Empty, None], *, paused: bool) -> Inbox:
         before = await found(connection, call)
         await pause_inbox(connection, viewer, inbox_id, paused=paused)
         row = await found(connection, call)
+        histories = await folders_under_way(connection, viewer.tenant_id, inbox_id)
     if paused:
         await call.deps.gateway.signal_sync(str(inbox_id), "pause")
     elif before.connected_at is None:
         await call.deps.gateway.connect_inbox(str(viewer.tenant_id), str(inbox_id))
     elif await call.deps.gateway.start_sync(str(viewer.tenant_id), str(inbox_id), row.provider):
         await call.deps.gateway.signal_sync(str(inbox_id), "resume")
+        for folder_id in histories:
+            await call.deps.gateway.start_backfill(str(viewer.tenant_id), str(inbox_id), str(folder_id))
     return shown(row, call.deps.config)
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "advance_backfill",
     "begin_backfill",
     "finish_backfill",
+    "folders_under_way",
     "hold_backfill",
     "order_backfill",
     "read_backfill",
@@ -39,6 +40,12 @@ ORDERS: dict[str, tuple[tuple[BackfillState, ...], BackfillState]] = {
     "cancel": ((*UNDER_WAY, BackfillState.PAUSED), BackfillState.CANCELLED),
 }
 
+WAITING = text(
+    """
+    select id from folders where tenant_id = :tenant and inbox_id = :inbox and synced
+      and backfill_state in ('waiting', 'running') order by id
+    """
+)
 READ = text(
     """
     select f.id, f.inbox_id, f.path, f.role, f.uidvalidity, f.first_uid, f.backfill_state, f.backfill_uid,
@@ -147,6 +154,13 @@ async def read_backfill(
 ) -> BackfillRow | None:
     row = (await connection.execute(READ, {"tenant": tenant_id, "folder": folder_id})).mappings().first()
     return None if row is None else BackfillRow(**row)
+
+
+async def folders_under_way(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID
+) -> list[uuid.UUID]:
+    """Folders whose history is to be read; while their inbox is away, that waits."""
+    return list((await connection.execute(WAITING, {"tenant": tenant_id, "inbox": inbox_id})).scalars())
 
 
 async def order_backfill(

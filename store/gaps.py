@@ -21,6 +21,7 @@ __all__ = [
     "GapCause",
     "GapRow",
     "OpenGaps",
+    "any_open_gap",
     "close_gap",
     "credit_gaps",
     "found_missing",
@@ -61,6 +62,11 @@ INBOXES = text(
 )
 OF_FOLDER = text(
     f"select {COLUMNS} from gaps g where tenant_id = :tenant and folder_id = :folder and closed_at is null order by id"
+)
+ANY_OPEN = text(
+    """
+    select exists (select from gaps where tenant_id = :tenant and inbox_id = :inbox and closed_at is null)
+    """
 )
 CREDIT = text(
     """
@@ -198,6 +204,11 @@ async def gaps_of_folder(
     """The open gaps of a folder, oldest first."""
     rows = await connection.execute(OF_FOLDER, {"tenant": tenant_id, "folder": folder_id})
     return [GapRow(**row) for row in rows.mappings()]
+
+
+async def any_open_gap(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> bool:
+    """Whether something of this inbox is still to be compared and filled."""
+    return bool((await connection.execute(ANY_OPEN, {"tenant": tenant_id, "inbox": inbox_id})).scalar_one())
 
 
 async def credit_gaps(

@@ -1,6 +1,7 @@
 """Watching: it returns when there is reason to, keeps still otherwise, and lets go when it is told to."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -123,3 +124,24 @@ async def test_a_worker_that_stops_lets_another_one_watch(room: MailRoom) -> Non
 
 def _ids(room: MailRoom) -> tuple[str, str]:
     return room.ref.tenant_id, room.ref.inbox_id
+
+
+@pytest.mark.parametrize("why", ["audit", "gap"])
+async def test_an_idle_inbox_is_woken_for_what_is_due(room: MailRoom, why: str) -> None:
+    """The night of its balance sheet, or a gap that was opened behind its back: neither waits for the next mail."""
+    await room.connect()
+    await room.fetch()
+    if why == "audit":
+        await room.rows("update inboxes set audit_due_at = now() + interval '1 second'")
+    else:
+        await room.rows(
+            "insert into gaps (tenant_id, inbox_id, folder_id, cause) select tenant_id, inbox_id, id, 'lost_state' from folders where role = 'inbox'"
+        )
+    began = time.monotonic()
+    report = await ActivityEnvironment().run(room.watching.watch, WatchOrder(room.ref.tenant_id, room.ref.inbox_id, 600))
+    assert report.reason is WakeReason.TIMEOUT
+    assert time.monotonic() - began < 20
+    await room.rows("update inboxes set audit_due_at = now() where audit_due_at < now() + interval '1 hour'")
+    await room.fetch()
+    assert await room.rows("select 1 from gaps where closed_at is null") == []
+    assert await room.one("select count(*) from audits") >= 1

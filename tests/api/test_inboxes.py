@@ -195,6 +195,16 @@ async def test_pause_and_resume_write_the_row_then_tell(world) -> None:
     assert [h["payload"]["health"] for h in health] == ["paused", "ok"], "twice is once"
 
 
+async def test_resuming_wakes_the_history_that_waited(world) -> None:
+    inbox, folder = str(world.ids["inbox"]), str(world.ids["folder"])
+    await world.rows("update folders set backfill_state = 'running' where id = :f", f=folder)
+    async with world.client("admin") as client:
+        await client.post(f"/v1/inboxes/{inbox}/pause")
+        assert not [c for c in world.gateway.calls if c[0] == "start_backfill"]
+        await client.post(f"/v1/inboxes/{inbox}/resume")
+    assert world.gateway.calls[-1][-1] == folder
+
+
 async def test_the_test_says_what_failed_and_the_remedy(world) -> None:
     world.gateway.outcome = CheckOutcome(
         ConnectReport((ConnectCheck("imap", "AuthFailed"), ConnectCheck("smtp")))
