@@ -65,6 +65,11 @@ def name_of(error: Exception) -> str | None:
     return None
 
 
+def taken_over() -> None:
+    """Say in the log that a fence has held: an attempt that was given up came back and was refused."""
+    log.info("another attempt has taken over: LeaseLost, and nothing more is written by this one")
+
+
 @contextmanager
 def edges() -> Iterator[None]:
     """Wrap a whole activity in it. Cancellation and failures that are already named pass unchanged."""
@@ -77,7 +82,7 @@ def edges() -> Iterator[None]:
         if name is None:
             raise _unknown(error) from None
         if name == "LeaseLost":
-            log.info("another attempt has taken over: LeaseLost, and nothing more is written by this one")
+            taken_over()
         raise failure(name, retry_after=getattr(error, "retry_after", None)) from None
 
 

@@ -12,7 +12,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities._edges import edges, failure, name_of
+from activities._edges import edges, failure, name_of, taken_over
 from activities.accounts import Accounts
 from activities.beside import Beside
 from activities.heartbeat import heartbeats
@@ -118,6 +118,7 @@ class Backfilling(BackfillSteps):
                 except (ProviderError, CredentialsUnreadable) as error:
                     return _troubled(await self._row(ref), error)
                 except LeaseLost:
+                    taken_over()
                     after = await self._row(ref)
                     if after.state is BackfillState.RUNNING:
                         raise  # another step took over; else somebody paused or cancelled it, which is an answer
