@@ -96,7 +96,15 @@ class Rig:
         await asyncio.gather(self.start_worker(), self.start_api())
 
     async def start_worker(self, name: str = "worker", **env: str) -> PythonPart:
-        """A worker; under another `name` beside the first one."""
+        """A worker; under another `name` beside the first one. A port that somebody else took meanwhile is replaced."""
+        try:
+            return await self._start_worker(name, env)
+        except PartFailed as failure:
+            if "Address already in use" not in failure.log_tail:
+                raise
+            return await self._start_worker(name, env)
+
+    async def _start_worker(self, name: str, env: Mapping[str, str]) -> PythonPart:
         metrics = self.stack.port(f"{name}-metrics")
         module = "tests.faults.hasty_worker" if self.hasty else "worker"
         ready = http_ready(f"http://{HOST}:{metrics}/metrics")
