@@ -18,11 +18,12 @@ from mail.classify import ClassifyContext, classify
 from mail.limits import TooComplex
 from mail.parse import parse_headers_only, parse_mail
 from mail.threads import ThreadHints, thread_hints
-from mail.values import MailKind, ParsedMail, Verdict
+from mail.values import MailKind, ParsedMail, Part, Verdict
 
 SEND_ID_HEADER = "X-Mailroom-Send-ID"
 AUTHENTICATION_HEADER = "Authentication-Results"
 KEPT_OF_A_HEADER = 2_000
+LARGEST_LEFT_IN_MAIL = 8 * 1024 * 1024  # whoever asks for it first decodes it while somebody waits
 READY = "ready"
 UNREADABLE = Verdict(MailKind.MESSAGE, "unreadable", may_answer=False, silence_reason="unreadable")
 
@@ -41,7 +42,9 @@ class ReadOrder:
 
 @dataclass(frozen=True, slots=True)
 class ReadMail:
-    """A mail with its verdict. `mail.headers` is emptied: what is needed of them stands beside it."""
+    """A mail with its verdict. `mail.headers` is emptied: what is needed of them stands beside it. Parts have either their
+    content or their place in the raw mail.
+    """
 
     mail: ParsedMail
     verdict: Verdict
@@ -155,12 +158,21 @@ def _card(order: ReadOrder) -> ReadMail:
 def _told(mail: ParsedMail, verdict: Verdict, order: ReadOrder) -> ReadMail:
     authentication = mail.header(AUTHENTICATION_HEADER)
     return ReadMail(
-        mail=replace(mail, headers=()),
+        mail=replace(mail, headers=(), parts=tuple(_light(part) for part in mail.parts)),
         verdict=verdict,
         hints=thread_hints(mail, token_secret=_Limits.secret, tenant=order.tenant),
         send_id=(mail.header(SEND_ID_HEADER) or "").strip() or None,
         authentication=authentication[:KEPT_OF_A_HEADER] if authentication else None,
     )
+
+
+def _light(part: Part) -> Part:
+    """Without its bytes where they can be had from the raw mail at any time; a large one is stored at once instead."""
+    if part.place is None:
+        return part
+    if part.place.length > LARGEST_LEFT_IN_MAIL:
+        return replace(part, place=None)
+    return replace(part, content=b"")
 
 
 def empty_card(raw_sha256: str, size: int) -> ReadMail:

@@ -1,4 +1,5 @@
-"""Puts the files of mails into the bucket, once per tenant and content, before any row names them.
+"""Puts those files of mails into the bucket, once per tenant and content, that do not lie in the raw mail as they are, before
+any row names them. The others get an object of their own when somebody asks for them (`api/attachments.py`).
 
 A put that is repeated stores the same bytes under the same key, so a crash between bucket and rows leaves at most an
 object that nothing names yet.
@@ -31,11 +32,12 @@ def named_files(tenant_id: uuid.UUID, parts: Sequence[Part]) -> tuple[StoredFile
         StoredFile(
             filename=part.filename,
             content_type=part.content_type,
-            size_bytes=len(part.content),
+            size_bytes=part.size,
             sha256=part.sha256,
             storage_key=file_key(tenant_id, part.sha256),
             content_id=part.content_id,
             disposition="inline" if part.disposition == "inline" else "attachment",
+            place=part.place,
         )
         for part in parts
     )
@@ -53,7 +55,7 @@ class FileStore:
         self, tenant_id: uuid.UUID, mails: Sequence[Sequence[Part]]
     ) -> list[tuple[StoredFile, ...]]:
         """The stored files of each mail, in order. Raises what the bucket raises; then none of them may be named."""
-        wanted = {part.sha256: part.content for parts in mails for part in parts}
+        wanted = {part.sha256: part.content for parts in mails for part in parts if part.place is None}
         now = time.monotonic()
         missing = [
             s for s in wanted if now - self._recent.get((tenant_id, s), -REMEMBER_SECONDS) >= REMEMBER_SECONDS

@@ -5,6 +5,7 @@ from starlette.responses import RedirectResponse, Response
 from api.auth import Access
 from api.downloads import first_bytes, picture, picture_headers
 from api.endpoint import Call, Empty, Endpoint
+from api.file_objects import make_object
 from api.picture_tokens import picture_type
 from api.problems import not_found
 from api.remote_pictures import NoPicture
@@ -20,6 +21,7 @@ async def download(call: Call[Empty, None]) -> Response:
         row = await get_file(connection, call.who.viewer, call.id("attachment_id"))
     if row is None:
         raise not_found()
+    await make_object(call.deps, call.who.tenant_id, row)
     address = await call.deps.blobs.presign_get(
         row.storage_key,
         filename=row.filename,
@@ -46,6 +48,7 @@ async def inline(call: Call[Empty, None]) -> Response:
         row = await get_file(connection, everything, named.attachment_id) if named.attachment_id else None
     if row is None or not 0 < row.size_bytes <= MOST_PICTURE:
         raise not_found()
+    await make_object(call.deps, named.tenant_id, row)
     kind = picture_type(await first_bytes(call.deps.blobs, row.storage_key, row.size_bytes))
     if kind is None:
         raise not_found()

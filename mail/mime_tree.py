@@ -33,6 +33,7 @@ class Entity:
     encoding: str
     content_id: str | None
     body: bytes = b""
+    place: tuple[int, int] | None = None  # where `body` lies in the raw mail, unless something around it was decoded
     children: list["Entity"] = field(default_factory=list)
 
     @property
@@ -53,6 +54,7 @@ class Entity:
 
 @dataclass(slots=True)
 class _Reading:
+    raw: bytes
     limits: Limits
     defects: list[str] = field(default_factory=list)
     parts: int = 0
@@ -60,7 +62,7 @@ class _Reading:
 
 def read_tree(raw: bytes, limits: Limits) -> tuple[Entity, int, list[str]]:
     """(root, offset of its body, defects). Raises TooComplex for depth, parts and header sizes."""
-    reading = _Reading(limits)
+    reading = _Reading(raw, limits)
     root, body_at = _entity(raw, 0, len(raw), "text/plain", 0, reading)
     return root, body_at, reading.defects
 
@@ -78,6 +80,7 @@ def _entity(data: bytes, start: int, end: int, default: str, depth: int, reading
         if reading.parts > reading.limits.parts:
             raise TooComplex("parts")
         entity.body = data[body_at:end]
+        entity.place = (body_at, end) if data is reading.raw else None
     return entity, body_at
 
 

@@ -7,6 +7,7 @@ limited by the process that calls it.
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -63,6 +64,8 @@ def parse_mail(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> ParsedMail:
     root, body_at, defects = read_tree(source, limits)
     fields = _Fields(root.headers)
     reading = read_parts(root, limits)
+    if source is not raw:  # other bytes than those that are kept
+        reading.parts = [replace(part, place=None) for part in reading.parts]
     defects += reading.defects
     body_text = reading.text.strip("\n")
     return _assembled(

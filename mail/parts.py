@@ -7,7 +7,7 @@ Promises that no leaf disappears: what is not chosen as text or HTML comes back 
 import hashlib
 import html
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from mail.charsets import decode_text
@@ -23,13 +23,14 @@ from mail.limits import Limits, TooComplex
 from mail.mime_tree import Entity
 from mail.tnef import TnefMail, read_tnef
 from mail.transfer_encodings import decode_transfer, extract_uuencoded
-from mail.values import Part
+from mail.values import EncodedPlace, Part
 
 _BODY_TYPES = {"text/plain", "text/html"}
 _CALENDAR_TYPES = {"text/calendar", "application/ics"}
 _TNEF_TYPES = {"application/ms-tnef", "application/vnd.ms-tnef"}
 _TAG_BEGINS = re.compile(r"</?[a-zA-Z]")
 _SUBJECT_BYTES = 32 * 1024
+_LONGEST_ENCODING = 40
 
 
 @dataclass(slots=True)
@@ -205,7 +206,11 @@ def _files(leaf: Entity, reading: Reading, tnef: list[TnefMail]) -> list[Part]:
                 return found
     if not name and leaf.content_type in {"message/rfc822", "message/global"}:
         name = _inner_subject(content)
-    return [_part(name, leaf.content_type, content, leaf.content_id)]
+    place = None
+    if leaf.place is not None and len(leaf.encoding) <= _LONGEST_ENCODING:
+        start, end = leaf.place
+        place = EncodedPlace(start, end - start, leaf.encoding)
+    return [_part(name, leaf.content_type, content, leaf.content_id, place)]
 
 
 def _inner_subject(content: bytes) -> str:
@@ -219,7 +224,9 @@ def _inner_subject(content: bytes) -> str:
     return f"{displayable(subject).replace('/', '-').replace(chr(92), '-')[:120]}.eml" if subject.strip() else ""
 
 
-def _part(name: str, content_type: str, content: bytes, content_id: str | None) -> Part:
+def _part(
+    name: str, content_type: str, content: bytes, content_id: str | None, place: EncodedPlace | None = None
+) -> Part:
     clean_id = displayable(content_id) if content_id else ""
     return Part(
         filename=safe_filename(name, content_type),
@@ -228,6 +235,8 @@ def _part(name: str, content_type: str, content: bytes, content_id: str | None) 
         disposition="attachment",
         content_id=clean_id or None,
         sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        place=place,
     )
 
 
@@ -242,7 +251,7 @@ def _placed(part: Part, shown: set[str]) -> Part:
     picture = _picture_type(part.content)
     if not picture:
         return part
-    return Part(part.filename, picture, part.content, "inline", part.content_id, part.sha256)
+    return replace(part, content_type=picture, disposition="inline")
 
 
 def _picture_type(content: bytes) -> str:

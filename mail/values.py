@@ -17,8 +17,19 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedPlace:
+    """Where the encoded bytes of a part lie in its raw mail, in octets. `mail.transfer_encodings` makes its content of them."""
+
+    offset: int
+    length: int
+    encoding: str  # as the header has it
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """One MIME leaf that a person must be able to see or download. `content` is decoded (transfer encoding removed)."""
+    """One MIME leaf that a person must be able to see or download. `content` is decoded (transfer encoding removed), `size`
+    its length. `place` is None for what does not lie in the raw mail as it is, such as a file out of a winmail.dat.
+    """
 
     filename: str
     content_type: str
@@ -26,6 +37,8 @@ class Part:
     disposition: str  # "attachment" or "inline"
     content_id: str | None  # without angle brackets
     sha256: str
+    size: int
+    place: EncodedPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,12 +169,15 @@ class MessageReference(TenantRow, Base):
 
 
 class Attachment(TenantRow, Base):
-    """A file of a message; the blob is stored once per tenant and sha256 under `storage_key`."""
+    """A file of a message, once per tenant and sha256 under `storage_key`. With `encoded_offset` it lies in the raw mail
+    alone, from there on, until somebody asks for it; `stored_at` says since when it is an object of its own then.
+    """
 
     __tablename__ = "attachments"
     __table_args__ = (
         own("messages", "message_id"),
         one_of("disposition", Disposition),
+        CheckConstraint("num_nulls(encoded_offset, encoded_length, encoding) in (0, 3)", name="place"),
         Index(None, "tenant_id", "message_id", "position"),
     )
 
@@ -188,6 +191,10 @@ class Attachment(TenantRow, Base):
     storage_key: Mapped[str]
     content_id_header: Mapped[str | None]
     disposition: Mapped[str] = mapped_column(server_default="attachment")
+    encoded_offset: Mapped[int | None]
+    encoded_length: Mapped[int | None]
+    encoding: Mapped[str | None]
+    stored_at: Mapped[dt.datetime | None]
     scan_status: Mapped[str | None]
 
 

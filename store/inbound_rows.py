@@ -13,7 +13,7 @@ from mail.values import MailKind
 from models.enums import Direction, LedgerState, SenderType, SendStatus
 from store.addresses import address_key
 from store.bulk import bound, insert_rows, insertion, new_id, rows_of
-from store.incoming import PARSER_VERSION, REFERENCES_KEPT, IncomingMail
+from store.incoming import PARSER_VERSION, REFERENCES_KEPT, IncomingMail, StoredFile
 from store.placing import Placed
 
 MESSAGE_COLUMNS = {
@@ -78,6 +78,9 @@ FILE_COLUMNS = {
     "storage_key": "text",
     "content_id_header": "text",
     "disposition": "text",
+    "encoded_offset": "bigint",
+    "encoded_length": "bigint",
+    "encoding": "text",
 }
 INSERT_FILES = insertion("attachments", FILE_COLUMNS)
 FATE_COLUMNS = {
@@ -172,12 +175,24 @@ async def insert_messages(
                 "storage_key": file.storage_key,
                 "content_id_header": file.content_id,
                 "disposition": file.disposition,
+                **place_of(file),
             }
             for position, file in enumerate(message.incoming.files)
         ]
     await insert_rows(connection, INSERT_RECIPIENTS, tenant_id, recipients)
     await insert_rows(connection, INSERT_REFERENCES, tenant_id, references)
     await insert_rows(connection, INSERT_FILES, tenant_id, files)
+
+
+def place_of(file: StoredFile) -> dict[str, Any]:
+    """The columns that say where in the raw mail a file lies; nothing for one that is an object already."""
+    if file.place is None:
+        return {}
+    return {
+        "encoded_offset": file.place.offset,
+        "encoded_length": file.place.length,
+        "encoding": file.place.encoding,
+    }
 
 
 def _message(message: NewMessage, inbox_id: uuid.UUID, now: dt.datetime) -> Mapping[str, Any]:

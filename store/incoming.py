@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mail.message_ids import synthetic_message_id
 from mail.threads import ThreadHints
-from mail.values import Address, MailKind, ParsedMail, Verdict
+from mail.values import Address, EncodedPlace, MailKind, ParsedMail, Verdict
 from models.enums import Direction, FolderRole
 from store.addresses import address_key
 from store.ledger import PendingMail
@@ -19,7 +19,7 @@ EARLIEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file of the mail that is in the bucket already."""
+    """A file of the mail: an object of the bucket under `storage_key`, or still only the `place` in its raw mail."""
 
     filename: str
     content_type: str
@@ -28,6 +28,7 @@ class StoredFile:
     storage_key: str
     content_id: str | None
     disposition: str
+    place: EncodedPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

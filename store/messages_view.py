@@ -36,7 +36,7 @@ class RecipientRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """`storage_key` says where the bytes lie; it never leaves the server."""
+    """`storage_key` says where the bytes lie, once they are an object of their own; it never leaves the server."""
 
     id: uuid.UUID
     message_id: uuid.UUID

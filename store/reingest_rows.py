@@ -16,6 +16,7 @@ from store.inbound_rows import (
     INSERT_FILES,
     INSERT_RECIPIENTS,
     INSERT_REFERENCES,
+    place_of,
     reports_of,
     sender_type_of,
 )
@@ -249,6 +250,7 @@ async def _write_files(
                 "sha256": file.sha256,
                 "storage_key": file.storage_key,
                 "content_id_header": file.content_id,
+                **place_of(file),
             }
         )
     if free:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mail.transfer_encodings import decode_transfer
 from store.inbound import bring_in
 from tests.activities.mail_room import MailRoom, letter
 from tests.servers.dovecot import Dovecot, DovecotAccount
@@ -57,7 +58,10 @@ async def test_a_new_mail_becomes_a_conversation(room: MailRoom, deliver: Delive
     assert message["sender_id"] == conversation["contact_id"] is not None
     file = (await room.rows("select * from attachments"))[0]
     assert (file["filename"], file["size_bytes"]) == ("log.txt", 5)
-    assert await room.blobs.get(file["storage_key"]) == b"smoke"
+    assert not await room.blobs.exists(file["storage_key"])  # it lies in the mail until somebody asks for it
+    begin = message["raw_offset"] + file["encoded_offset"]
+    encoded = await room.blobs.get(message["raw_key"], begin, file["encoded_length"])
+    assert decode_transfer(encoded, file["encoding"]) == (b"smoke", "")
     raw = await room.blobs.get(message["raw_key"], message["raw_offset"], message["raw_length"])
     assert raw.startswith(b"From: Carla")
     ledger = (await room.rows("select * from ledger"))[0]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from activities import parser_child
 from activities.parser_child import ReadMail, ReadOrder, Unread, empty_card, read_chunk
 from activities.parser_pool import ParserPool
 from tests.activities.mail_room import SECRET, letter
@@ -77,3 +78,17 @@ def test_the_empty_card_is_a_mail_like_others() -> None:
     card = empty_card("ab" * 32, 12)
     assert card.mail.content_id == card.mail.raw_sha256 == "ab" * 32
     assert card.mail.message_id is None
+
+
+def test_files_that_lie_in_the_mail_stay_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = ReadOrder(letter(1, files=(("a.bin", b"one"),)), "tenant", "inbox", frozenset())
+    (answer,) = read_chunk([order])
+    assert isinstance(answer, ReadMail)
+    (part,) = answer.mail.parts
+    assert (part.content, part.size) == (b"", 3)
+    assert part.place is not None
+    monkeypatch.setattr(parser_child, "LARGEST_LEFT_IN_MAIL", 1)
+    (answer,) = read_chunk([order])
+    assert isinstance(answer, ReadMail)
+    (part,) = answer.mail.parts
+    assert (part.content, part.place) == (b"one", None)  # a large one is stored at once

@@ -1,5 +1,6 @@
 """What a mail may do in a browser (nothing), its pictures, its bytes, and the story of each step."""
 
+import base64
 import datetime as dt
 import re
 import time
@@ -228,3 +229,33 @@ async def test_the_web_client_is_served_and_kept(world) -> None:
         assert (kept.status_code, kept.content) == (304, b"")
         assert (await client.get("/web/js")).status_code == 404
         assert (await client.get("/web/js/nothing.js")).status_code == 404
+
+
+async def test_a_file_that_lies_in_its_mail_becomes_an_object_when_it_is_asked_for(world) -> None:
+    data = b"%PDF-1.4 the bill"
+    encoded = base64.encodebytes(data)
+    file = await world.attach(world.ids["message"], data, filename="bill.pdf", encoded_offset=6, encoded_length=len(encoded), encoding="base64")
+    key = next(k for k, v in world.blobs.objects.items() if v == data)
+    del world.blobs.objects[key]
+    world.blobs.objects["raw/pack"] = b"xxxx" + b"head\n\n" + encoded + b"yyyy"
+    path = f"/v1/attachments/{file}/download"
+    async with world.client("viewer") as client:
+        world.blobs.away = True
+        assert (await client.get(path)).status_code == 503
+        world.blobs.away = False
+        answer = await client.get(path)
+        assert (answer.status_code, world.blobs.objects[key]) == (302, data)
+        assert (await world.rows("select stored_at is not null as stored from attachments where id = :i", i=file))[0]["stored"]
+        del world.blobs.objects["raw/pack"]
+        assert (await client.get(path)).status_code == 302  # it is an object now, the mail is not asked again
+
+
+async def test_a_file_whose_mail_holds_other_bytes_is_missing(world) -> None:
+    data = b"%PDF-1.4 the other bill"
+    file = await world.attach(world.ids["message"], data, filename="b.pdf", encoded_offset=0, encoded_length=5, encoding="7bit")
+    key = next(k for k, v in world.blobs.objects.items() if v == data)
+    del world.blobs.objects[key]
+    async with world.client("viewer") as client:
+        answer = await client.get(f"/v1/attachments/{file}/download")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/blob-missing")
+    assert key not in world.blobs.objects

@@ -3,15 +3,25 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from boto3.session import Session
 from botocore.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
+from mail.transfer_encodings import decode_transfer
 from tests.faults.findings import Findings, Kind
 
 # Not mail: the mark by which the embedded server proves that it can store.
 NOT_OURS = frozenset({".ready"})
+# Files that nobody asked for yet lie in their mail alone.
+IN_MAIL = text(
+    """
+    select m.raw_key, m.raw_offset, a.id, a.encoded_offset, a.encoded_length, a.encoding, a.sha256 from attachments a
+    join messages m on m.tenant_id = a.tenant_id and m.id = a.message_id
+    where a.encoded_offset is not null and a.stored_at is null
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +68,15 @@ def check_objects(connection: Connection, bucket: Bucket, found: Findings) -> No
             select raw_key, raw_offset, raw_length, raw_sha256, 'message ' || id from messages where raw_key is not null
             union all
             select storage_key, 0, size_bytes, sha256, 'file ' || id from attachments
+            where encoded_offset is null or stored_at is not null
             """
         )
     )
     for row in ranges:
         named.setdefault(row.raw_key, set()).add((row.raw_offset, row.raw_length, row.raw_sha256, row.what))
+    encoded: dict[str, list[Row[Any]]] = {}
+    for row in connection.execute(IN_MAIL):
+        encoded.setdefault(row.raw_key, []).append(row)
     for key, promises in named.items():
         content = bucket.read(key)
         for offset, length, sha256, what in promises:
@@ -71,4 +85,16 @@ def check_objects(connection: Connection, bucket: Bucket, found: Findings) -> No
                 found.add(kind, f"{what}: its object is not in the bucket")
             elif hashlib.sha256(content[offset : offset + length]).hexdigest() != sha256:
                 found.add(kind, f"{what}: the object holds other bytes")
+        for row in encoded.pop(key, []):
+            _check_file(content or b"", row, found)
+    for row in (row for rows in encoded.values() for row in rows):
+        _check_file(b"", row, found)
     found.unreferenced_objects = len(set(bucket.every_key()) - set(named) - NOT_OURS)
+
+
+def _check_file(pack: bytes, row: Row[Any], found: Findings) -> None:
+    """A file out of its mail, by the same bytes that somebody would get who asked for it."""
+    begin = row.raw_offset + row.encoded_offset
+    content, _ = decode_transfer(pack[begin : begin + row.encoded_length], row.encoding)
+    if hashlib.sha256(content).hexdigest() != row.sha256:
+        found.add("orphaned", f"file {row.id}: its mail does not hold it")

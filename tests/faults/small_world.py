@@ -91,16 +91,19 @@ def kept(objects: dict[str, bytes]) -> Bucket:
 
 
 async def _receive(room: MailRoom, box: PostBox) -> None:
-    """History with a duplicate, then live mail with a file."""
+    """History with a duplicate, then live mail with two files, of which somebody asked for one."""
     old = letter(1, subject="An old question")
     before = dt.datetime.now(dt.UTC) - dt.timedelta(days=2)
     for raw in (old, old, letter(2, subject="Re: An old question", parents=("<m1@customer.example.com>",))):
         box.put(raw, received=before)
     await room.connect()
     await room.backfill()
-    box.put(letter(3, subject="A live question", files=(("plan.pdf", b"%PDF-1.4 plan"),)))
+    box.put(letter(3, subject="A live question", files=(("plan.pdf", b"%PDF-1.4 plan"), ("map.pdf", b"%PDF-1.4 map"))))
     box.put(letter(4, subject="Another live question", sender="Dora <dora@customer.example.com>"))
     await room.sync()
+    file = (await room.rows("select id, storage_key from attachments where filename = 'plan.pdf'"))[0]
+    await room.blobs.put(file["storage_key"], b"%PDF-1.4 plan")
+    await room.rows("update attachments set stored_at = now() where id = :id", id=file["id"])
 
 
 async def _answer(room: MailRoom, marker: str) -> MessageRef:

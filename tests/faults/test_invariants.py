@@ -179,6 +179,13 @@ def test_objects_that_are_gone_or_changed_are_found(world: SmallWorld, prefix: s
     assert ("other bytes" if flip else "not in the bucket") in str(report)
 
 
+def test_files_that_lie_in_their_mail_are_looked_for_there(world: SmallWorld) -> None:
+    elsewhere = "update attachments set encoded_offset = encoded_offset + 1 where filename = 'map.pdf'"
+    assert "its mail does not hold it" in str(report_of(world, elsewhere))
+    asked_for = "update attachments set stored_at = now() where filename = 'map.pdf'"
+    assert "its object is not in the bucket" in str(report_of(world, asked_for))
+
+
 def test_objects_that_nobody_names_are_counted_and_no_damage(world: SmallWorld) -> None:
     report = report_of(world, bucket=kept({**world.objects, "raw/x/left-by-a-crash.pack": b"x"}))
     assert report.holds

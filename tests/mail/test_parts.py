@@ -1,13 +1,19 @@
 """Parts in = parts shown: whatever the structure, every leaf is in the body or in the list."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mail.limits import TooComplex
 from mail.parse import parse_mail
+from mail.transfer_encodings import decode_transfer
 from mail.values import ParsedMail
+
+CORPUS = Path(__file__).parents[1] / "corpus"
 
 PNG = base64.b64decode(b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 HEAD = b"From: a@example.com\r\nMIME-Version: 1.0\r\n"
@@ -121,3 +127,27 @@ def test_related_root_by_start() -> None:
     mail = parse_mail(HEAD + body)
     assert mail.body_html == "<p>root"
     assert [p.content for p in mail.parts] == [b"helper"]
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.eml")), ids=lambda path: path.stem)
+def test_a_part_with_a_place_is_what_lies_there(path: Path) -> None:
+    raw = path.read_bytes()
+    try:
+        parts = parse_mail(raw).parts
+    except TooComplex:
+        return
+    for part in parts:
+        assert part.size == len(part.content)
+        if part.place is not None:
+            encoded = raw[part.place.offset : part.place.offset + part.place.length]
+            assert decode_transfer(encoded, part.place.encoding)[0] == part.content
+
+
+def test_what_does_not_lie_in_the_mail_has_no_place() -> None:
+    uuencoded = b"Subject: x\n\nHello\nbegin 644 a.txt\n#0V%T\n`\nend\n"
+    assert [(p.filename, p.place) for p in parse_mail(uuencoded).parts] == [("a.txt", None)]
+    attached = b'Content-Type: text/csv; name="a.csv"\nContent-Transfer-Encoding: base64\n\nYTtiCg==\n'
+    (part,) = parse_mail(attached).parts
+    assert part.place is not None
+    (part,) = parse_mail(attached.replace(b"\n", b"\r")).parts  # its line ends are read as others: not the bytes that are kept
+    assert (part.content, part.place) == (b"a;b\n", None)
