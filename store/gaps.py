@@ -65,7 +65,8 @@ OF_FOLDER = text(
 )
 ANY_OPEN = text(
     """
-    select exists (select from gaps where tenant_id = :tenant and inbox_id = :inbox and closed_at is null)
+    select exists (select from gaps g join folders f on f.tenant_id = g.tenant_id and f.id = g.folder_id
+      where g.tenant_id = :tenant and g.inbox_id = :inbox and g.closed_at is null and f.synced and f.state <> 'parked')
     """
 )
 CREDIT = text(
@@ -207,7 +208,9 @@ async def gaps_of_folder(
 
 
 async def any_open_gap(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> bool:
-    """Whether something of this inbox is still to be compared and filled."""
+    """Whether something of this inbox can be compared and filled now. A folder that is parked keeps its gap until it is
+    back.
+    """
     return bool((await connection.execute(ANY_OPEN, {"tenant": tenant_id, "inbox": inbox_id})).scalar_one())
 
 

@@ -41,7 +41,7 @@ async def mail_database(module_database: ServerDatabase) -> AsyncIterator[Databa
 @pytest.fixture(scope="session")
 def mailboxes(dovecot: Dovecot) -> Iterator[DovecotAccount]:
     """Empty mailboxes, made ahead: Dovecot looks at its list of users at most once in a second."""
-    made = [dovecot.add_account() for _ in range(80)]
+    made = [dovecot.add_account() for _ in range(200)]
     time.sleep(1.2)
     return iter(made)
 

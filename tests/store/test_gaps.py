@@ -7,6 +7,7 @@ import pytest
 
 from models.enums import GapCause
 from store.gaps import (
+    any_open_gap,
     close_gap,
     credit_gaps,
     found_missing,
@@ -97,6 +98,25 @@ async def test_what_befalls_an_inbox_befalls_its_synced_folders(desk) -> None:
             await list_gaps(connection, Viewer(desk.tenant_id, None, sees_all=True), desk.inbox_id, after="x", limit=5)
     assert {g.folder_id for g in (*page.items, *rest.items)} == wanted
     assert rest.next is None
+
+
+async def test_only_what_can_be_filled_wakes_anybody(desk) -> None:
+    folder = await folder_of(desk)
+
+    async def wakes() -> bool:
+        async with desk.database.unit_of_work(desk.tenant_id) as connection:
+            return await any_open_gap(connection, desk.tenant_id, desk.inbox_id)
+
+    assert not await wakes()
+    async with desk.database.unit_of_work(desk.tenant_id) as connection:
+        gap = await open_gap(connection, desk.tenant_id, desk.inbox_id, folder, GapCause.AUDIT)
+    assert await wakes()
+    await desk.rows("update folders set state = 'parked'")
+    assert not await wakes()
+    await desk.rows("update folders set state = 'active'")
+    async with desk.database.unit_of_work(desk.tenant_id) as connection:
+        await close_gap(connection, desk.tenant_id, gap)
+    assert not await wakes()
 
 
 async def test_the_system_sees_and_opens_gaps_of_all_tenants(desk) -> None:
