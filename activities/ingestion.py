@@ -40,6 +40,7 @@ Guard = Callable[[AsyncConnection], Awaitable[object]]
 MOST_MAILS = 200
 MOST_BYTES = 16 * 1024 * 1024
 ATTEMPTS = 3  # integrity I-6
+MOST_DEATHS = 8  # of parser children in one fresh batch: a batch full of poison must end long before its step's time is up
 # One GET for a stretch of a pack, as long as not much more than the wanted mails comes along.
 WASTE = 2
 INDEX_AT_ONCE = 500
@@ -251,17 +252,17 @@ class Ingestion:
         if here and here[0].attempts >= ATTEMPTS:
             # Claims have equal attempts. These were started three times and never ended: not even the process that
             # counts them outlived them.
-            return [await self._killer(mail, order) for mail, order in zip(here, orders, strict=True)]
+            return [await self._killer(lane, mail, order) for mail, order in zip(here, orders, strict=True)]
         if here and here[0].attempts == 0:
-            answers = await self._parsers.read(orders)
+            answers = await self._parsers.read(orders, lane.inbox_id, most_deaths=MOST_DEATHS)
         else:  # it failed before: alone, so that it can take nobody along
-            answers = [await self._parsers.read_alone(order) for order in orders]
+            answers = [await self._parsers.read_alone(order, lane.inbox_id) for order in orders]
         read: list[_Read] = []
         for mail, order, answer in zip(here, orders, answers, strict=True):
             if isinstance(answer, ReadMail):
                 read.append(_Read(mail, answer, TOO_LARGE if order.headers_only else None))
             elif answer.final or mail.attempts + 1 >= ATTEMPTS:
-                read.append(await self._card(mail, order, answer))
+                read.append(await self._card(lane, mail, order, answer))
         missing = Poison("blob_missing", "its bytes are not in the bucket")
         read += [
             _Read(p, empty_card(p.raw_sha256 or str(p.id), p.raw_length), missing)
@@ -270,17 +271,17 @@ class Ingestion:
         ]
         return read
 
-    async def _card(self, mail: PendingMail, order: ReadOrder, why: Unread) -> _Read:
-        answer = await self._parsers.read_alone(replace(order, headers_only=True))
+    async def _card(self, lane: Lane, mail: PendingMail, order: ReadOrder, why: Unread) -> _Read:
+        answer = await self._parsers.read_alone(replace(order, headers_only=True), lane.inbox_id)
         if isinstance(answer, Unread):
             answer = empty_card(mail.raw_sha256 or str(mail.id), len(order.raw))
         return _Read(mail, answer, Poison(why.reason, why.detail, why.stack_hash))
 
-    async def _killer(self, mail: PendingMail, order: ReadOrder) -> _Read:
+    async def _killer(self, lane: Lane, mail: PendingMail, order: ReadOrder) -> _Read:
         """The card of a mail that took the whole worker along: once with its headers, and then without touching it."""
         why = Unread("worker_died", "three attempts to read it were started, and the worker ended within each")
         if mail.attempts == ATTEMPTS:
-            return await self._card(mail, order, why)
+            return await self._card(lane, mail, order, why)
         card = empty_card(mail.raw_sha256 or str(mail.id), len(order.raw))
         return _Read(mail, card, Poison(why.reason, why.detail))
 

@@ -1,23 +1,26 @@
 """Reads mails in a few limited child processes, so that a mail that kills, hangs or bloats its parser costs itself only.
 
 Promises one answer for each mail, in order, whatever happens in the children. Limits are those of integrity I-5:
-512 MB of memory and 10 s of CPU for a mail, 30 s of wall time for a chunk.
+512 MB of memory and 10 s of CPU for a mail, 30 s of wall time for a chunk. One inbox's poison does not keep another's mail
+waiting: `parser_seats` has the rule.
 """
 
 import asyncio
 import multiprocessing
+import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import ModuleType, TracebackType
 from typing import Self
 
 from activities.parser_child import READY, Answer, ReadOrder, Unread, configure, serve
+from activities.parser_seats import ParserSeats, Seat
 
 MEMORY = 512 * 1024 * 1024
 CHUNK = 16
@@ -25,6 +28,9 @@ CHUNK_BYTES = 4 * 1024 * 1024
 CHUNKS_PER_CHILD = 400  # a child is renewed now and then, whatever the libraries may leak
 START_SECONDS = 60.0
 TOO_MUCH_CPU = -24  # ended by SIGXCPU
+PATIENCE = 2.0  # seconds after which a chunk is called slow
+LESS_URGENT = 10  # niceness of a child that is slow
+LEFT = Unread("not_tried", "too many mails of its batch could not be read; it waits for its next attempt")
 
 Begin = Callable[[int, int, bytes], None]
 _main_lock = threading.Lock()
@@ -38,6 +44,18 @@ class _Died(Exception):
     def __init__(self, why: Unread) -> None:
         super().__init__(why.reason)
         self.why = why
+
+
+class _Deaths:
+    """How many children one call has cost, and whether that is enough."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self.seen = 0
+
+    @property
+    def enough(self) -> bool:
+        return self._most is not None and self.seen >= self._most
 
 
 class _Child:
@@ -68,7 +86,7 @@ class _Child:
         try:
             self._pipe.send(list(chunk))
             if not self._pipe.poll(self._wall_seconds):
-                self.kill()
+                self.kill(after=0)
                 raise _Died(Unread("parser_timeout", "reading it takes longer than a parser may take"))
             answers: list[Answer] = self._pipe.recv()
         except (EOFError, OSError):
@@ -80,9 +98,20 @@ class _Child:
             raise _Died(Unread("parser_died", f"the parser process ended with code {code}")) from None
         return answers
 
-    def kill(self) -> int | None:
-        """End it at once; its exit code. It holds nothing, so nothing is lost. May be called twice."""
-        self._process.join(0.2)  # a child that dies by itself says more by its own exit code
+    def make_way(self) -> None:
+        """Let others have the processor first, until it is renewed: nobody may take niceness back."""
+        self.chunks = CHUNKS_PER_CHILD
+        pid = self._process.pid
+        if pid is not None:
+            with suppress(OSError):  # it may have ended just now
+                os.setpriority(os.PRIO_PROCESS, pid, LESS_URGENT)
+
+    def kill(self, *, after: float = 0.2) -> int | None:
+        """End it; its exit code. It holds nothing, so nothing is lost. May be called twice.
+
+        Waits `after` seconds, since a child that dies by itself says more by its own exit code.
+        """
+        self._process.join(after)
         self._process.kill()
         self._process.join(5)
         self._pipe.close()
@@ -90,8 +119,8 @@ class _Child:
 
 
 class ParserPool:
-    """`workers` children; `secret` signs reply tokens and loop headers; `begin` is each child's first act. Close it when
-    done.
+    """`workers` children, and as many more for work that takes long; `secret` signs reply tokens and loop headers; `begin`
+    is each child's first act. Close it when done.
     """
 
     def __init__(
@@ -103,29 +132,37 @@ class ParserPool:
         cpu_seconds: int = 10,
         wall_seconds: float = 30.0,
         begin: Begin = configure,
+        patience: float = PATIENCE,
     ) -> None:
         self._begin = begin
         self._limits = (memory_bytes, cpu_seconds, secret)
         self._wall_seconds = wall_seconds
-        self._seats = asyncio.Semaphore(workers)
+        self._patience = patience
+        self._seats = ParserSeats(workers, beside=workers)
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="parser")
+        self._threads = ThreadPoolExecutor(workers * 2, thread_name_prefix="parser")
         self.deaths: Counter[str] = Counter()  # children that a mail has ended, by reason
 
-    async def read(self, orders: Sequence[ReadOrder]) -> list[Answer]:
-        """Read all, in chunks over the children. Cancelling it kills the children that are at it; others take over."""
-        answers = await asyncio.gather(*(self._chunk(chunk) for chunk in _chunks(orders)))
+    async def read(
+        self, orders: Sequence[ReadOrder], who: Hashable = None, *, most_deaths: int | None = None
+    ) -> list[Answer]:
+        """Read all, in chunks over the children; those of `who` (an inbox) take turns with those of others. After
+        `most_deaths` of children what is left is answered with LEFT. Cancelling it kills the children that are at it;
+        others take over.
+        """
+        deaths = _Deaths(most_deaths)
+        answers = await asyncio.gather(*(self._chunk(chunk, who, deaths) for chunk in _chunks(orders)))
         return [answer for chunk in answers for answer in chunk]
 
-    async def read_alone(self, order: ReadOrder) -> Answer:
+    async def read_alone(self, order: ReadOrder, who: Hashable = None) -> Answer:
         """Read one mail in a child of its own for the time."""
-        return (await self._chunk([order]))[0]
+        return (await self._chunk([order], who, _Deaths(None)))[0]
 
     def close(self) -> None:
         """End the children, also those that are reading."""
         for child in (*self._idle, *self._busy):
-            child.kill()
+            child.kill(after=0)
         self._idle.clear()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
@@ -137,18 +174,21 @@ class ParserPool:
     ) -> None:
         self.close()
 
-    async def _chunk(self, chunk: Sequence[ReadOrder]) -> list[Answer]:
+    async def _chunk(self, chunk: Sequence[ReadOrder], who: Hashable, deaths: "_Deaths") -> list[Answer]:
         try:
-            async with self._seats:
-                return await self._ask(chunk)
+            async with self._seats.seat(who) as seat:
+                if deaths.enough:
+                    return [LEFT] * len(chunk)
+                return await self._ask(chunk, seat)
         except _Died as death:
+            deaths.seen += 1
             self.deaths[death.why.reason] += 1
             if len(chunk) == 1:
                 return [death.why]
         # One of them did it: each alone, and only the guilty one is lost.
-        return [await self.read_alone(order) for order in chunk]
+        return [(await self._chunk([order], who, deaths))[0] for order in chunk]
 
-    async def _ask(self, chunk: Sequence[ReadOrder]) -> list[Answer]:
+    async def _ask(self, chunk: Sequence[ReadOrder], seat: Seat) -> list[Answer]:
         loop = asyncio.get_running_loop()
         if self._idle:
             child = self._idle.pop()
@@ -160,7 +200,10 @@ class ParserPool:
         asking = loop.run_in_executor(self._threads, child.ask, chunk)
         alive = False
         try:
-            answers = await asyncio.shield(asking)
+            while not (await asyncio.wait((asking,), timeout=self._patience))[0]:
+                seat.slow()
+                child.make_way()
+            answers = asking.result()
             alive = child.chunks < CHUNKS_PER_CHILD
             return answers
         finally:
@@ -170,7 +213,7 @@ class ParserPool:
             elif asking.done() and not asking.cancelled() and asking.exception() is not None:
                 pass  # it is dead already
             else:
-                child.kill()
+                child.kill(after=0)
                 await asyncio.gather(asking, return_exceptions=True)
 
 

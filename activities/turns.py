@@ -116,6 +116,8 @@ class FairTurns:
             place = lines[tenant].popleft()
             if not lines[tenant]:
                 del lines[tenant]
+            if place.cancelled():
+                continue  # its task has given up and has not run yet to leave the line
             self._clock += 1
             self._served[tenant] = self._clock
             if len(self._served) > 10_000:

@@ -1,12 +1,14 @@
 """One poisonous mail costs itself only: children that die, hang, bloat or fail are replaced, and the others go on."""
 
+import asyncio
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from activities import parser_child
 from activities.parser_child import ReadMail, ReadOrder, Unread, empty_card, read_chunk
-from activities.parser_pool import ParserPool
+from activities.parser_pool import LEFT, ParserPool
 from tests.activities.mail_room import SECRET, letter
 from tests.activities.poison import poisoned
 
@@ -92,3 +94,30 @@ def test_files_that_lie_in_the_mail_stay_there(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(answer, ReadMail)
     (part,) = answer.mail.parts
     assert (part.content, part.place) == (b"one", None)  # a large one is stored at once
+
+
+@pytest.mark.parametrize("poison", ["loop", "sleep"])
+async def test_poison_of_one_inbox_does_not_delay_another(poison: str) -> None:
+    async with ParserPool(workers=2, secret=SECRET, cpu_seconds=10, wall_seconds=20.0, begin=poisoned, patience=0.3) as pool:
+        await pool.read(orders(["warm", "up"]))
+        bad = asyncio.create_task(pool.read(orders([poison] * 64), "poisoned inbox"))
+        delays = []
+        for _ in range(12):
+            await asyncio.sleep(0.1)
+            before = time.monotonic()
+            (answer,) = await pool.read(orders(["good"]), "another inbox")
+            assert isinstance(answer, ReadMail)
+            delays.append(time.monotonic() - before)
+        bad.cancel()
+        await asyncio.gather(bad, return_exceptions=True)
+    assert max(delays) < 2.5, delays
+
+
+async def test_a_batch_full_of_poison_ends_early_and_what_was_not_tried_waits() -> None:
+    async with ParserPool(workers=2, secret=SECRET, wall_seconds=5.0, begin=poisoned) as pool:
+        answers = await pool.read(orders([*["good"] * 16, *["die"] * 64]), most_deaths=4)
+    reasons = [a.reason for a in answers if isinstance(a, Unread)]
+    assert len(reasons) == 64
+    assert 1 <= reasons.count("parser_died") <= 6
+    assert reasons.count("not_tried") == 64 - reasons.count("parser_died")
+    assert not LEFT.final

@@ -139,3 +139,19 @@ async def test_cancelled_while_passing_on_the_seats_still_add_up() -> None:
     assert turns.counts() == {"held": 0, "waiting": 0}
     async with asyncio.timeout(1), turns.turn("c"):
         pass
+
+
+async def test_a_crowd_that_gives_up_at_once_takes_no_seat_with_it() -> None:
+    turns = FairTurns(2)
+    hold = asyncio.Event()
+
+    async def hang(tenant: str) -> None:
+        async with turns.turn(tenant):
+            await hold.wait()
+
+    tasks = [asyncio.create_task(hang(tenant)) for tenant in "aabbccab"]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    assert all(isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*tasks, return_exceptions=True))
+    assert turns.counts() == {"held": 0, "waiting": 0}
