@@ -150,7 +150,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
     parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
     turns = {
         "fetch": FairTurns(FETCHES, most_of_one=FETCHES_OF_ONE),
-        "ingest": FairTurns(settings.worker_parsers + 1),
+        "ingest": FairTurns(settings.worker_parsers + 1, most_of_one=settings.worker_parsers),
         "history": FairTurns(HISTORIES),
         "send": FairTurns(SENDS, most_of_one=SENDS_OF_ONE),
     }

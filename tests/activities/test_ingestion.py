@@ -142,14 +142,14 @@ async def test_a_mail_that_kills_the_whole_worker_is_quarantined_after_three_sta
             if also_by_its_headers or not headers_only:
                 raise Boom
 
-    async def read(self: ParserPool, orders: Any) -> Any:
+    async def read(self: ParserPool, orders: Any, *given: Any, **named: Any) -> Any:
         for order in orders:
             fell(order.raw)
-        return await real_read(self, orders)
+        return await real_read(self, orders, *given, **named)
 
-    async def read_alone(self: ParserPool, order: Any) -> Any:
+    async def read_alone(self: ParserPool, order: Any, *given: Any) -> Any:
         fell(order.raw, headers_only=order.headers_only)
-        return await real_alone(self, order)
+        return await real_alone(self, order, *given)
 
     monkeypatch.setattr(pool, "read", read)
     monkeypatch.setattr(pool, "read_alone", read_alone)
