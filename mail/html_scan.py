@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 from mail.display_text import scrubbed
 
+# A `<` before anything else is text (WHATWG HTML §13.2.5.6), and stays in one piece with the text around it.
+_MARKUP = re.compile(r"<(?=[a-zA-Z/!?])")
 _OPENING = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,40})")
 # The attribute grammar of browsers (WHATWG HTML §13.2.5): a quote opens a value only behind `=`, so `<font color="red"">`
 # ends where it seems to. Possessive, so that an unclosed quote is found out once and not per character.
@@ -64,19 +66,16 @@ def tags_and_text(source: str) -> Iterator[Tag | tuple[str, int]]:
     position = 0
     length = len(source)
     while position < length:
-        at = source.find("<", position)
-        if at < 0:
+        markup = _MARKUP.search(source, position)
+        if markup is None:
             yield source[position:], position
             return
+        at = markup.start()
         if at > position:
             yield source[position:at], position
         opening = _OPENING.match(source, at)
         if opening is None:
-            after = _skipped(source, at)
-            if after == at:
-                yield "<", at
-                after = at + 1
-            position = after
+            position = _skipped(source, at)
             continue
         rest = _REST.match(source, opening.end())
         if rest is None:
@@ -99,16 +98,14 @@ def tags_and_text(source: str) -> Iterator[Tag | tuple[str, int]]:
 
 
 def _skipped(source: str, at: int) -> int:
-    """The offset after a comment or declaration at `at`, or `at` when a lone `<` stands there."""
+    """The offset after a comment, a declaration, or an end tag without a name at `at`."""
     if source.startswith("<!--", at):
         if source.startswith((">", "->"), at + 4):  # an empty comment to browsers
             return source.index(">", at) + 1
         closing = _COMMENT_END.search(source, at + 4)
         return len(source) if closing is None else closing.end()
-    if source.startswith(("<!", "<?", "</"), at):
-        end = source.find(">", at)
-        return len(source) if end < 0 else end + 1
-    return at
+    end = source.find(">", at)
+    return len(source) if end < 0 else end + 1
 
 
 def pictured_content_ids(source: str) -> set[str]:
