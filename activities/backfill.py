@@ -162,7 +162,7 @@ class Backfilling(BackfillSteps):
             async with Beside(ingest, ahead=AHEAD) as ingesting:
                 whole = await self._fetch(inbox, row, place, lease, ingesting)
         if not whole:
-            await self._tell(place)
+            await self._tell(place, lease)
             return
         async with self._database.unit_of_work(place.tenant_id) as connection:
             await hold_backfill(connection, lease)
@@ -194,7 +194,7 @@ class Backfilling(BackfillSteps):
                     ingesting.tell()
                     await ingesting.room()
                     if time.monotonic() - told > TELL_EVERY:
-                        await self._tell(place)
+                        await self._tell(place, lease)
                         told = time.monotonic()
                     if time.monotonic() > ends:
                         return False
@@ -232,7 +232,7 @@ class Backfilling(BackfillSteps):
         lane = Lane(
             place.tenant_id,
             place.inbox_id,
-            guard=lambda connection: hold_backfill(connection, lease),
+            guard=lambda connection: hold_backfill(connection, lease, shared=True),
             historical=True,
             folder_id=place.folder_id,
             run=activity.info().workflow_run_id,
@@ -240,8 +240,9 @@ class Backfilling(BackfillSteps):
         await self._ingestion.drain(lane, seconds=self._step_seconds, search=search)
         reached(Failpoint.BACKFILL_STRETCH_INGESTED)
 
-    async def _tell(self, place: Place) -> None:
+    async def _tell(self, place: Place, lease: BackfillLease) -> None:
         async with self._database.unit_of_work(place.tenant_id) as connection:
+            await hold_backfill(connection, lease)
             await tell_progress(connection, place.tenant_id, place.folder_id)
 
 
