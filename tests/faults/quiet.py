@@ -19,6 +19,8 @@ UNSETTLED = text(
       (select count(*) from messages where send_status in ('draft', 'scheduled', 'queued', 'sending')) as open_sends,
       (select count(*) from folders where backfill_state in ('waiting', 'running') or state = 'resetting') as open_folders,
       (select count(*) from messages where indexed_at is null) as unindexed,
+      (select count(*) from messages where send_status = 'sent' and direction = 'outbound' and raw_key like 'out/%'
+        and sent_copy_at is null) as without_copy_in_sent,
       (select count(*) from conversations c join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
         where i.auto_response_enabled and not c.historical and c.merged_into is null
           and not exists (select from auto_response_claims a where a.tenant_id = c.tenant_id and a.conversation_id = c.id)
@@ -34,15 +36,18 @@ ROWS = text(
 )
 
 
+IN_A_ROW = 3  # looks that must find nothing: between two steps of one flow there is a moment in which no row tells of it
+
+
 async def wait_until_quiet(
     rig: Rig, boxes: Mapping[str, PostBox], *, within: float, tell: Callable[[str], None] = lambda _: None
 ) -> str:
     """Return "" once nothing is left to do, else, after `within` seconds, what still is. `boxes` by inbox id."""
     engine = create_engine(rig.stack.database_admin_url, poolclass=NullPool)
     ends = time.monotonic() + within
-    left = "it was never asked"
+    left, looks = "it was never asked", 0
     try:
-        while left and time.monotonic() < ends:
+        while looks < IN_A_ROW and time.monotonic() < ends:
             with contextlib.suppress(DBAPIError):
                 with engine.connect() as connection:
                     row = connection.execute(UNSETTLED).one()
@@ -57,8 +62,8 @@ async def wait_until_quiet(
                     todo = [f"{one} is open" for one in await rig.open_workflows() if one.startswith(("send/", "auto-response/"))]
                 left = ", ".join(todo[:8])
                 tell(left or "quiet")
-            if left:
-                await asyncio.sleep(0.5)
+            looks = 0 if left else looks + 1
+            await asyncio.sleep(0.7)
     finally:
         engine.dispose()
     return left
