@@ -121,7 +121,7 @@ class InboundFetch(InboundSteps):
         lane = Lane(
             inbox.tenant_id,
             inbox.id,
-            guard=lambda connection: hold_lease(connection, lease),
+            guard=lambda connection: hold_lease(connection, lease, shared=True),
             run=activity.info().workflow_run_id,
         )
         total = await self._ingestion.drain(lane, seconds=FEW_SECONDS)

@@ -37,7 +37,7 @@ class InboundIngest(InboundSteps):
             lane = Lane(
                 tenant_id,
                 inbox_id,
-                guard=lambda connection: hold_lease(connection, lease),
+                guard=lambda connection: hold_lease(connection, lease, shared=True),
                 run=activity.info().workflow_run_id,
             )
             async with heartbeats():

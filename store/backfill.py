@@ -83,13 +83,12 @@ BEGIN = text(
     where tenant_id = :tenant and id = :folder and backfill_state in ('waiting', 'running')
     """
 )
-HOLD = text(
-    """
+HELD = """
     select backfill_state from folders
     where tenant_id = :tenant and id = :folder and backfill_epoch = :epoch and uidvalidity = :uidvalidity
-    for no key update
-    """
-)
+"""
+HOLD = text(f"{HELD} for no key update")
+HOLD_SHARED = text(f"{HELD} for share")
 ADVANCE = text(
     """
     update folders set backfill_uid = :uid, backfill_done = backfill_done + :done,
@@ -216,11 +215,15 @@ async def begin_backfill(
     )
 
 
-async def hold_backfill(connection: AsyncConnection, lease: BackfillLease) -> BackfillState:
-    """First statement of every write transaction of a step. Raises LeaseLost; returns what people want by now."""
+async def hold_backfill(
+    connection: AsyncConnection, lease: BackfillLease, *, shared: bool = False
+) -> BackfillState:
+    """First statement of every write transaction of a step. Raises LeaseLost; returns what people want by now. `shared`:
+    other transactions of the step may go on meanwhile; for those that do not change the folder itself.
+    """
     row = (
         await connection.execute(
-            HOLD,
+            HOLD_SHARED if shared else HOLD,
             {
                 "tenant": lease.tenant_id,
                 "folder": lease.folder_id,

@@ -58,13 +58,12 @@ TAKE = text(
     """
 )
 # `no key update` and not `share`: two holders of a share lock that both go on to update the row would deadlock.
-HOLD = text(
-    """
+HELD = """
     select id from inboxes
     where tenant_id = :tenant and id = :id and lease_epoch = :epoch and deleted_at is null
-    for no key update
-    """
-)
+"""
+HOLD = text(f"{HELD} for no key update")
+HOLD_SHARED = text(f"{HELD} for share")
 LOCK = text(
     """
     select health, connected_at, paused_at, auth_failures, refused_since, last_error, last_sync_at, now() as at from inboxes
@@ -164,10 +163,12 @@ async def take_lease(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id
     return None if epoch is None else Lease(tenant_id, inbox_id, epoch)
 
 
-async def hold_lease(connection: AsyncConnection, lease: Lease) -> None:
-    """First statement of every write transaction of a sync: keeps the epoch until commit, or raises LeaseLost."""
+async def hold_lease(connection: AsyncConnection, lease: Lease, *, shared: bool = False) -> None:
+    """First statement of every write transaction of a sync: keeps the epoch until commit, or raises LeaseLost. `shared`:
+    other transactions under the same lease may go on meanwhile; for those that do not change the inbox itself.
+    """
     bound = {"tenant": lease.tenant_id, "id": lease.inbox_id, "epoch": lease.epoch}
-    if (await connection.execute(HOLD, bound)).first() is None:
+    if (await connection.execute(HOLD_SHARED if shared else HOLD, bound)).first() is None:
         raise LeaseLost
 
 
