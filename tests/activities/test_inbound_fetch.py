@@ -110,8 +110,8 @@ async def test_a_zombie_ingests_nothing(room: MailRoom, deliver: Deliver, monkey
     arrived, go_on = asyncio.Event(), asyncio.Event()
     real = room.parsers.read
 
-    async def slow(orders: Any) -> Any:
-        answers = await real(orders)
+    async def slow(*given: Any, **named: Any) -> Any:
+        answers = await real(*given, **named)
         if not arrived.is_set():
             arrived.set()
             await go_on.wait()
