@@ -9,6 +9,7 @@ from mail.bounce_dialects import amazon_sns
 from mail.bounces import has_status_part, recipient_reports, status_texts
 from mail.bounces_unusual import read_notice
 from mail.complaints import read_complaint
+from mail.display_text import scrubbed
 from mail.machine_senders import is_mail_system
 from mail.returned_mail import notice_and_copy, returned_mail
 from mail.spam import spam_reason
@@ -40,7 +41,7 @@ def classify(mail: ParsedMail, context: ClassifyContext) -> Verdict:
     """
     verdict = _bounce(mail) or _complaint(mail)
     if verdict is not None:
-        return verdict
+        return _storable(verdict)
     spam = spam_reason(mail, folder_role=context.folder_role, labels=context.labels)
     if spam:
         return Verdict(MailKind.SPAM, spam, may_answer=False, silence_reason=spam)
@@ -99,4 +100,24 @@ def _complaint(mail: ParsedMail) -> Verdict | None:
         original_message_ids=complaint.about.message_ids,
         original_send_id=complaint.about.send_id,
         feedback_type=complaint.feedback_type,
+    )
+
+
+def _storable(verdict: Verdict) -> Verdict:
+    """Without NUL and half characters: reports are read from bytes and JSON of anybody, and their words go into rows."""
+    return replace(
+        verdict,
+        reports=tuple(
+            replace(
+                report,
+                address=scrubbed(report.address),
+                action=scrubbed(report.action),
+                status=scrubbed(report.status),
+                diagnostic=scrubbed(report.diagnostic),
+            )
+            for report in verdict.reports
+        ),
+        original_message_ids=tuple(scrubbed(one) for one in verdict.original_message_ids),
+        original_send_id=scrubbed(verdict.original_send_id) if verdict.original_send_id is not None else None,
+        feedback_type=scrubbed(verdict.feedback_type),
     )

@@ -202,3 +202,19 @@ def test_not_spam(headers, context):
 def test_a_mail_of_nothing_is_a_message():
     verdict = classify(parse_mail(b""), INBOX)
     assert (verdict.kind, verdict.may_answer) == (MailKind.MESSAGE, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"), [("550 a\0b", "550 a\ufffdb"), (r"550 a\x{d800}b", None), ("550 \udc80".encode("utf-8", "surrogatepass"), None)]
+)
+def test_what_a_report_says_can_be_stored(words: str | bytes, kept: str | None) -> None:
+    said = words if isinstance(words, bytes) else words.encode()
+    raw = (
+        b"From: MAILER-DAEMON@example.com\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=r\r\n\r\n--r\r\n\r\nSorry\r\n"
+        b"--r\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@example.com\r\n"
+        b"Action: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; " + said + b"\r\n\r\n--r--\r\n"
+    )
+    (report,) = classify(parse_mail(raw), ClassifyContext(frozenset())).reports
+    assert "\0" not in report.diagnostic
+    report.diagnostic.encode()
+    assert kept is None or report.diagnostic == kept
