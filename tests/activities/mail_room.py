@@ -99,7 +99,7 @@ class MailRoom:
         self.ref = InboxRef(str(self.tenant_id), str(self.inbox_id))
 
     async def open(self) -> "MailRoom":
-        """Make tenant and inbox, not connected yet."""
+        """Make the inbox, and its tenant unless another room has done so. Not connected yet."""
         secrets = {"imap": {"secret": self.password}, "smtp": {"secret": self.password}}
         sealed, key_id = SEALER.seal(
             secrets, tenant_id=str(self.tenant_id), inbox_id=str(self.inbox_id), column="credentials_sealed"
@@ -108,7 +108,7 @@ class MailRoom:
         settings = {"imap": {**server, "port": self.port}, "smtp": {**server, "port": self.smtp_port}}
         async with self.database.system_unit_of_work() as connection:
             await connection.execute(
-                text("insert into tenants (id, name, slug) values (:id, 'Test', :slug)"),
+                text("insert into tenants (id, name, slug) values (:id, 'Test', :slug) on conflict do nothing"),
                 {"id": self.tenant_id, "slug": self.tenant_id.hex},
             )
         await self.rows(
