@@ -182,13 +182,16 @@ def checked_socket(
             # An equal share for each address still to try, so that a dead IPv6 route leaves time for IPv4.
             sock.settimeout(max(left / (len(addresses) - tried), 0.05))
             sock.connect((str(address), port))
+            sock.settimeout(timeout)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         except OSError as error:
             refused = refused or isinstance(error, ConnectionRefusedError)
             sock.close()
             continue
-        sock.settimeout(timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        except BaseException:
+            sock.close()
+            raise
         return sock
     if refused:
         raise Unreachable(

@@ -91,11 +91,9 @@ class ImapPool:
             self._reaper.cancel()
             await asyncio.gather(self._reaper, return_exceptions=True)
             self._reaper = None
-        parked = [entry for seats in self._seats.values() for entry in seats.parked]
-        for seats in self._seats.values():
-            seats.parked.clear()
-        for entry in parked:
-            await self._discard(entry.source)
+        # One by one: what is not closed yet when this is cancelled can still be found by the next call.
+        while (oldest := self._oldest()) is not None:
+            await self._discard(oldest)
 
     @property
     def open_connections(self) -> int:
@@ -153,12 +151,11 @@ class ImapPool:
             await asyncio.sleep(max(self._idle_seconds / 4, 0.05))
             limit = self._clock() - self._idle_seconds
             for key, seats in list(self._seats.items()):
-                stale = [entry for entry in seats.parked if entry.since <= limit]
-                seats.parked = [entry for entry in seats.parked if entry.since > limit]
-                if not seats.users and not seats.parked:
-                    self._seats.pop(key, None)
-                for entry in stale:
-                    await self._discard(entry.source)
+                # One by one, so that none is forgotten between the list and its end when the pool is closed meanwhile.
+                while seats.parked and seats.parked[0].since <= limit:
+                    await self._discard(seats.parked.pop(0).source)
+                if not seats.users and not seats.parked and self._seats.get(key) is seats:
+                    del self._seats[key]
 
     async def _discard(self, source: ImapSource) -> None:
         self._open -= 1

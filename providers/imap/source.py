@@ -58,15 +58,20 @@ class ImapSource:
         self.healthy = True
 
     async def close(self) -> None:
-        """Say goodbye if the connection is in order, and close it. May be called twice."""
+        """Say goodbye if the connection is in order, and close it. May be called twice. Cancelling ends the wait only."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        if self.healthy:
-            self.healthy = False
-            await self._lane.run(connection.end)
-        else:
-            await self._lane.run(connection.cut)
+        work = connection.end if self.healthy else connection.cut
+        self.healthy = False
+        # Without the shield a cancelled wait would take work out of the lane that no thread has begun, and nobody else
+        # knows this connection any more.
+        closing = asyncio.ensure_future(self._lane.run(work))
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            closing.add_done_callback(_seen)
+            raise
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -254,9 +259,14 @@ def _end_idle(connection: ImapConnection, tag: bytes) -> Answer:
 
 
 def _cut_after(job: "asyncio.Future[T]", connection: ImapConnection) -> None:
-    if not job.cancelled():
-        job.exception()  # seen: the caller was cancelled and the line is cut, there is nobody to tell
+    _seen(job)
     connection.cut()
+
+
+def _seen(job: "asyncio.Future[T]") -> None:
+    """Take note of its error: the caller was cancelled, there is nobody to tell."""
+    if not job.cancelled():
+        job.exception()
 
 
 def _cut_late(opening: "asyncio.Future[ImapConnection]") -> None:

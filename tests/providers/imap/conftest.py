@@ -58,14 +58,3 @@ def dovecot_box(
     box = unused_boxes.pop()
     account = ImapAccount(dovecot.host, dovecot.port, "plain", box.user, Secret(box.password))
     return account, dovecot, box
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Seen once, in a full run: a client socket was left to the garbage collector, which blames whichever test runs
-    then. Neither its place nor its cause is known; until they are, this alone is not an error here.
-    """
-    for item in items:
-        if "providers/imap" in item.path.as_posix():
-            item.add_marker(
-                pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")
-            )

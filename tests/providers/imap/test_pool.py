@@ -1,7 +1,10 @@
 """Reusing connections: bounded, exclusive, never a dead one, never with old credentials."""
 
 import asyncio
+import socket
+import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -9,7 +12,9 @@ import pytest_asyncio
 
 from providers.egress import EgressPolicy
 from providers.errors import AuthFailed, Unreachable
+from providers.executors import Lane
 from providers.imap.account import ImapAccount
+from providers.imap.connection import ImapConnection
 from providers.imap.pool import ImapPool
 from providers.imap.source import ImapSource
 from providers.secret import Secret
@@ -160,3 +165,49 @@ async def test_leased_at_close_is_closed_on_return(
     async with pool.lease("a", scripted_account):
         await pool.close()
     assert pool.open_connections == 0
+
+
+async def test_closing_while_idle_connections_are_being_closed_forgets_none(
+    local_policy: EgressPolicy, scripted_account: ImapAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is left to the garbage collector holds its place at the provider until then."""
+    begun = asyncio.Event()
+    loop, real = asyncio.get_running_loop(), ImapConnection.end
+
+    def slow_end(self: ImapConnection) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        time.sleep(0.2)
+        real(self)
+
+    monkeypatch.setattr(ImapConnection, "end", slow_end)
+    pool = ImapPool(local_policy, idle_seconds=0.1)
+    async with AsyncExitStack() as leases:
+        sources = [await leases.enter_async_context(pool.lease("a", scripted_account)) for _ in range(3)]
+        sockets = [source._connection.socket for source in sources]
+    await begun.wait()
+    await pool.close()
+    await _closed(sockets)
+    assert pool.open_connections == 0
+
+
+async def test_a_cancelled_close_still_closes(local_policy: EgressPolicy, scripted_account: ImapAccount) -> None:
+    lane = Lane("one", 1)
+    source = ImapSource(scripted_account, local_policy, lane=lane)
+    await source.open()
+    sock = source._connection.socket
+    busy = asyncio.ensure_future(lane.run(time.sleep, 0.2))
+    closing = asyncio.create_task(source.close())
+    await asyncio.sleep(0.05)  # it waits behind the busy thread
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    await busy
+    await _closed([sock])
+    lane.close()
+
+
+async def _closed(sockets: list[socket.socket]) -> None:
+    ends = time.monotonic() + 5
+    while any(sock.fileno() >= 0 for sock in sockets):
+        assert time.monotonic() < ends, "a socket stays open"
+        await asyncio.sleep(0.02)
