@@ -122,7 +122,14 @@ class LedgerEntry(TenantRow, Base):
         own("inboxes", "inbox_id"),
         own("folders", "folder_id"),
         UniqueConstraint("tenant_id", "inbox_id", "folder_id", "uidvalidity", "uid"),
-        UniqueConstraint("tenant_id", "inbox_id", "provider_message_id"),
+        Index(
+            "uq_ledger_provider_message_id",
+            "tenant_id",
+            "inbox_id",
+            "provider_message_id",
+            unique=True,
+            postgresql_where=text("provider_message_id is not null"),
+        ),
         CheckConstraint(
             "(uid is not null and uidvalidity is not null) or provider_message_id is not null",
             name="identity",
