@@ -8,7 +8,7 @@ from benchmarks.fairness import PROMISE, measure
 from tests.faults.post_boxes import post_office
 from tests.faults.rig import Rig
 
-MAILS, INBOXES = 3000, 6
+MAILS, INBOXES = 6000, 6
 
 
 @pytest.mark.timeout(240)

@@ -1,5 +1,6 @@
 """Every version goes up and back down again, under timeouts, and ends where the models are."""
 
+import time
 import uuid
 
 import pytest
@@ -107,9 +108,10 @@ def test_event_partitions_are_made_ahead_and_once(migrated) -> None:
 
 
 def test_uuidv7_grows_with_time(migrated) -> None:
-    with migrated.begin() as connection:
-        first = connection.execute(text("select uuidv7()")).scalar_one()
-        connection.execute(text("select pg_sleep(0.005)"))
-        second = connection.execute(text("select uuidv7()")).scalar_one()
-    assert first.version == second.version == 7
-    assert first < second
+    with migrated.connect() as connection:
+        rows = connection.execute(text("select uuidv7() as id, pg_sleep(0.00002) from generate_series(1, 200)")).all()
+    ids = [uuid.UUID(str(row.id)) for row in rows]
+    assert {made.version for made in ids} == {7}
+    assert {made.variant for made in ids} == {uuid.RFC_4122}
+    assert ids == sorted(ids), "two ids that a microsecond lies between sort in the order of their making"
+    assert abs(time.time() - (ids[-1].int >> 80) / 1000) < 60
