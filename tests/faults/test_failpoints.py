@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -61,6 +62,8 @@ async def test_dying_at_any_place_breaks_no_invariant(rig: Rig, post: PostOffice
             for inbox in gauntlet.inboxes:
                 await gauntlet.resync(inbox)
             busy = await wait_until_quiet(rig, gauntlet.inboxes, within=120)
+            await _release(api)
+            busy = busy or await wait_until_quiet(rig, gauntlet.inboxes, within=60)
             assert sorted(gauntlet.hit) == sorted(Failpoint)
             report = await check(
                 rig.stack.database_admin_url,
@@ -84,8 +87,14 @@ async def test_dying_at_any_place_breaks_no_invariant(rig: Rig, post: PostOffice
     assert cursors.looks > 100
 
 
-async def _healthy(api: "object", inbox: str) -> bool:
-    answer = await api.get(f"/v1/inboxes/{inbox}")  # type: ignore[attr-defined]
+async def _release(api: httpx.AsyncClient) -> None:
+    """A mail that three workers died over, by chance, waits in quarantine: an administrator lets it be tried again."""
+    for line in (await api.get("/v1/quarantine", params={"limit": 100})).raise_for_status().json()["items"]:
+        (await api.post(f"/v1/quarantine/{line['id']}/retry")).raise_for_status()
+
+
+async def _healthy(api: httpx.AsyncClient, inbox: str) -> bool:
+    answer = await api.get(f"/v1/inboxes/{inbox}")
     return bool(answer.status_code == 200 and answer.json()["health"] == "ok")
 
 
