@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
-import sys
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,6 +45,7 @@ from providers.s3.blobs import BlobStore
 from settings import Settings, load_settings
 from store.sealing import Sealer
 from store.unit_of_work import Database
+from telemetry import log_json
 
 T = TypeVar("T")
 WEB = Path(__file__).resolve().parents[1] / "web"
@@ -197,9 +197,8 @@ async def _broken(_request: Request, error: Exception) -> Response:
 
 def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; open requests get twenty seconds, streams end at once and resume elsewhere."""
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
-    )
+    # One form for all processes, which holds of an error its type and its place: the server under us logs errors whole.
+    log_json(settings.log_level)
     failpoints.arm(failpoints.parse(settings.failpoint) if settings.failpoint else None)
     # These print payloads at DEBUG.
     for chatty in ("sse_starlette", "botocore", "boto3", "urllib3", "asyncio"):

@@ -28,7 +28,9 @@ SERVER_USERS = ("mailroom", "postgres", "nobody")
 # linux/capability.h. The second contains the first; containers often have only the second.
 CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE = 2, 1
 
-# Errors must not carry mail addresses into the log: DETAIL lines quote column values, and so do logged statements.
+# Errors must not carry mail or passwords into the log: DETAIL lines quote column values, so do logged statements, and so do the
+# messages of ERRORs themselves (`invalid input syntax for type integer: "…"`). Whoever ran the statement is told, and logs the
+# SQLSTATE; LOG, FATAL and PANIC are above ERROR here and stay.
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -37,6 +39,9 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
+    "log_min_messages": "log",
+    "log_parameter_max_length_on_error": "0",
+    "log_min_duration_statement": "-1",
     "log_line_prefix": "%m [%p] %q%u@%d ",
     "password_encryption": "scram-sha-256",
     "jit": "off",
