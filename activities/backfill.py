@@ -1,14 +1,15 @@
 """Steps `backfill.plan` and `backfill.step`: a folder's history, newest first, stored and ingested stretch by stretch.
 
-Each stretch is written in one transaction with the cursor that moves down; while it is ingested the next two are fetched,
-so what people see is complete but for these. If it dies, one stretch is repeated and finds its rows there, and what was
+Each stretch is written in one transaction with the cursor that moves down; while it is ingested the next are fetched,
+so what people see is complete but for a few stretches. If it dies, one stretch is repeated and finds its rows there, and what was
 stored and not ingested is the first work of the next step.
 """
 
 import datetime as dt
 import time
 import uuid
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing
 
 from temporalio import activity
 
@@ -17,7 +18,7 @@ from activities.accounts import Accounts
 from activities.beside import Beside
 from activities.heartbeat import heartbeats
 from activities.ingestion import Ingestion, Lane
-from activities.packing import LARGEST_MAIL, Packer, Stretch, fetch_stretch, stretches
+from activities.packing import LARGEST_MAIL, Fetched, Packer, Stretch, prefetched, stretches
 from activities.turns import FairTurns
 from contracts.backfill import BackfillProgress, BackfillSteps
 from contracts.failpoints import Failpoint, reached
@@ -47,9 +48,26 @@ from store.unit_of_work import Database
 STEP_SECONDS = 30.0
 TELL_EVERY = 2.0  # seconds between two progress events
 WINDOW = 1_000
-AHEAD = 2  # stretches that may wait for their ingestion: they are still in memory then
+AHEAD = 16 * 1024 * 1024  # octets of stored mail that may wait for their ingestion: they are still in memory then
 SEATS = 2  # stretches at a time
 OURS = frozenset({"StorageUnavailable", "BlobMissing"})
+
+
+class _StepClock:
+    """Ends a step between two stretches, after one at the least. `is_up` once it did."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+        self._begun = False
+        self.is_up = False
+
+    def in_time(self, cut: Iterable[Stretch]) -> Iterator[Stretch]:
+        for stretch in cut:
+            if self._begun and time.monotonic() > self._ends:
+                self.is_up = True
+                return
+            self._begun = True
+            yield stretch
 
 
 class Backfilling(BackfillSteps):
@@ -156,10 +174,10 @@ class Backfilling(BackfillSteps):
         inbox = await self._accounts.inbox(ref.tenant_id, ref.inbox_id)
         place = Place(inbox.tenant_id, inbox.id, row.id, lease.uidvalidity)
         async with self._ingestion.searchable(place.tenant_id) as search:
-            ingest = partial(self._ingest, place, lease, search)
             # What an earlier step stored and did not get to ingest comes first.
-            await ingest()
-            async with Beside(ingest, ahead=AHEAD) as ingesting:
+            await self._ingest(place, lease, search)
+            ingesting = Beside(lambda: self._ingest(place, lease, search, ingesting.took), ahead=AHEAD)
+            async with ingesting:
                 whole = await self._fetch(inbox, row, place, lease, ingesting)
         if not whole:
             await self._tell(place, lease)
@@ -174,7 +192,7 @@ class Backfilling(BackfillSteps):
         self, inbox: InboxState, row: BackfillRow, place: Place, lease: BackfillLease, ingesting: Beside
     ) -> bool:
         """Store stretch after stretch, a few ahead of those that are ingested, until all is stored (True) or time is up."""
-        ends = time.monotonic() + self._step_seconds
+        clock = _StepClock(self._step_seconds)
         told = 0.0
         async with self._pool.lease(str(inbox.id), self._accounts.imap(inbox)) as source:
             uids = await self._below(source, row)
@@ -187,36 +205,39 @@ class Backfilling(BackfillSteps):
                 async with self._database.unit_of_work(place.tenant_id) as connection:
                     known = await known_uids(connection, place, young[0], young[-1])
                 wanted = [uid for uid in reversed(young) if uid not in known]
-                for stretch in stretches(wanted, metas, largest=self._largest):
-                    async with self._turns.turn(place.tenant_id):
-                        await self._store(source, stretch, metas, place, lease)
-                        reached(Failpoint.BACKFILL_STRETCH_STORED)
-                    ingesting.tell()
-                    await ingesting.room()
-                    if time.monotonic() - told > TELL_EVERY:
-                        await self._tell(place, lease)
-                        told = time.monotonic()
-                    if time.monotonic() > ends:
-                        return False
+                cut = clock.in_time(stretches(wanted, metas, largest=self._largest))
+                async with aclosing(prefetched(source, cut)) as fetching:
+                    async for stretch, fetched in fetching:
+                        async with self._turns.turn(place.tenant_id):
+                            octets = await self._store(fetched, stretch, metas, place, lease)
+                            reached(Failpoint.BACKFILL_STRETCH_STORED)
+                        ingesting.tell(octets)
+                        await ingesting.room()
+                        if time.monotonic() - told > TELL_EVERY:
+                            await self._tell(place, lease)
+                            told = time.monotonic()
+                if clock.is_up:
+                    return False
                 await self._passed(lease, window[0])
                 reached(Failpoint.BACKFILL_WINDOW_PASSED)
         return True
 
     async def _store(
         self,
-        source: ImapSource,
+        fetched: Fetched,
         stretch: Stretch,
         metas: dict[int, MailMeta],
         place: Place,
         lease: BackfillLease,
-    ) -> None:
-        fetched = await fetch_stretch(source, stretch)
+    ) -> int:
+        """Octets of mail that wait to be ingested now."""
         rows = await self._packer.pack(place.tenant_id, fetched, metas, is_history=lambda _: True)
         async with self._database.unit_of_work(place.tenant_id) as connection:
             await self._running(await hold_backfill(connection, lease))
             await write_rows(connection, place, rows, run=activity.info().workflow_run_id)
             await advance_backfill(connection, lease, uid=min(stretch.every), done=len(stretch.every))
             reached(Failpoint.BACKFILL_BEFORE_COMMIT)
+        return sum(row.raw_length for row in rows)
 
     async def _passed(self, lease: BackfillLease, lowest: int) -> None:
         """The whole window is done, with the mails in it that are too old or were there already."""
@@ -228,7 +249,9 @@ class Backfilling(BackfillSteps):
         if state is not BackfillState.RUNNING:
             raise LeaseLost  # paused or cancelled: nothing of this transaction is written
 
-    async def _ingest(self, place: Place, lease: BackfillLease, search: Beside) -> None:
+    async def _ingest(
+        self, place: Place, lease: BackfillLease, search: Beside, took: Callable[[int], None] | None = None
+    ) -> None:
         lane = Lane(
             place.tenant_id,
             place.inbox_id,
@@ -236,6 +259,7 @@ class Backfilling(BackfillSteps):
             historical=True,
             folder_id=place.folder_id,
             run=activity.info().workflow_run_id,
+            took=took,
         )
         await self._ingestion.drain(lane, seconds=self._step_seconds, search=search)
         reached(Failpoint.BACKFILL_STRETCH_INGESTED)

@@ -20,22 +20,29 @@ class Beside:
         self._ahead = ahead
         self._told = 0
         self._done = 0
+        self._waiting = 0
         self._ending = False
         self._over = False
         self._news = asyncio.Event()
         self._progress = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def tell(self) -> None:
-        """There is something to do. Returns at once."""
+    def tell(self, amount: int = 0) -> None:
+        """There is something to do, and so much of it, in a measure of the caller's. Returns at once."""
         self._told += 1
+        self._waiting += amount
         self._news.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 
+    def took(self, amount: int) -> None:
+        """So much of it is in work now: what the work says while it runs. What it does not say is found out at its end."""
+        self._waiting = max(0, self._waiting - amount)
+        self._progress.set()
+
     async def room(self) -> None:
-        """Wait until no more than `ahead` pieces of news wait to be worked on. Raises what the work raised."""
-        while self._ahead is not None and self._told - self._done > self._ahead and not self._over:
+        """Wait until no more than `ahead` of what was told waits to be worked on. Raises what the work raised."""
+        while self._ahead is not None and self._waiting > self._ahead and not self._over:
             self._progress.clear()
             await self._progress.wait()
         if self._over and self._task is not None:
@@ -50,6 +57,8 @@ class Beside:
                 if seen > self._done:
                     await self._work()
                 self._done = seen
+                if seen == self._told:
+                    self._waiting = 0
                 self._progress.set()
         finally:
             self._over = True

@@ -4,7 +4,6 @@ Every write is one transaction that begins with the lease, and the cursor moves 
 UID below it a row (integrity I-3). If it dies anywhere, the next pass finds the cursor where the rows end.
 """
 
-import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.numbers_went_back import begin_below, numbers_went_back
-from activities.packing import LARGEST_MAIL, Fetched, Packer, Stretch, fetch_stretch, stretches
+from activities.packing import LARGEST_MAIL, Packer, prefetched, stretches
 from contracts.failpoints import Failpoint, reached
 from providers.imap.source import ImapSource
 from providers.imap.values import FlagCursor
@@ -222,7 +221,7 @@ class FolderPass:
         for start in range(0, len(uids), WINDOW):
             window = uids[start : start + WINDOW]
             metas = await self._source.sizes(window)
-            async for stretch, fetched in self._prefetched(stretches(window, metas, largest=self._largest)):
+            async for stretch, fetched in prefetched(self._source, stretches(window, metas, largest=self._largest)):
                 rows = await self._packer.pack(
                     place.tenant_id,
                     fetched,
@@ -249,24 +248,6 @@ class FolderPass:
                 if self._pass_on is not None:
                     await self._pass_on()  # a long backlog lets other inboxes fetch between its stretches
         return written
-
-    async def _prefetched(self, cut: Iterable[Stretch]) -> AsyncIterator[tuple[Stretch, Fetched]]:
-        under_way: tuple[Stretch, asyncio.Task[Fetched]] | None = None
-        try:
-            for stretch in cut:
-                following = (stretch, asyncio.create_task(fetch_stretch(self._source, stretch)))
-                if under_way is not None:
-                    before, under_way = under_way, following
-                    yield before[0], await before[1]
-                else:
-                    under_way = following
-            if under_way is not None:
-                last, under_way = under_way, None
-                yield last[0], await last[1]
-        finally:
-            if under_way is not None:
-                under_way[1].cancel()
-                await asyncio.gather(under_way[1], return_exceptions=True)
 
     async def _rematch(self, place: Place, hashes: Iterable[str]) -> Mapping[str, KnownRaw]:
         async with self._database.unit_of_work(self._inbox.tenant_id) as connection:

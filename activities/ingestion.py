@@ -59,6 +59,7 @@ class Lane:
     historical: bool = False
     folder_id: uuid.UUID | None = None
     run: str | None = None
+    took: Callable[[int], None] | None = None  # is told the octets of each batch that is in work
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,8 @@ class Ingestion:
         if not pending:
             return None
         raws = await self.raws(pending)
+        if lane.took is not None:
+            lane.took(sum(p.raw_length for p in pending))
         ids = tuple(p.id for p in pending)
         reached(Failpoint.INGEST_CLAIMED)
         async with self._database.unit_of_work(lane.tenant_id) as connection:

@@ -4,10 +4,11 @@ Raw first (integrity I-1): the rows are handed back only when their bytes are st
 so a repeat after a crash writes the same object again and nothing else.
 """
 
+import asyncio
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from activities.recent_packs import RecentPacks
@@ -73,6 +74,28 @@ async def fetch_stretch(source: ImapSource, stretch: Stretch) -> Fetched:
     """Fetch one stretch of the open folder. Reads only."""
     batch = await source.fetch(stretch.uids) if stretch.uids else FetchBatch([], [], [])
     return Fetched(batch, {uid: await source.header_of(uid) for uid in stretch.large})
+
+
+async def prefetched(source: ImapSource, cut: Iterable[Stretch]) -> AsyncGenerator[tuple[Stretch, Fetched], None]:
+    """Each stretch with its mails; the next one is fetched while the caller is busy with the last. Close it when leaving
+    before its end: that costs the connection.
+    """
+    under_way: tuple[Stretch, asyncio.Task[Fetched]] | None = None
+    try:
+        for stretch in cut:
+            following = (stretch, asyncio.create_task(fetch_stretch(source, stretch)))
+            if under_way is not None:
+                before, under_way = under_way, following
+                yield before[0], await before[1]
+            else:
+                under_way = following
+        if under_way is not None:
+            last, under_way = under_way, None
+            yield last[0], await last[1]
+    finally:
+        if under_way is not None:
+            under_way[1].cancel()
+            await asyncio.gather(under_way[1], return_exceptions=True)
 
 
 class Packer:

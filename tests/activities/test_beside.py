@@ -52,14 +52,17 @@ async def test_nothing_told_is_nothing_done() -> None:
 async def test_who_feeds_waits_for_room() -> None:
     work = Work()
     work.gate.clear()
-    async with Beside(work, ahead=2) as beside:
+    async with Beside(work, ahead=20) as beside:
         for _ in range(2):
-            beside.tell()
+            beside.tell(10)
             await asyncio.wait_for(beside.room(), 1)
-        beside.tell()
+        beside.tell(10)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(beside.room(), 0.05)
-        work.gate.set()
+        beside.took(10)  # the work goes on, with a part of what waited
+        await asyncio.wait_for(beside.room(), 1)
+        beside.tell(10)
+        work.gate.set()  # it ends without having said what it took
         await asyncio.wait_for(beside.room(), 1)
 
 
@@ -70,7 +73,7 @@ async def test_its_error_is_raised_where_there_is_waited() -> None:
 
     async def feed() -> None:
         async with Beside(work, ahead=0) as beside:
-            beside.tell()
+            beside.tell(1)
             await beside.room()
             after.append("room")
 
