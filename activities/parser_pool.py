@@ -152,7 +152,14 @@ class ParserPool:
         others take over.
         """
         deaths = _Deaths(most_deaths)
-        answers = await asyncio.gather(*(self._chunk(chunk, who, deaths) for chunk in _chunks(orders)))
+        tasks = [asyncio.create_task(self._chunk(chunk, who, deaths)) for chunk in _chunks(orders)]
+        try:
+            answers = await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)  # nothing of it goes on behind our back
+            raise
         return [answer for chunk in answers for answer in chunk]
 
     async def read_alone(self, order: ReadOrder, who: Hashable = None) -> Answer:
@@ -193,9 +200,12 @@ class ParserPool:
         if self._idle:
             child = self._idle.pop()
         else:
-            child = await loop.run_in_executor(
-                self._threads, _Child, self._begin, self._limits, self._wall_seconds
-            )
+            starting = loop.run_in_executor(self._threads, _Child, self._begin, self._limits, self._wall_seconds)
+            try:
+                child = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                starting.add_done_callback(_end_late)
+                raise
         self._busy.add(child)
         asking = loop.run_in_executor(self._threads, child.ask, chunk)
         alive = False
@@ -215,6 +225,12 @@ class ParserPool:
             else:
                 child.kill(after=0)
                 await asyncio.gather(asking, return_exceptions=True)
+
+
+def _end_late(starting: "asyncio.Future[_Child]") -> None:
+    """A child that came up after its caller had gone."""
+    if not starting.cancelled() and starting.exception() is None:
+        starting.result().kill(after=0)
 
 
 @contextmanager
