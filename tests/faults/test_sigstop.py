@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from contracts.failpoints import Failpoint
 from tests.faults.cursor_watch import CursorWatch
 from tests.faults.gauntlet import Gauntlet
-from tests.faults.hasty_worker import HEARTBEAT_SECONDS
+from tests.faults.haste import HEARTBEAT_SECONDS
 from tests.faults.invariants import Witnesses, check
 from tests.faults.people import Agents
 from tests.faults.post_boxes import post_office
