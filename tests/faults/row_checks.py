@@ -232,14 +232,17 @@ def check_sends(connection: Connection, found: Findings, *, open_workflows: froz
 
 # Seen by nobody but the house itself: without rows of tenants, or closed to the application altogether.
 def tenant_tables(connection: Connection) -> list[str]:
-    """Every table with a tenant that the application may read."""
+    """Every table with a tenant that the application may read.
+
+    Asked by oid: by name, the planner may try the privilege on another session's temporary table first, and fails.
+    """
     named = connection.execute(
         text(
             """
-            select c.table_name from information_schema.columns c
-            join information_schema.tables t on t.table_name = c.table_name and t.table_schema = c.table_schema
-            where c.column_name = 'tenant_id' and c.table_schema = 'public' and t.table_type = 'BASE TABLE'
-              and has_table_privilege('mailroom_app', format('public.%I', c.table_name), 'select')
+            select c.relname from pg_class c
+            join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+            where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+              and has_table_privilege('mailroom_app', c.oid, 'select')
             order by 1
             """
         )

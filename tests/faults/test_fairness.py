@@ -8,7 +8,7 @@ from benchmarks.fairness import PROMISE, measure
 from tests.faults.post_boxes import post_office
 from tests.faults.rig import Rig
 
-MAILS, INBOXES = 6000, 6
+MAILS, INBOXES = 3000, 6
 
 
 @pytest.mark.timeout(240)
@@ -21,5 +21,5 @@ async def test_new_mail_of_another_tenant_is_there_within_fifteen_seconds(tmp_pa
             found = await measure(rig, post, count=MAILS, inboxes=INBOXES, within=150)
     finally:
         await rig.stop()
-    assert len(found.beside) >= 2, "the backlog was gone before anything could be measured beside it"
+    assert len(found.beside) >= 4
     assert max(found.beside) <= PROMISE, str(found)
