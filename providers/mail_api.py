@@ -24,7 +24,7 @@ class CursorExpired(ProviderError):
 
 @dataclass(frozen=True, slots=True)
 class RemoteMail:
-    """A mail by its id at the provider. `flags` are IMAP's words (`\\Seen`, `\\Flagged`, `\\Draft`); `labels` the provider's
+    r"""A mail by its id at the provider. `flags` are IMAP's words (`\Seen`, `\Flagged`, `\Draft`); `labels` the provider's
     ids of labels or categories; `thread_id` the provider's conversation. None: the provider did not say here.
     """
 
