@@ -7,16 +7,12 @@ seconds: running steps get 25 to finish, what is longer is retried elsewhere; ki
 import asyncio
 import contextlib
 import gc
-import inspect
-import ipaddress
 import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
@@ -36,38 +32,13 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
-from activities.accounts import Accounts
-from activities.auto_response import AutoResponseClaiming
-from activities.backfill import Backfilling
-from activities.connect import Connecting
-from activities.inbound_fetch import InboundFetch
-from activities.inbound_ingest import InboundIngest
-from activities.inbound_open import InboundOpen
-from activities.inbound_react import InboundReact
-from activities.inbound_watch import InboundWatch
-from activities.ingestion import Ingestion
-from activities.outbound_compose import OutboundCompose
-from activities.outbound_deliver import OutboundDeliver
-from activities.outbound_file_copy import OutboundFileCopy
-from activities.outbound_record import OutboundRecord
-from activities.outbound_verify import OutboundVerify
-from activities.parser_pool import ParserPool
-from activities.reingest import Reingesting
-from activities.sweep import Sweeping
-from activities.turns import FairTurns
 from contracts import failpoints, ids, queues
-from contracts.failpoints import Failpoint
 from contracts.payload_guard import data_converter
-from providers.egress import EgressPolicy
-from providers.imap.pool import ImapPool
-from providers.s3.blobs import BlobStore
-from providers.smtp.account import SmtpAccount
-from providers.smtp.sender import SmtpSender
 from settings import Settings, load_settings
 from store.restores import RestoredRows, check_cluster
-from store.sealing import Sealer
 from store.unit_of_work import Database
 from telemetry import MetricsEndpoint, log_json
+from worker_steps import Steps, composed
 from worker_telemetry import HISTOGRAMS, CountingFailures, WorkerTelemetry
 from workflows.auto_response import AutoResponse
 from workflows.backfill import Backfill
@@ -81,121 +52,11 @@ from workflows.under_watch import UnderWatch
 log = logging.getLogger("mailroom.worker")
 
 WORKFLOWS = (AutoResponse, Backfill, ConnectInbox, InboxSync, Reingest, SendMessage, Sweep)
-ACTIVITY_CLASSES: tuple[type, ...] = (
-    AutoResponseClaiming,
-    Backfilling,
-    Connecting,
-    InboundFetch,
-    InboundIngest,
-    InboundOpen,
-    InboundReact,
-    InboundWatch,
-    OutboundCompose,
-    OutboundDeliver,
-    OutboundFileCopy,
-    OutboundRecord,
-    OutboundVerify,
-    Reingesting,
-    Sweeping,
-)
 GRACE = timedelta(seconds=25)
 PLENTY = 500  # slots where seats are what is scarce
-FETCHES, FETCHES_OF_ONE = 32, 24
-SENDS, SENDS_OF_ONE = 128, 48
-HISTORIES = 2
 HARD_EXIT_SECONDS = 38.0  # integrity T-8: SIGTERM to exit in 40 s, whatever hangs
 SWEEP_EVERY = timedelta(minutes=1)
 CONNECT_ATTEMPTS_SECONDS = (0.5, 1, 2, 5, 5, 10, 10, 20)
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """Every activity object, in the order of `ACTIVITY_CLASSES`. `parts` answer or raise, for `/readyz`; `sources` give the
-    figures that only the objects know.
-    """
-
-    objects: tuple[object, ...]
-    parts: Mapping[str, Callable[[], Awaitable[None]]]
-    database: Database
-    sources: Mapping[str, Callable[[], Mapping[str, int]]]
-
-    def functions(self) -> list[Callable[..., Any]]:
-        """The bound methods that each class itself defines; inherited signatures stay out."""
-        found = []
-        for thing in self.objects:
-            for name, method in vars(type(thing)).items():
-                if inspect.isfunction(method) and hasattr(method, "__temporal_activity_definition"):
-                    found.append(getattr(thing, name))
-        return found
-
-
-@contextlib.asynccontextmanager
-async def composed(settings: Settings) -> AsyncIterator[Steps]:
-    """Providers, store and activities from settings; everything is closed at the end."""
-    secret = settings.token_secret.get_secret_value().encode()
-    policy = EgressPolicy(allow=tuple(ipaddress.ip_network(n) for n in settings.egress_allow))
-    database = Database(
-        settings.database_url, pool_size=settings.database_pool_size, application="mailroom-worker"
-    )
-    blobs = BlobStore(
-        endpoint=settings.s3_address,
-        bucket=settings.s3_bucket,
-        access_key=settings.s3_access_key,
-        secret_key=settings.s3_secret_key.get_secret_value(),
-        region=settings.s3_region,
-    )
-    pool = ImapPool(policy)
-    watching = ImapPool(policy, per_account=1, total=settings.worker_watches)
-    accounts = Accounts(database, Sealer(settings.key_ring))
-    parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
-    turns = {
-        "fetch": FairTurns(FETCHES, most_of_one=FETCHES_OF_ONE),
-        "ingest": FairTurns(settings.worker_parsers + 1, most_of_one=settings.worker_parsers),
-        "history": FairTurns(HISTORIES),
-        "send": FairTurns(SENDS, most_of_one=SENDS_OF_ONE),
-    }
-    ingestion = Ingestion(database, blobs, parsers, turns=turns["ingest"])
-
-    def submitter(account: SmtpAccount) -> SmtpSender:
-        return SmtpSender(account, policy, dot_out=lambda: failpoints.reached(Failpoint.DELIVER_DOT_OUT))
-
-    try:
-        yield Steps(
-            (
-                AutoResponseClaiming(database),
-                Backfilling(database, blobs, pool, accounts, ingestion, turns=turns["history"]),
-                Connecting(database, pool, accounts, policy),
-                InboundFetch(
-                    database,
-                    blobs,
-                    pool,
-                    accounts,
-                    packs=ingestion.packs,
-                    turns=turns["fetch"],
-                    ingestion=ingestion,
-                ),
-                InboundIngest(database, ingestion),
-                InboundOpen(accounts, poll_seconds=settings.poll_seconds),
-                InboundReact(database),
-                InboundWatch(database, watching, accounts, poll_seconds=settings.poll_seconds),
-                OutboundCompose(database, blobs, secret),
-                OutboundDeliver(database, accounts, blobs, submitter, turns=turns["send"]),
-                OutboundFileCopy(database, accounts, pool, blobs),
-                OutboundRecord(database),
-                OutboundVerify(database, accounts, pool),
-                Reingesting(database, blobs, ingestion, parsers),
-                Sweeping(database, poll_seconds=settings.poll_seconds),
-            ),
-            {"postgresql": database.probe, "s3": blobs.ping},
-            database,
-            {"parser_deaths": lambda: parsers.deaths, **{name: turn.counts for name, turn in turns.items()}},
-        )
-    finally:
-        parsers.close()
-        await watching.close()
-        await pool.close()
-        blobs.close()
-        await database.close()
 
 
 def workers(
@@ -218,9 +79,9 @@ def workers(
         queues.REINGEST: 1,
     }
     # Contracts are shared with the process: frozen values, nothing to isolate. Anything else is an accident.
-    restrictions = SandboxRestrictions.default.with_passthrough_modules("contracts").with_import_notification_policy(
-        SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
-    )
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(
+        "contracts"
+    ).with_import_notification_policy(SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH)
     return [
         Worker(
             client,
@@ -355,9 +216,7 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
                 settings.worker_metrics_port,
                 sdk_port=sdk_port,
                 healthy=lambda: telemetry.beats() and not any(task.done() for task in running),
-                ready=lambda: telemetry.ask(
-                    {**steps.parts, "temporal": lambda: _temporal_answers(client)}
-                ),
+                ready=lambda: telemetry.ask({**steps.parts, "temporal": lambda: _temporal_answers(client)}),
                 figures=telemetry.text,
             )
             endpoint.start()

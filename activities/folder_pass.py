@@ -117,6 +117,11 @@ class FolderPass:
             reached(Failpoint.FETCH_FLAGS_MIRRORED)
         return report
 
+    async def news(self, folder: FolderRow, place: Place, *, most: int) -> WrittenRows:
+        """What came into the open folder above its cursor, when it is no more than `most` mails; else nothing is done."""
+        uids = await self._source.uids(after=folder.last_uid)
+        return await self._store(uids, place, cursor=folder) if len(uids) <= most else WrittenRows()
+
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
         async with self._database.unit_of_work(self._inbox.tenant_id) as connection:

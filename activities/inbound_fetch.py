@@ -7,6 +7,8 @@ decides when to ask again. What our own database or bucket does wrong is raised 
 import datetime as dt
 import time
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from temporalio import activity
@@ -60,7 +62,8 @@ class Passed:
 class InboundFetch(InboundSteps):
     """`largest` is the size in octets above which only a mail's header is fetched; `packs` are those of the ingestion
     in this process, which then need not ask the bucket for what was fetched a moment ago. `turns` bounds how many inboxes
-    are fetched at a time, and of which tenants. With `ingestion` a few mails become messages in the same step.
+    are fetched at a time, and of which tenants. With `ingestion` a few mails become messages in the same step. `under_way` is
+    told which inboxes are being fetched.
     """
 
     def __init__(
@@ -74,7 +77,9 @@ class InboundFetch(InboundSteps):
         packs: RecentPacks | None = None,
         turns: FairTurns | None = None,
         ingestion: Ingestion | None = None,
+        under_way: set[uuid.UUID] | None = None,
     ) -> None:
+        self._under_way = set() if under_way is None else under_way
         self._turns = turns or FairTurns(SEATS)
         self._ingestion = ingestion
         self._database = database
@@ -99,7 +104,7 @@ class InboundFetch(InboundSteps):
             if lease is None:
                 raise failure("NotFound")
             reached(Failpoint.FETCH_LEASED)
-            async with heartbeats():
+            async with heartbeats(), self._named(inbox.id):
                 async with self._turns.turn(inbox.tenant_id) as turn:
                     try:
                         account = self._accounts.imap(inbox, ask=True)
@@ -111,6 +116,14 @@ class InboundFetch(InboundSteps):
                         inbox, lease, report, audited=reason is not None and order.folder_id is None
                     )
                 return await self._few(inbox, lease, told)
+
+    @asynccontextmanager
+    async def _named(self, inbox_id: uuid.UUID) -> AsyncIterator[None]:
+        self._under_way.add(inbox_id)
+        try:
+            yield
+        finally:
+            self._under_way.discard(inbox_id)
 
     async def _few(self, inbox: InboxState, lease: Lease, told: FetchReport) -> FetchReport:
         """Ingest what waits, when it is little, under the lease of this attempt. If it dies here, the mails are stored and

@@ -1,7 +1,7 @@
 """Step `inbound.watch`: wait on a mailbox until there is something to fetch, for hours, without a line of history.
 
 INBOX is watched with IDLE on a connection of its own; every so often, and all the time where the server has no IDLE, the
-synced folders are looked at and compared with how they looked before. Writes nothing.
+synced folders are looked at and compared with how they looked before. A mail that IDLE announces is taken at once.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities._edges import edges
 from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
+from activities.inbound_at_once import InboundAtOnce
 from contracts.inbound import InboundSteps, WakeReason, WatchOrder, WatchReport
 from providers.errors import FolderGone, ProviderError
 from providers.imap.account import ImapAccount
@@ -45,12 +46,19 @@ class _Look:
 
 class InboundWatch(InboundSteps):
     """`poll_seconds` is the longest time between two looks at all folders; `pool` should be apart from the one that
-    fetches, as each watched inbox holds a connection for hours.
+    fetches, as each watched inbox holds a connection for hours. With `at_once` new mail is taken by the watch itself.
     """
 
     def __init__(
-        self, database: Database, pool: ImapPool, accounts: Accounts, *, poll_seconds: float = 300.0
+        self,
+        database: Database,
+        pool: ImapPool,
+        accounts: Accounts,
+        *,
+        at_once: InboundAtOnce | None = None,
+        poll_seconds: float = 300.0,
     ) -> None:
+        self._at_once = at_once
         self._database = database
         self._pool = pool
         self._accounts = accounts
@@ -68,13 +76,11 @@ class InboundWatch(InboundSteps):
             async with heartbeats():
                 try:
                     account = self._accounts.imap(inbox)
-                    return WatchReport(
-                        await _until_stopping(self._wait(inbox, account, float(order.seconds)))
-                    )
+                    return await _until_stopping(self._wait(inbox, account, float(order.seconds)))
                 except (ProviderError, CredentialsUnreadable):
                     return WatchReport(WakeReason.CLOSED)  # the next fetch finds out why and tells the inbox
 
-    async def _wait(self, inbox: InboxState, account: ImapAccount, seconds: float) -> WakeReason:
+    async def _wait(self, inbox: InboxState, account: ImapAccount, seconds: float) -> WatchReport:
         if inbox.audit_due_at is not None:
             # The next pass draws up the balance sheets: an idle inbox is woken for that and for nothing else.
             due = (inbox.audit_due_at - dt.datetime.now(dt.UTC)).total_seconds()
@@ -89,10 +95,10 @@ class InboundWatch(InboundSteps):
             while True:
                 reason, before = await self._compare(source, folders, before)
                 if reason is not None:
-                    return reason
+                    return WatchReport(reason)
                 left = ends - time.monotonic()
                 if left <= 0:
-                    return WakeReason.TIMEOUT
+                    return WatchReport(WakeReason.TIMEOUT)
                 pause = min(left, self._poll_seconds)
                 watched = next((f for f in folders if f.path in before), None)
                 if not source.can_idle or watched is None:
@@ -101,12 +107,15 @@ class InboundWatch(InboundSteps):
                 look = before[watched.path]
                 state = await source.examine(watched.path)
                 if state.exists != look.exists or state.uidnext != look.next_uid:
-                    return WakeReason.NEW  # it came while the other folders were looked at
+                    return WatchReport(WakeReason.NEW)  # it came while the other folders were looked at
                 wake = await source.idle(pause)
                 if wake.reason in IDLE:
-                    return IDLE[wake.reason]
+                    taken = 0
+                    if self._at_once is not None and wake.reason == "new":
+                        taken = await self._at_once.take(inbox, watched.id, source)
+                    return WatchReport(IDLE[wake.reason], taken)
                 if wake.reason == "closed":
-                    return WakeReason.CLOSED
+                    return WatchReport(WakeReason.CLOSED)
 
     async def _synced(self, inbox: InboxState) -> list[FolderRow]:
         async with self._database.unit_of_work(inbox.tenant_id) as connection:
@@ -167,7 +176,7 @@ class InboundWatch(InboundSteps):
         return hash(frozenset(told.flags.items()))
 
 
-async def _until_stopping(waiting: Coroutine[None, None, WakeReason]) -> WakeReason:
+async def _until_stopping(waiting: Coroutine[None, None, WatchReport]) -> WatchReport:
     """A worker that stops does not wait for hours: the watch fails at once, and another worker's attempt goes on."""
     watching = asyncio.create_task(waiting)
     stopping = asyncio.create_task(activity.wait_for_worker_shutdown())

@@ -43,6 +43,8 @@ ATTEMPTS = 3  # integrity I-6
 MOST_DEATHS = 8  # of parser children in one fresh batch: a batch full of poison must end long before its step's time is up
 # One GET for a stretch of a pack, as long as not much more than the wanted mails comes along.
 WASTE = 2
+# With so few, hardly anything else waits: looking for more beside the write would only slow the write down.
+FEW = 20
 INDEX_AT_ONCE = 500
 SEATS = 3  # one is written while two are read
 CAPS = IncomingCaps(sender=FROM_ONE_SENDER, inbox=INTO_ONE_INBOX)
@@ -124,7 +126,8 @@ class Ingestion:
             while current is not None:
                 following = None
                 more = time.monotonic() < ends
-                if more and not turn.wanted:
+                few = len(current.ids) <= FEW
+                if more and not few and not turn.wanted:
                     following = asyncio.create_task(self._prepare(lane, current.ids))
                     beside.add(following)
                 total += await self._store(lane, current)

@@ -39,6 +39,7 @@ class Failpoint(StrEnum):
     FETCH_AFTER_COMMIT = "fetch.after_commit", "ledger rows and cursor are committed, nothing is told"
     FETCH_FLAGS_MIRRORED = "fetch.flags_mirrored", "flags and deletions are committed"
     FETCH_RECORDED = "fetch.recorded", "the pass is recorded as well, Temporal does not know"
+    AT_ONCE_STORED = "at_once.stored", "the watch has stored a mail's bytes and row, the mail is not ingested"
     RESET_BEFORE_BEGIN = "reset.before_begin", "UIDVALIDITY changed, the folder is listed, nothing is written"
     RESET_BEGUN = "reset.begun", "the cursor of the new UIDVALIDITY is committed, nothing is matched again"
     RESET_MATCHED = "reset.matched", "a stretch of the new UIDVALIDITY is matched and committed"

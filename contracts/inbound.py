@@ -105,7 +105,10 @@ class WatchOrder:
 
 @dataclass(frozen=True, slots=True)
 class WatchReport:
+    """`answerable`: of the conversations of mails that the watch took itself, how many await a decision on an answer."""
+
     reason: WakeReason
+    answerable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class InboundSteps:
 
     @activity.defn(name="inbound.watch")
     async def watch(self, order: WatchOrder) -> WatchReport:
-        """IDLE on the inbox folder until something happens or the time is up. Writes nothing; heartbeats."""
+        """IDLE on the inbox folder until something happens or the time is up; takes the few mails it hears of. Heartbeats."""
         raise NotImplementedError
 
     @activity.defn(name="inbound.react")

@@ -5,6 +5,7 @@ a handful of history events in six hours, because one long watch sees to it.
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
@@ -141,8 +142,8 @@ class InboxSync:
         """Time for a fresh history. Orders that wait are done first: they live in this run only."""
         if self._resyncs:
             return False
-        info = workflow.info()
-        return info.is_continue_as_new_suggested() or self._turns >= MOST_TURNS or self._pokes >= MOST_POKES
+        full = workflow.info().is_continue_as_new_suggested()
+        return full or self._turns >= MOST_TURNS or self._pokes >= MOST_POKES
 
     async def _open(self) -> InboxPlan:
         """What the row says. Asked when a run begins, after a signal and after a refusal, not for every mail."""
@@ -165,8 +166,9 @@ class InboxSync:
     async def _rest(self, plan: InboxPlan) -> None:
         """Paused or not connected: nothing is watched, nobody is asked, until a signal says so."""
         await self._unwatch()
-        self._tell_health("paused" if plan.paused or self._paused else self._health or "connecting")
-        self._show("paused" if plan.paused or self._paused else "not connected; waiting for `resume`")
+        paused = plan.paused or self._paused
+        self._tell_health("paused" if paused else self._health or "connecting")
+        self._show("paused" if paused else "not connected; waiting for `resume`")
         self._dirty = False
         # A pause that reached us by signal only ends by signal; one in the row may also end with any poke.
         await workflow.wait_condition(lambda: self._dirty and not self._paused)
@@ -323,8 +325,8 @@ class InboxSync:
         if not watching.done():
             return
         self._watching = None
-        reason = self._watched(watching)
-        lasted = workflow.now().timestamp() - self._watched_at
+        report = self._watched(watching)
+        reason, lasted = report.reason, workflow.now().timestamp() - self._watched_at
         short = reason is WakeReason.CLOSED and lasted < SHORT_WATCH
         self._short_watches = self._short_watches + 1 if short else 0
         if reason is WakeReason.UNSUPPORTED and await self._quiet(plan.poll_seconds, "until the next look"):
@@ -333,6 +335,8 @@ class InboxSync:
             self._plan = None
         self._flags = self._flags or reason is WakeReason.FLAGS
         self._dirty = True
+        if report.answerable:
+            await self._react()
 
     def _watch(self) -> "workflow.ActivityHandle[WatchReport]":
         self._watched_at = workflow.now().timestamp()
@@ -349,19 +353,18 @@ class InboxSync:
 
     async def _quiet(self, seconds: int, why: str) -> bool:
         """Wait; True when somebody wanted something before the time was up."""
+        pause = timedelta(seconds=seconds)
         try:
-            await workflow.wait_condition(
-                self._wanted, timeout=timedelta(seconds=seconds), timeout_summary=why
-            )
+            await workflow.wait_condition(self._wanted, timeout=pause, timeout_summary=why)
         except TimeoutError:
             return False
         return True
 
-    def _watched(self, watching: "workflow.ActivityHandle[WatchReport]") -> WakeReason:
+    def _watched(self, watching: "workflow.ActivityHandle[WatchReport]") -> WatchReport:
         try:
-            return watching.result().reason
+            return watching.result()
         except ActivityError:
-            return WakeReason.CLOSED  # a fetch finds out what is wrong and tells the inbox
+            return WatchReport(WakeReason.CLOSED)  # a fetch finds out what is wrong and tells the inbox
 
     def _wanted(self) -> bool:
         return self._dirty or self._paused or bool(self._resyncs)
@@ -369,10 +372,8 @@ class InboxSync:
     async def _stopped(self, pause: timedelta, why: str) -> None:
         """Sleep, whatever is poked; only a person (pause, resume, resync) cuts it short."""
         nudges = self._nudges
-        try:
+        with suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._nudges != nudges, timeout=pause, timeout_summary=why)
-        except TimeoutError:
-            return
 
     async def _unwatch(self) -> None:
         watching, self._watching = self._watching, None
@@ -380,10 +381,8 @@ class InboxSync:
             return
         if not watching.done():
             watching.cancel()
-        try:
+        with suppress(ActivityError, asyncio.CancelledError):
             await watching
-        except (ActivityError, asyncio.CancelledError):
-            return
 
     def _tell_health(self, health: str) -> None:
         if health != self._health:

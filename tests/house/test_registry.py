@@ -8,7 +8,8 @@ from collections import Counter
 import activities
 import contracts
 import workflows
-from worker import ACTIVITY_CLASSES, WORKFLOWS
+from worker import WORKFLOWS
+from worker_steps import ACTIVITY_CLASSES
 
 
 def signatures() -> dict[str, type]:

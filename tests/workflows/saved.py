@@ -11,7 +11,8 @@ from temporalio.worker import WorkflowRunner
 
 from contracts import queues
 from settings import Settings
-from worker import Steps, workers
+from worker import workers
+from worker_steps import Steps
 from worker_telemetry import WorkerTelemetry
 
 FOLDER = Path(__file__).parent / "histories"

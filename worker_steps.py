@@ -1,0 +1,159 @@
+"""What a worker can do: every activity, composed from providers and store by what the settings say.
+
+The only place where these rooms meet; `worker.py` runs it.
+"""
+
+import contextlib
+import inspect
+import ipaddress
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from activities.accounts import Accounts
+from activities.auto_response import AutoResponseClaiming
+from activities.backfill import Backfilling
+from activities.connect import Connecting
+from activities.inbound_at_once import InboundAtOnce
+from activities.inbound_fetch import InboundFetch
+from activities.inbound_ingest import InboundIngest
+from activities.inbound_open import InboundOpen
+from activities.inbound_react import InboundReact
+from activities.inbound_watch import InboundWatch
+from activities.ingestion import Ingestion
+from activities.outbound_compose import OutboundCompose
+from activities.outbound_deliver import OutboundDeliver
+from activities.outbound_file_copy import OutboundFileCopy
+from activities.outbound_record import OutboundRecord
+from activities.outbound_verify import OutboundVerify
+from activities.parser_pool import ParserPool
+from activities.reingest import Reingesting
+from activities.sweep import Sweeping
+from activities.turns import FairTurns
+from contracts import failpoints
+from contracts.failpoints import Failpoint
+from providers.egress import EgressPolicy
+from providers.imap.pool import ImapPool
+from providers.s3.blobs import BlobStore
+from providers.smtp.account import SmtpAccount
+from providers.smtp.sender import SmtpSender
+from settings import Settings
+from store.sealing import Sealer
+from store.unit_of_work import Database
+
+ACTIVITY_CLASSES: tuple[type, ...] = (
+    AutoResponseClaiming,
+    Backfilling,
+    Connecting,
+    InboundFetch,
+    InboundIngest,
+    InboundOpen,
+    InboundReact,
+    InboundWatch,
+    OutboundCompose,
+    OutboundDeliver,
+    OutboundFileCopy,
+    OutboundRecord,
+    OutboundVerify,
+    Reingesting,
+    Sweeping,
+)
+FETCHES, FETCHES_OF_ONE = 32, 24
+SENDS, SENDS_OF_ONE = 128, 48
+HISTORIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Every activity object, in the order of `ACTIVITY_CLASSES`. `parts` answer or raise, for `/readyz`; `sources` give the
+    figures that only the objects know.
+    """
+
+    objects: tuple[object, ...]
+    parts: Mapping[str, Callable[[], Awaitable[None]]]
+    database: Database
+    sources: Mapping[str, Callable[[], Mapping[str, int]]]
+
+    def functions(self) -> list[Callable[..., Any]]:
+        """The bound methods that each class itself defines; inherited signatures stay out."""
+        found = []
+        for thing in self.objects:
+            for name, method in vars(type(thing)).items():
+                if inspect.isfunction(method) and hasattr(method, "__temporal_activity_definition"):
+                    found.append(getattr(thing, name))
+        return found
+
+
+@contextlib.asynccontextmanager
+async def composed(settings: Settings) -> AsyncIterator[Steps]:
+    """Providers, store and activities from settings; everything is closed at the end."""
+    secret = settings.token_secret.get_secret_value().encode()
+    policy = EgressPolicy(allow=tuple(ipaddress.ip_network(n) for n in settings.egress_allow))
+    database = Database(
+        settings.database_url, pool_size=settings.database_pool_size, application="mailroom-worker"
+    )
+    blobs = BlobStore(
+        endpoint=settings.s3_address,
+        bucket=settings.s3_bucket,
+        access_key=settings.s3_access_key,
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        region=settings.s3_region,
+    )
+    pool = ImapPool(policy)
+    watching = ImapPool(policy, per_account=1, total=settings.worker_watches)
+    accounts = Accounts(database, Sealer(settings.key_ring))
+    parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
+    turns = {
+        "fetch": FairTurns(FETCHES, most_of_one=FETCHES_OF_ONE),
+        "ingest": FairTurns(settings.worker_parsers + 1, most_of_one=settings.worker_parsers),
+        "history": FairTurns(HISTORIES),
+        "send": FairTurns(SENDS, most_of_one=SENDS_OF_ONE),
+    }
+    ingestion = Ingestion(database, blobs, parsers, turns=turns["ingest"])
+    under_way: set[uuid.UUID] = set()
+    at_once = InboundAtOnce(database, blobs, ingestion, under_way=under_way, turns=turns["fetch"])
+
+    def submitter(account: SmtpAccount) -> SmtpSender:
+        return SmtpSender(account, policy, dot_out=lambda: failpoints.reached(Failpoint.DELIVER_DOT_OUT))
+
+    try:
+        yield Steps(
+            (
+                AutoResponseClaiming(database),
+                Backfilling(database, blobs, pool, accounts, ingestion, turns=turns["history"]),
+                Connecting(database, pool, accounts, policy),
+                InboundFetch(
+                    database,
+                    blobs,
+                    pool,
+                    accounts,
+                    packs=ingestion.packs,
+                    turns=turns["fetch"],
+                    ingestion=ingestion,
+                    under_way=under_way,
+                ),
+                InboundIngest(database, ingestion),
+                InboundOpen(accounts, poll_seconds=settings.poll_seconds),
+                InboundReact(database),
+                InboundWatch(
+                    database, watching, accounts, at_once=at_once, poll_seconds=settings.poll_seconds
+                ),
+                OutboundCompose(database, blobs, secret),
+                OutboundDeliver(database, accounts, blobs, submitter, turns=turns["send"]),
+                OutboundFileCopy(database, accounts, pool, blobs),
+                OutboundRecord(database),
+                OutboundVerify(database, accounts, pool),
+                Reingesting(database, blobs, ingestion, parsers),
+                Sweeping(database, poll_seconds=settings.poll_seconds),
+            ),
+            {"postgresql": database.probe, "s3": blobs.ping},
+            database,
+            {"parser_deaths": lambda: parsers.deaths, **{name: turn.counts for name, turn in turns.items()}},
+        )
+    finally:
+        parsers.close()
+        await watching.close()
+        await pool.close()
+        blobs.close()
+        await database.close()
