@@ -66,3 +66,9 @@ def s3_lane() -> Lane:
 def resolver_lane() -> Lane:
     """Name resolution, which blocks for as long as the resolver's own timeout."""
     return Lane("resolver", 8)
+
+
+@cache
+def google_lane() -> Lane:
+    """Calls of the Gmail API. Each holds its thread until the answer is there, a batch of big mails for seconds."""
+    return Lane("google", 32)

@@ -24,8 +24,10 @@ from stack.postgres import Postgres
 from stack.seaweed import BUCKET, REGION, Seaweed
 from stack.secrets import StackSecrets
 from stack.temporal import NAMESPACE, Temporal, add_search_attributes, find_program
+from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.databases import TEMPLATE, Database, PostgresServer, migrate
 from tests.servers.dovecot import Dovecot, dovecot_missing
+from tests.servers.gmail_server import GmailServer
 from tests.servers.scripted_smtp import ScriptedSmtp
 from tests.servers.socket_guard import only_localhost
 
@@ -220,6 +222,23 @@ async def scripted_smtp() -> AsyncIterator[ScriptedSmtp]:
         yield server
     finally:
         await server.stop()
+
+
+# -- web APIs ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A private authority and a certificate for localhost, for stand-ins of services that speak https."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def google(certificates: Certificates) -> Iterator[GmailServer]:
+    """Gmail and Google's OAuth of this test's own; see `tests/servers/gmail_server.py`."""
+    server = GmailServer(certificates)
+    yield server
+    server.close()
 
 
 # -- samples -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,157 @@
+"""Raw mails by id, in batches that find their own size: by quota, by octets, and one by one where a batch will not do."""
+
+import base64
+import binascii
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from googleapiclient.errors import HttpError
+
+from providers.errors import AuthFailed, ProviderError, Throttled, Unreachable
+from providers.gmail.account import GmailAccount, translated
+from providers.gmail.endpoint import GmailApi
+from providers.gmail.faults import NotThere, TokenRefused
+from providers.gmail.labels import mail_of
+from providers.gmail.transport import AnswerTooLarge, CheckedHttp
+from providers.mail_api import RawMail, RemoteMail
+
+MOST = 50  # 100 is refused; above 50 Google warns of rate limits (guides/batch)
+BATCH_OCTETS = 24 * 1024 * 1024
+MAX_OCTETS = 50 * 1024 * 1024
+_TRIES = 3  # for one mail that Google cannot give
+_ROUNDS = 5  # without a single mail, before the caller is told to come later
+
+
+class RawFetcher:
+    """Remembers from batch to batch how many mails fit. `max_octets` is the largest mail that is wanted at all."""
+
+    def __init__(self, account: GmailAccount, *, max_octets: int = MAX_OCTETS) -> None:
+        self._account = account
+        self._single = max_octets * 4 // 3 + 64 * 1024  # base64url inside JSON
+        self._max_octets = max_octets
+        self._size = MOST // 2
+
+    async def fetch(self, ids: Sequence[str]) -> tuple[RawMail, ...]:
+        """One answer for each id, in their order. Raises what concerns all: AuthFailed, Throttled, Unreachable.
+
+        A limit in the middle is waited out as long as mails come, so that a tight quota cannot make the same call begin
+        again for ever. One mail that fails where others do not is `unreadable`.
+        """
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, RawMail] = {}
+        tries: Counter[str] = Counter()
+        barren = 0
+        while todo := [one for one in wanted if one not in found and tries[one] < _TRIES]:
+            answers = await self._batch(todo[: self._fitting()])
+            limit = self._sort(answers, found, tries)
+            if limit is None:
+                barren = 0
+                self._account.budget.went_well()
+                self._size = min(self._size + 2, MOST)
+            else:
+                self._size = max(1, self._size // 2)
+                wait = self._account.budget.refused(limit.retry_after)
+                gave = any(not isinstance(answer, ProviderError) for answer in answers.values())
+                barren = 0 if gave else barren + 1
+                if barren >= _ROUNDS or wait > self._account.budget.limits.patience:
+                    raise Throttled(retry_after=wait)
+        failed = [one for one in wanted if one not in found]
+        if failed and len(failed) == len(wanted):
+            await self._account.read(_profile, units=1)  # is it Google as a whole? Then this raises
+        for one in failed:
+            found[one] = RawMail(RemoteMail(one), None, "unreadable")
+        return tuple(found[one] for one in ids)
+
+    def _fitting(self) -> int:
+        return self._account.budget.fitting(self._account.costs.get, self._size)
+
+    async def _batch(self, ids: list[str]) -> dict[str, "dict[str, Any] | ProviderError | AnswerTooLarge"]:
+        units = len(ids) * self._account.costs.get
+        limit = self._single if len(ids) == 1 else BATCH_OCTETS
+
+        def work(
+            api: GmailApi, connection: CheckedHttp
+        ) -> dict[str, "dict[str, Any] | ProviderError | AnswerTooLarge"]:
+            return _batch_get(api, connection, ids)
+
+        try:
+            return await self._account.read(work, units=units, limit=limit)
+        except AnswerTooLarge as too_large:
+            if len(ids) == 1:
+                return {ids[0]: too_large}
+            self._size = max(1, len(ids) // 2)
+            return {}
+
+    def _sort(
+        self,
+        answers: dict[str, "dict[str, Any] | ProviderError | AnswerTooLarge"],
+        found: dict[str, RawMail],
+        tries: "Counter[str]",
+    ) -> Throttled | None:
+        """Put each answer where it belongs. Returns the limit that was met, if any; raises what concerns all."""
+        limit: Throttled | None = None
+        for one, answer in answers.items():
+            match answer:
+                case dict():
+                    found[one] = self._raw(one, answer)
+                case AnswerTooLarge():
+                    found[one] = RawMail(RemoteMail(one), None, "too_large")
+                case NotThere():
+                    found[one] = RawMail(RemoteMail(one), None, "gone")
+                case Throttled():
+                    limit = (
+                        answer
+                        if limit is None or (answer.retry_after or 0) > (limit.retry_after or 0)
+                        else limit
+                    )
+                case AuthFailed():
+                    raise answer
+                case Unreachable():
+                    tries[one] += 1
+                case _:
+                    found[one] = RawMail(RemoteMail(one), None, "unreadable")
+        return limit
+
+    def _raw(self, one: str, message: dict[str, Any]) -> RawMail:
+        try:
+            mail = mail_of(message)
+            text = message["raw"]
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (KeyError, TypeError, ValueError, binascii.Error):
+            return RawMail(RemoteMail(one), None, "unreadable")
+        if mail.id != one or not raw:
+            return RawMail(RemoteMail(one), None, "unreadable")
+        if len(raw) > self._max_octets:
+            return RawMail(mail, None, "too_large")
+        return RawMail(mail, raw)
+
+
+def _profile(api: GmailApi, connection: CheckedHttp) -> Any:
+    return api.users.getProfile(userId="me").execute(http=connection)
+
+
+def _batch_get(
+    api: GmailApi, connection: CheckedHttp, ids: list[str]
+) -> dict[str, "dict[str, Any] | ProviderError | AnswerTooLarge"]:
+    """In the lane: what Google says of each id, mails and errors side by side (items of a batch fail singly)."""
+    answers: dict[str, dict[str, Any] | ProviderError | AnswerTooLarge] = {}
+
+    def keep(one: str, response: dict[str, Any] | None, error: HttpError | None) -> None:
+        answers[one] = translated(error) if error is not None else response or {}
+
+    if len(ids) == 1:
+        request = api.messages.get(userId="me", id=ids[0], format="raw")
+        try:
+            keep(ids[0], request.execute(http=connection), None)
+        except HttpError as error:
+            keep(ids[0], None, error)
+    else:
+        batch = api.service.new_batch_http_request(callback=keep)
+        for one in ids:
+            batch.add(api.messages.get(userId="me", id=one, format="raw"), request_id=one)
+        batch.execute(http=connection)
+    for answer in answers.values():
+        if isinstance(answer, TokenRefused):
+            raise answer  # the account asks for a fresh token and repeats
+    return answers
