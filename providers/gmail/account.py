@@ -50,7 +50,7 @@ class GmailAccount:
     def costs(self) -> QuotaCosts:
         return self.budget.limits.costs
 
-    async def read(self, work: Work[T], *, units: int, limit: int = DEFAULT_LIMIT) -> T:
+    async def repeatable(self, work: Work[T], *, units: int, limit: int = DEFAULT_LIMIT) -> T:
         """Run `work` in the lane, again after a passing fault: only for what may be done twice.
 
         `limit` bounds the answer in octets. Raises ProviderError, AnswerTooLarge.
@@ -59,12 +59,12 @@ class GmailAccount:
         while True:
             tries += 1
             try:
-                return await self._once(work, units=units, limit=limit, fresh=False)
+                return await self._called(work, units=units, limit=limit, fresh=False)
             except TurnTooFar:
                 raise
             except Throttled as fault:
-                wait = self.budget.refused(fault.retry_after)
-                if tries >= _TRIES or wait > self.budget.limits.patience or fault.reason != Throttled.reason:
+                wait = self._slow_down(fault)
+                if tries >= _TRIES or wait is None or wait > self.budget.limits.patience:
                     raise
             except StaleConnection:
                 if tries >= _TRIES:
@@ -74,16 +74,16 @@ class GmailAccount:
                     raise
                 await self._sleep(fault.retry_after or 0.25 * 2**tries * (0.5 + random.random() / 2))  # noqa: S311  # jitter
 
-    async def write(self, work: Work[T], *, units: int) -> T:
+    async def once(self, work: Work[T], *, units: int) -> T:
         """Run `work` once, on a new connection, so that a lost answer is not the end of an old one. Never repeated,
         except with a fresh token after a 401, which is proof that nothing was done. Raises ProviderError.
         """
         try:
-            return await self._once(work, units=units, limit=DEFAULT_LIMIT, fresh=True)
+            return await self._called(work, units=units, limit=DEFAULT_LIMIT, fresh=True)
         except TurnTooFar:
             raise
         except Throttled as fault:
-            self.budget.refused(fault.retry_after)
+            self._slow_down(fault)
             raise
 
     async def close(self) -> None:
@@ -91,7 +91,11 @@ class GmailAccount:
         while self._idle:
             self._idle.pop().close()
 
-    async def _once(self, work: Work[T], *, units: int, limit: int, fresh: bool) -> T:
+    def _slow_down(self, fault: Throttled) -> float | None:
+        """Seconds until the next call. None for a limit of another kind (a day's), on which the rate has no bearing."""
+        return self.budget.refused(fault.retry_after) if fault.reason == Throttled.reason else None
+
+    async def _called(self, work: Work[T], *, units: int, limit: int, fresh: bool) -> T:
         await self.budget.spend(units)
         token = await self._access_token()
         try:

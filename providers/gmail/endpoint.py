@@ -20,9 +20,6 @@ from providers.egress import EgressPolicy, tls_context
 GOOGLE = "https://gmail.googleapis.com/"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-# The client logs addresses, search words and bodies of error answers (integrity X-52).
-logging.getLogger("googleapiclient").setLevel(logging.CRITICAL + 1)
-
 
 @dataclass(frozen=True, slots=True)
 class GmailEndpoint:
@@ -80,6 +77,8 @@ class _NoConnection:
 
 @cache
 def _api(root_url: str) -> GmailApi:
+    # The client logs addresses, search words and bodies of error answers (integrity X-52).
+    logging.getLogger("googleapiclient").setLevel(logging.CRITICAL + 1)
     document = json.loads(get_static_doc("gmail", "v1"))
     document["rootUrl"] = document["baseUrl"] = root_url
     document.pop("mtlsRootUrl", None)

@@ -58,7 +58,7 @@ class RawFetcher:
                     raise Throttled(retry_after=wait)
         failed = [one for one in wanted if one not in found]
         if failed and len(failed) == len(wanted):
-            await self._account.read(_profile, units=1)  # is it Google as a whole? Then this raises
+            await self._account.repeatable(_profile, units=1)  # is it Google as a whole? Then this raises
         for one in failed:
             found[one] = RawMail(RemoteMail(one), None, "unreadable")
         return tuple(found[one] for one in ids)
@@ -76,7 +76,7 @@ class RawFetcher:
             return _batch_get(api, connection, ids)
 
         try:
-            return await self._account.read(work, units=units, limit=limit)
+            return await self._account.repeatable(work, units=units, limit=limit)
         except AnswerTooLarge as too_large:
             if len(ids) == 1:
                 return {ids[0]: too_large}

@@ -61,7 +61,7 @@ class GmailSender:
             return api.drafts.send(userId="me", body={"id": draft}).execute(http=connection)
 
         try:
-            message = await self._account.write(work, units=self._account.costs.send)
+            message = await self._account.once(work, units=self._account.costs.send)
         except NotThere:
             raise ProtocolBroken(
                 "draft_gone", "The draft is no longer there; it is looked for among sent mail."
@@ -95,7 +95,7 @@ class GmailSender:
             return api.drafts.delete(userId="me", id=draft).execute(http=connection)
 
         try:
-            await self._account.read(work, units=self._account.costs.draft)
+            await self._account.repeatable(work, units=self._account.costs.draft)
         except NotThere:
             return
 
@@ -112,7 +112,7 @@ class GmailSender:
                 request = api.drafts.create(userId="me", body={"message": about}, media_body=media)
             return request.execute(http=connection)
 
-        answer = await self._account.write(work, units=self._account.costs.draft)
+        answer = await self._account.once(work, units=self._account.costs.draft)
         try:
             return "~".join((answer["id"], answer["message"]["id"], answer["message"]["threadId"]))
         except (KeyError, TypeError):
@@ -128,7 +128,7 @@ class GmailSender:
             return request.execute(http=connection)
 
         try:
-            message = await self._account.read(work, units=self._account.costs.get)
+            message = await self._account.repeatable(work, units=self._account.costs.get)
         except ProviderError:
             return None
         return next(iter(_values(message, ("Message-ID",))), None)
@@ -138,7 +138,7 @@ class GmailSender:
             return api.drafts.get(userId="me", id=draft, format="minimal").execute(http=connection)
 
         try:
-            answer = await self._account.read(work, units=self._account.costs.get)
+            answer = await self._account.repeatable(work, units=self._account.costs.get)
         except NotThere:
             return False
         labels = (answer.get("message") or {}).get("labelIds", ())
@@ -157,7 +157,7 @@ class GmailSender:
             return request.execute(http=connection)
 
         try:
-            answer = await self._account.read(work, units=self._account.costs.thread)
+            answer = await self._account.repeatable(work, units=self._account.costs.thread)
         except NotThere:
             return None
         for mail in answer.get("messages", ()):
@@ -176,7 +176,7 @@ class GmailSender:
                 http=connection
             )
 
-        answer = await self._account.read(work, units=self._account.costs.list)
+        answer = await self._account.repeatable(work, units=self._account.costs.list)
         for found in answer.get("messages", ()):
             return SentMail(found["id"], found.get("threadId"), await self._message_id(found["id"]))
         return None

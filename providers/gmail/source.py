@@ -37,7 +37,7 @@ class GmailSource:
         def work(api: GmailApi, connection: CheckedHttp) -> Any:
             return api.labels.list(userId="me").execute(http=connection)
 
-        answer = await self._account.read(work, units=1)
+        answer = await self._account.repeatable(work, units=1)
         return folders_of(answer.get("labels", ()))
 
     async def listing(self, folder: str | None, after: str | None = None) -> MailPage:
@@ -58,7 +58,7 @@ class GmailSource:
             return request.execute(http=connection)
 
         try:
-            answer = await self._account.read(work, units=self._account.costs.list)
+            answer = await self._account.repeatable(work, units=self._account.costs.list)
         except Refused:
             if token is None:
                 raise
@@ -123,13 +123,13 @@ class GmailSource:
             )
             return request.execute(http=connection)
 
-        return await self._account.read(work, units=self._account.costs.history)
+        return await self._account.repeatable(work, units=self._account.costs.history)
 
     async def _profile(self) -> Any:
         def work(api: GmailApi, connection: CheckedHttp) -> Any:
             return api.users.getProfile(userId="me").execute(http=connection)
 
-        return await self._account.read(work, units=1)
+        return await self._account.repeatable(work, units=1)
 
 
 def _last_states(records: Sequence[dict[str, Any]]) -> tuple[tuple[RemoteMail, ...], tuple[str, ...]]:

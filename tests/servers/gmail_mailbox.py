@@ -213,6 +213,9 @@ class GmailMailbox:
         return None
 
     def thread_of(self, raw: bytes) -> str | None:
+        headers = _headers(raw)
+        if not (headers.get("References") or headers.get("In-Reply-To")):
+            return None
         for thread_id in dict.fromkeys(mail.thread_id for mail in self.newest_first()):
             if joined := self.joined_thread(raw, thread_id):
                 return joined
