@@ -7,6 +7,7 @@ in `docs/settings.md`, which a test compares with this file.
 import base64
 import binascii
 import ipaddress
+import re
 from functools import lru_cache
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from contracts import failpoints
 
 KEY_BYTES = 32
+KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,40}")  # stands between bars in the associated data
 
 
 class SettingsError(SystemExit):
@@ -48,6 +50,9 @@ class Settings(BaseSettings):
 
     credential_keys: SecretStr = Field(
         description="key ring for sealed credentials: id:base64 of 32 bytes, comma separated, first one seals"
+    )
+    credential_keys_lost: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma separated ids of keys that are lost for good; their mailboxes ask for the password again"
     )
     session_secret: SecretStr = Field(description="signs inline picture links; at least 32 characters")
     token_secret: SecretStr = Field(description="signs reply tokens and loop headers; at least 32 characters")
@@ -83,9 +88,9 @@ class Settings(BaseSettings):
             failpoints.parse(value)
         return value or None
 
-    @field_validator("egress_allow", mode="before")
+    @field_validator("egress_allow", "credential_keys_lost", mode="before")
     @classmethod
-    def _split_networks(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
 
     @field_validator("egress_allow")
@@ -128,10 +133,15 @@ def parse_key_ring(text: str) -> dict[str, bytes]:
             key = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             key = b""
-        if not key_id or len(key) != KEY_BYTES:
+        if not KEY_ID.fullmatch(key_id) or len(key) != KEY_BYTES:
             raise ValueError(
                 f"entry {position} must be `id:base64 of 32 bytes`; make one with `openssl rand -base64 32`"
+                " and name it by up to 40 letters, digits, dots, dashes or underscores"
             )
+        if key_id in ring:
+            raise ValueError(f"entry {position} has the id of an earlier one; give every key an id of its own")
+        if key in ring.values():
+            raise ValueError(f"entry {position} repeats an earlier key under another id; a new id needs a new key")
         ring[key_id] = key
     if not ring:
         raise ValueError("at least one `id:base64 of 32 bytes` is needed")

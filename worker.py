@@ -35,7 +35,9 @@ from temporalio.workflow import SandboxImportNotificationPolicy
 from contracts import failpoints, ids, queues
 from contracts.payload_guard import data_converter
 from settings import Settings, load_settings
+from store.key_rotation import check_ring
 from store.restores import RestoredRows, check_cluster
+from store.sealing import Sealer
 from store.unit_of_work import Database
 from telemetry import MetricsEndpoint, log_json
 from worker_steps import Steps, composed
@@ -144,14 +146,16 @@ async def connect(settings: Settings, runtime: Runtime) -> Client:
     )
 
 
-async def refuse_restored_rows(database: Database) -> None:
+async def refuse_unsafe_rows(database: Database, sealer: Sealer, lost: Sequence[str]) -> None:
     """Wait for the database; raises SystemExit naming the remedy when its rows come from a backup that nobody has looked
-    after: what they call queued may be out by now (integrity P2).
+    after: what they call queued may be out by now (integrity P2); or when rows name keys that this ring cannot open them
+    with: to go on would tell all those mailboxes that their passwords are wrong.
     """
     while True:
         try:
             async with database.system_unit_of_work() as connection:
                 await check_cluster(connection)
+                troubles = await check_ring(connection, sealer, lost)
         except RestoredRows:
             raise SystemExit(
                 "These rows were restored from a backup into another PostgreSQL, so what they call unsent may have been"
@@ -161,7 +165,13 @@ async def refuse_restored_rows(database: Database) -> None:
             log.warning("PostgreSQL does not answer yet", extra={"kind": type(error).__name__})
             await asyncio.sleep(2)
         else:
-            return
+            break
+    if troubles:
+        named = "; ".join(f"key {t.key_id} is {t.what}, {t.rows} rows name it" for t in troubles)
+        raise SystemExit(
+            f"MAILROOM_CREDENTIAL_KEYS does not open the stored passwords: {named}. Put the right key back, or, if it is lost"
+            " for good, name its id in MAILROOM_CREDENTIAL_KEYS_LOST; see docs/keys.md."
+        )
 
 
 async def _temporal_answers(client: Client) -> None:
@@ -198,6 +208,8 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
             )
         )
     )
+    sealer = Sealer(settings.key_ring)
+    sealer.self_test()
     client = await connect(settings, runtime)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -205,7 +217,7 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
         loop.add_signal_handler(number, stop.set)
     seldom_collected()
     async with composed(settings) as steps:
-        await refuse_restored_rows(steps.database)
+        await refuse_unsafe_rows(steps.database, sealer, settings.credential_keys_lost)
         telemetry = WorkerTelemetry()
         pollers = workers(client, steps, chosen, settings, telemetry)
         running = [asyncio.create_task(poller.run(), name=poller.task_queue) for poller in pollers]

@@ -97,6 +97,8 @@ async def build(settings: Settings) -> Deps:
         public if public != endpoint else None,
     )
     session_secret = settings.session_secret.get_secret_value().encode()
+    sealer = Sealer(settings.key_ring)
+    sealer.self_test()
     parts = urlsplit(public)
     config = ApiConfig(
         public_url=settings.public_url,
@@ -120,7 +122,7 @@ async def build(settings: Settings) -> Deps:
         database=database,
         blobs=blobs,
         gateway=gateway,
-        sealer=Sealer(settings.key_ring),
+        sealer=sealer,
         passwords=Passwords(),
         streams=EventStreams(database, settings.database_url, metrics),
         frames=MailFrames(config.origin, tokens),

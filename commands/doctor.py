@@ -23,6 +23,9 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from commands.schema import alembic_config, temporal_client
 from contracts.search_attributes import ALL as SEARCH_ATTRIBUTES
 from settings import Settings, SettingsError, load_settings
+from store.key_rotation import check_ring, count_by_key
+from store.sealing import Sealer
+from store.unit_of_work import Database
 
 WITHIN = 5.0
 LEAST_FREE = 2 * 1024**3
@@ -64,6 +67,7 @@ async def examine(settings: Settings | None, why_no_settings: str, data: Path) -
             lambda: asyncio.to_thread(_s3, settings),
             "start the S3 store, check MAILROOM_S3_ENDPOINT, the keys and the bucket",
         ),
+        ("keys", lambda: _keys(settings), "see docs/keys.md"),
         ("api", lambda: _api(settings), "start it with `mailroom api`, check MAILROOM_PUBLIC_URL"),
     ]
     results = await asyncio.gather(*(_tried(name, work, remedy) for name, work, remedy in checks))
@@ -166,6 +170,24 @@ def _schema(settings: Settings) -> Finding:
         f"version {current}",
         "" if ok else f"run `mailroom migrate`: version {wanted} is needed",
     )
+
+
+async def _keys(settings: Settings) -> list[Finding]:
+    """Whether the ring opens what the rows hold; no value is kept or shown."""
+    database, sealer = Database(settings.database_url, pool_size=1, application="mailroom-doctor"), Sealer(settings.key_ring)
+    sealer.self_test()
+    try:
+        async with database.system_unit_of_work() as connection:
+            counts = await count_by_key(connection)
+            troubles = await check_ring(connection, sealer, settings.credential_keys_lost)
+    finally:
+        await database.close()
+    if troubles:
+        named = "; ".join(f"key {t.key_id} is {t.what}, {t.rows} rows" for t in troubles)
+        return [Finding("keys", ok=False, detail=named, remedy="put the right key into MAILROOM_CREDENTIAL_KEYS; docs/keys.md")]
+    older = sum(c.rows for c in counts if c.key_id != sealer.key_id)
+    words = f"{sealer.key_id} seals" + (f"; {older} rows under older keys, see `mailroom keys rotate`" if older else "")
+    return [Finding("keys", ok=True, detail=words)]
 
 
 async def _temporal(settings: Settings) -> list[Finding]:

@@ -75,3 +75,34 @@ def load_or_make(layout: Layout) -> StackSecrets:
             raise UnreadableFile(f"{layout.secrets} lacks {field.name!r}; restore the file from a backup")
         values[field.name] = value
     return StackSecrets(**values)
+
+
+def add_credential_key(layout: Layout) -> str:
+    """Put a new key at the front of the kept ring and give its id. Whoever runs already keeps the ring of their start.
+
+    Raises `SecretsLost`, `UnreadableFile`. The file is replaced whole, so dying here leaves the old ring or the new one.
+    """
+    known, ring = _kept_ring(layout)
+    ids = {entry.partition(":")[0] for entry in ring}
+    made = next(f"k{number}" for number in range(1, len(ids) + 2) if f"k{number}" not in ids)
+    ring.insert(0, f"{made}:" + base64.b64encode(secrets.token_bytes(32)).decode())
+    write_private_json(layout.secrets, {**known, "credential_keys": ",".join(ring)})
+    return made
+
+
+def drop_credential_key(layout: Layout, key_id: str) -> None:
+    """Take an older key out of the kept ring. Raises ValueError for the first key and for one that is not there."""
+    known, ring = _kept_ring(layout)
+    left = [entry for entry in ring if entry.partition(":")[0] != key_id]
+    if len(left) == len(ring):
+        raise ValueError(f"{layout.secrets} has no key {key_id}")
+    if left[:1] != ring[:1]:
+        raise ValueError(f"key {key_id} is the one that seals; add another first")
+    write_private_json(layout.secrets, {**known, "credential_keys": ",".join(left)})
+
+
+def _kept_ring(layout: Layout) -> tuple[dict[str, object], list[str]]:
+    known = read_json(layout.secrets)
+    if known is None:
+        raise SecretsLost(f"{layout.secrets} does not exist; name the directory of `mailroom up` with --data")
+    return known, [entry.strip() for entry in str(known.get("credential_keys") or "").split(",") if entry.strip()]

@@ -7,11 +7,12 @@ import pytest
 from settings import Settings, SettingsError, load_settings, parse_key_ring
 
 KEY = base64.b64encode(bytes(range(32))).decode()
+OLD_KEY = base64.b64encode(bytes(range(32, 64))).decode()
 GOOD = {
     "MAILROOM_DATABASE_URL": "postgresql+psycopg://mailroom_app@127.0.0.1/mailroom",
     "MAILROOM_S3_ACCESS_KEY": "access",
     "MAILROOM_S3_SECRET_KEY": "s3-secret-canary",
-    "MAILROOM_CREDENTIAL_KEYS": f"k2:{KEY},k1:{KEY}",
+    "MAILROOM_CREDENTIAL_KEYS": f"k2:{KEY},k1:{OLD_KEY}",
     "MAILROOM_SESSION_SECRET": "session-canary-session-canary-session",
     "MAILROOM_TOKEN_SECRET": "token-canary-token-canary-token-canary",
 }
@@ -59,11 +60,25 @@ def test_networks_are_a_comma_separated_list(environment) -> None:
     assert load_settings().egress_allow == ("10.0.0.0/8", "127.0.0.1/32")
 
 
-@pytest.mark.parametrize("ring", ["", "k1", "k1:", "k1:c2hvcnQ=", f":{KEY}", "k1:not base64!"])
+@pytest.mark.parametrize("ring", ["", "k1", "k1:", "k1:c2hvcnQ=", f":{KEY}", "k1:not base64!", f"a|b:{KEY}"])
 def test_a_broken_key_ring_says_how_to_make_a_key(environment, ring) -> None:
     environment.setenv("MAILROOM_CREDENTIAL_KEYS", ring)
     with pytest.raises(SettingsError, match=r"MAILROOM_CREDENTIAL_KEYS.*base64 of 32 bytes"):
         load_settings()
+
+
+@pytest.mark.parametrize("ring", [f"k1:{KEY},k1:{OLD_KEY}", f"k2:{KEY},k1:{KEY}"])
+def test_a_ring_has_each_id_and_each_key_once(environment, ring) -> None:
+    """A repeated id would hide a key that rows still name; a repeated key would make a rotation that changes nothing."""
+    environment.setenv("MAILROOM_CREDENTIAL_KEYS", ring)
+    with pytest.raises(SettingsError, match=r"entry 2") as caught:
+        load_settings()
+    assert KEY not in str(caught.value)
+
+
+def test_lost_keys_are_a_comma_separated_list(environment) -> None:
+    environment.setenv("MAILROOM_CREDENTIAL_KEYS_LOST", "k0, k1")
+    assert load_settings().credential_keys_lost == ("k0", "k1")
 
 
 def test_secrets_do_not_show(environment) -> None:
@@ -77,7 +92,7 @@ def test_secrets_do_not_show(environment) -> None:
 
 
 def test_the_first_key_seals() -> None:
-    assert next(iter(parse_key_ring(f"new:{KEY},old:{KEY}"))) == "new"
+    assert next(iter(parse_key_ring(f"new:{KEY},old:{OLD_KEY}"))) == "new"
 
 
 @pytest.mark.parametrize(("seconds", "good"), [("4", False), ("5", True), ("900", True), ("901", False)])

@@ -23,6 +23,8 @@ CROSS_TENANT = {
     "api/session.py": "sign-in knows an address, not yet a tenant",
     "activities/sweep.py": "finds what a crash left behind anywhere",
     "commands/backup.py": "a restored database is made safe whole, before anybody works with it",
+    "commands/doctor.py": "asks whether the ring opens the rows of every tenant",
+    "commands/keys.py": "a key seals rows of every tenant, so moving to another one goes through all of them",
     "worker.py": "looks before its first step whether the rows were restored",
     "commands/first_people.py": "makes a tenant before there is one",
 }

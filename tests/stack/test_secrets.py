@@ -7,7 +7,7 @@ import pytest
 
 from stack.layout import Layout
 from stack.private_file import UnreadableFile
-from stack.secrets import SecretsLost, StackSecrets, load_or_make
+from stack.secrets import SecretsLost, StackSecrets, add_credential_key, drop_credential_key, load_or_make
 
 
 def test_made_once_and_kept(layout: Layout) -> None:
@@ -47,3 +47,26 @@ def test_demo_passwords_stay_the_same_and_differ_by_account(layout: Layout) -> N
     one = load_or_make(layout).demo_mail_password("a@example.com")
     assert load_or_make(layout).demo_mail_password("A@example.com") == one
     assert load_or_make(layout).demo_mail_password("b@example.com") != one
+
+
+def test_a_new_key_goes_first_and_the_older_ones_stay(layout: Layout) -> None:
+    before = load_or_make(layout)
+    assert add_credential_key(layout) == "k2"
+    after = load_or_make(layout)
+    new, old = after.credential_keys.split(",")
+    assert (new[:3], old) == ("k2:", before.credential_keys)
+    assert len(base64.b64decode(new[3:], validate=True)) == 32
+    assert after.session_secret == before.session_secret
+    assert layout.secrets.stat().st_mode & 0o777 == 0o600
+    for key_id, words in (("k2", "the one that seals"), ("k9", "no key k9")):
+        with pytest.raises(ValueError, match=words):
+            drop_credential_key(layout, key_id)
+    drop_credential_key(layout, "k1")
+    assert load_or_make(layout).credential_keys == new
+    assert add_credential_key(layout) == "k1"
+
+
+def test_no_key_is_made_where_no_secrets_are(layout: Layout) -> None:
+    with pytest.raises(SecretsLost, match="--data"):
+        add_credential_key(layout)
+    assert not layout.secrets.exists()
