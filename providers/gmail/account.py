@@ -172,6 +172,6 @@ def _run(work: Work[T], api: GmailApi, connection: CheckedHttp) -> T:
 def translated(error: HttpError) -> ProviderError:
     """Our error for an answer that the client raised."""
     response = error.resp
-    if response is None:  # a batch that could not be taken apart
+    if response is None or int(response.status) < 300:  # a batch that could not be taken apart
         return ProtocolBroken()
     return fault_of(int(response.status), response, error.content or b"")

@@ -166,15 +166,15 @@ def _read_all(response: http.client.HTTPResponse, limit: int) -> bytes:
     """The body, unpacked, whole or not at all. Raises AnswerTooLarge before it holds more than `limit` octets."""
     unzip = zlib.decompressobj(16 + zlib.MAX_WBITS) if _is_gzip(response) else None
     pieces: list[bytes] = []
-    size = 0
+    size, begun = 0, False
     while piece := response.read(_CHUNK):
         opened = piece if unzip is None else unzip.decompress(piece, limit - size + 1)
-        size += len(opened)
+        size, begun = size + len(opened), True
         if size > limit:
             raise AnswerTooLarge
         pieces.append(opened)
     # read() with a size does not complain about a body that ends early
-    if response.length or (unzip is not None and size and not unzip.eof):
+    if response.length or (unzip is not None and begun and not unzip.eof):
         raise http.client.IncompleteRead(b"")
     return b"".join(pieces)
 
