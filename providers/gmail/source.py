@@ -10,7 +10,7 @@ from providers.errors import ProtocolBroken, Refused
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailApi
 from providers.gmail.faults import NotThere
-from providers.gmail.fetching import MAX_OCTETS, RawFetcher
+from providers.gmail.fetching import MAX_OCTETS, MailFetcher
 from providers.gmail.labels import folders_of, mail_of
 from providers.gmail.transport import CheckedHttp
 from providers.imap.values import RemoteFolder
@@ -23,12 +23,22 @@ class GmailSource:
     """`folder` is None for the whole mailbox, spam and trash included; a label's id lists what bears it, for the curious.
 
     A cursor is a history id, in the middle of a long history with a page token behind it. Both and `after` are opaque.
+    Gmail lists ids only. `with_states` asks for each listed mail's labels too, at a get each: for listing again, when the
+    octets are there and only labels may have changed. On a first listing they come with the octets anyway.
     """
 
-    def __init__(self, account: GmailAccount, *, max_octets: int = MAX_OCTETS, page: int = PAGE) -> None:
+    def __init__(
+        self,
+        account: GmailAccount,
+        *,
+        max_octets: int = MAX_OCTETS,
+        page: int = PAGE,
+        with_states: bool = False,
+    ) -> None:
         self._account = account
-        self._fetcher = RawFetcher(account, max_octets=max_octets)
+        self._fetcher = MailFetcher(account, max_octets=max_octets)
         self._page = page
+        self._with_states = with_states
 
     async def address(self) -> str:
         return str((await self._profile())["emailAddress"])
@@ -64,6 +74,10 @@ class GmailSource:
                 raise
             raise CursorExpired from None  # 400: page tokens have an age too
         mails = tuple(RemoteMail(m["id"], m.get("threadId")) for m in answer.get("messages", ()))
+        if self._with_states:
+            # One that is deleted meanwhile is not in the answer; the history will tell.
+            states = await self._fetcher.states([one.id for one in mails])
+            mails = tuple(states.get(one.id, one) for one in mails)
         further = answer.get("nextPageToken")
         if further:
             return MailPage(mails, f"{start}:{total}:{further}", total=total)

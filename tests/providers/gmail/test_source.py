@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from providers.errors import AuthFailed, Unreachable
+from providers.gmail import fetching
 from providers.gmail.account import GmailAccount
 from providers.gmail.quota import QuotaLimits
 from providers.gmail.source import GmailSource
@@ -62,6 +63,20 @@ async def test_the_total_of_a_listing_is_the_profiles(mailbox: GmailMailbox, sou
         mailbox.deliver(mail(n))
     page = await source.listing(None)
     assert page.total == 250  # resultSizeEstimate would say 201
+
+
+async def test_listing_again_asks_for_labels_only(
+    mailbox: GmailMailbox, account: GmailAccount, google: GmailServer
+) -> None:
+    """FULL the first time, MINIMAL later: what is known needs its labels, not its octets."""
+    one, two = mailbox.deliver(mail(1), ["INBOX"]), mailbox.deliver(mail(2), ["TRASH"])
+    page = await GmailSource(account, with_states=True).listing(None)
+    assert {m.id: (m.labels, m.flags) for m in page.mails} == {
+        one: ({"INBOX"}, {"\\Seen"}),
+        two: ({"TRASH"}, {"\\Seen"}),
+    }
+    asked = [seen for seen in google.seen if seen.operation == "messages.get"]
+    assert [seen.query["format"] for seen in asked] == [["minimal"], ["minimal"]]
 
 
 async def test_spam_and_trash_are_listed(mailbox: GmailMailbox, source: GmailSource) -> None:
@@ -304,6 +319,16 @@ async def test_a_mail_too_large_for_us_is_told_apart(mailbox: GmailMailbox, acco
     small, large = mailbox.deliver(mail(1)), mailbox.deliver(mail(2, body="x" * 300_000))
     answers = await GmailSource(account, max_octets=100_000).fetch([small, large])
     assert [a.missing for a in answers] == [None, "too_large"]
+
+
+async def test_a_batch_with_too_many_octets_is_halved_until_it_fits(
+    mailbox: GmailMailbox, google: GmailServer, source: GmailSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "BATCH_OCTETS", 100_000)
+    ids = [mailbox.deliver(mail(n, body="x" * 60_000)) for n in range(9)]
+    answers = await source.fetch(ids)
+    assert [len(a.raw or b"") > 60_000 for a in answers] == [True] * 9
+    assert google.calls("messages.get") < 60
 
 
 async def test_metadata_scope_alone_is_named(
