@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from providers.errors import ProtocolBroken, ProviderError, Throttled, TlsFailed, TooLarge, Unreachable
+from providers.egress_http import EgressTransport
+from providers.errors import ProtocolBroken, ProviderError, Throttled, TooLarge, Unreachable
 from providers.graph.endpoint import GraphEndpoint, quoted
 from providers.graph.faults import TokenRefused, fault_of
 from providers.secret import Secret
@@ -189,13 +189,11 @@ class GraphAccount:
         return f"{self.endpoint.root_url}{self.base}{gap}{target}"
 
     def _new_client(self) -> httpx.AsyncClient:
-        # Without a context the address is plain http to this machine. Proxies and .netrc of the process are none of ours.
         return httpx.AsyncClient(
-            verify=self.endpoint.tls or False,
+            transport=EgressTransport(self.endpoint.policy, self.endpoint.tls),
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(60.0, connect=15.0),
-            limits=httpx.Limits(max_connections=CONCURRENT, keepalive_expiry=30.0),
         )
 
     async def _sent(
@@ -216,12 +214,12 @@ class GraphAccount:
                     body += piece
                     if len(body) > request.limit:
                         raise TooLarge
-        except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout):
+        except TimeoutError:
             raise Unreachable("answer_timeout", "The server did not answer in time.") from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError):
             raise ProtocolBroken from None
-        except httpx.TransportError as error:
-            raise _connection_fault(error) from None
+        except httpx.TransportError:
+            raise Unreachable from None
         if answer.status_code >= 300:
             raise fault_of(answer.status_code, answer.headers, bytes(body))
         return Reply(answer.status_code, bytes(body))
@@ -268,12 +266,3 @@ class GraphAccount:
         if set(answers) != set(requests):
             raise ProtocolBroken("batch_incomplete")
         return answers
-
-
-def _connection_fault(error: httpx.TransportError) -> ProviderError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return TlsFailed("certificate_invalid")
-        cause = cause.__cause__ or cause.__context__
-    return Unreachable()

@@ -2,10 +2,10 @@
 
 import logging
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-from providers.egress import tls_context
+from providers.egress import EgressPolicy, tls_context
 from providers.errors import ProtocolBroken
 
 GRAPH = "https://graph.microsoft.com/v1.0/"
@@ -31,6 +31,7 @@ class GraphEndpoint:
     """
 
     root_url: str = GRAPH
+    policy: EgressPolicy = field(default_factory=EgressPolicy)
     tls: ssl.SSLContext | None = None
     upload_hosts: frozenset[str] = UPLOAD_HOSTS
 
@@ -42,7 +43,7 @@ class GraphEndpoint:
             )
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ValueError("the Graph address must use https; plain http carries the access token openly")
-        if parts.scheme == "https" and self.tls is None:
+        if self.tls is None:
             object.__setattr__(self, "tls", tls_context())
 
     def followed(self, link: object) -> str:

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 import pytest
 
+from providers.egress import EgressPolicy, tls_context
 from providers.graph.account import GraphAccount
 from providers.graph.endpoint import GraphEndpoint
 from providers.secret import Secret
@@ -26,6 +28,10 @@ def box(graph: GraphServer) -> GraphMailbox:
     return graph.mailbox(ADDRESS)
 
 
+LOCAL = EgressPolicy(allow=(ip_network("127.0.0.0/8"),), check_ports=False)
+TLS = tls_context()  # loaded once; the stand-in speaks plain http
+
+
 @dataclass
 class Opened:
     """Accounts for the stand-in; `slept` is what they waited, none of it really."""
@@ -44,7 +50,7 @@ class Opened:
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
 
-        endpoint = GraphEndpoint(self.graph.root)
+        endpoint = GraphEndpoint(self.graph.root, policy=LOCAL, tls=TLS)
         account = GraphAccount(token, mailbox=mailbox, endpoint=endpoint, sleep=sleep)
         self.accounts.append(account)
         return account
