@@ -17,7 +17,7 @@ from contracts.connect import ConnectCheck, ConnectFailure, ConnectReport, Conne
 from contracts.failpoints import Failpoint, reached
 from contracts.failures import SENTENCES
 from contracts.refs import InboxRef
-from providers.egress import EgressPolicy
+from providers.egress import EgressPolicy, blur
 from providers.errors import FolderGone, ProviderError
 from providers.imap.pool import ImapPool
 from providers.imap.source import ImapSource
@@ -134,5 +134,7 @@ class Connecting(ConnectSteps):
             name = name_of(error)
             if name is None:
                 raise failure("ProtocolBroken") from None
+            if isinstance(error, ProviderError):
+                await blur()  # a person reads this at once; how long it took must not tell what stands behind our walls
             return name
         return None

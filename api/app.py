@@ -38,7 +38,7 @@ from api.routes import routes
 from api.stream import EventStreams
 from api.temporal_gateway import TemporalGateway
 from contracts import failpoints
-from providers.egress import EgressPolicy, Purpose, connect, tls_context
+from providers.egress import EgressPolicy, Purpose, blur, connect, tls_context
 from providers.errors import ProviderError
 from providers.s3.blobs import BlobMissing as NoObject
 from providers.s3.blobs import BlobStore
@@ -112,7 +112,11 @@ async def build(settings: Settings) -> Deps:
     tls = tls_context()
 
     async def dial(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await connect(host, port, policy, purpose=Purpose.WEB, seconds=5.0, tls=tls)
+        try:
+            return await connect(host, port, policy, purpose=Purpose.WEB, seconds=5.0, tls=tls)
+        except ProviderError:
+            await blur()
+            raise
 
     metrics = Metrics()
     blobs, gateway = Bucket(store), TemporalGateway(client)

@@ -87,7 +87,7 @@ async def change(call: Call[Empty, ChangeInbox]) -> Inbox:
         values = _plain_changes(body)
         settings = dict(before.settings)
         given = {n: s for n in SERVERS if (s := getattr(body, n)) is not None}
-        _refuse_steering(before, given)
+        _refuse_steering(before, given, verify_tls=body.verify_tls)
         if body.verify_tls is not None:
             settings["verify_tls"] = body.verify_tls
         settings |= {name: _place(server) for name, server in given.items()}
@@ -227,18 +227,25 @@ def _plain_changes(body: ChangeInbox) -> dict[str, Any]:
     return values
 
 
-def _refuse_steering(before: InboxRow, given: dict[str, AskedServer]) -> None:
+def _refuse_steering(before: InboxRow, given: dict[str, AskedServer], *, verify_tls: bool | None) -> None:
     wrong = []
-    for name, server in given.items():
-        kept = before.settings.get(name) or {}
-        moved = [k for k in ("host", "port", "username", "auth") if getattr(server, k) != kept.get(k)]
-        # Encryption that is taken away would show the password to whoever listens on the way.
-        weaker = server.security != kept.get("security") and server.security != "tls"
-        if server.secret is None and (moved or weaker) and server.username:
-            changed = " and ".join([*moved, *(["security"] if weaker else [])])
-            wrong.append(
-                FieldError(f"{name}.{server.secret_field}", f"is needed again because {changed} changed")
-            )
+    # Without verification, whoever stands on the way may pose as the server.
+    unverified = verify_tls is False and before.settings.get("verify_tls") is not False
+    for name in SERVERS:
+        server, kept = given.get(name), before.settings.get(name) or {}
+        username = server.username if server is not None else kept.get("username")
+        # Without a user name, SMTP does not sign in, while IMAP does so with the inbox's address.
+        if (server is not None and server.secret is not None) or (name == "smtp" and not username):
+            continue
+        changed = ["verify_tls"] if unverified else []
+        if server is not None:
+            changed += [k for k in ("host", "port", "username", "auth") if getattr(server, k) != kept.get(k)]
+            # Encryption that is taken away would show the password to whoever listens on the way.
+            if server.security != kept.get("security") and server.security != "tls":
+                changed.append("security")
+        if changed:
+            field = server.secret_field if server is not None else "password"
+            wrong.append(FieldError(f"{name}.{field}", f"is needed again because {' and '.join(changed)} changed"))
     if wrong:
         raise not_valid(*wrong)
 

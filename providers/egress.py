@@ -7,6 +7,7 @@ the connection is left to the caller.
 
 import asyncio
 import ipaddress
+import random
 import socket
 import ssl
 import time
@@ -42,8 +43,8 @@ PORTS: dict[Purpose, tuple[int, ...]] = {
 class EgressPolicy:
     """What the operator (never a tenant) allows beyond public addresses and standard ports.
 
-    `allow` lists networks that are reachable although they are private, for mail servers in one's own house, and on any
-    port there; `check_ports=False` lifts the list of ports for public hosts too.
+    `allow` lists networks that are reachable although they are private, for mail servers in one's own house, on any port
+    there, and without verified TLS if an inbox says so; `check_ports=False` lifts the list of ports for public hosts too.
     """
 
     allow: tuple[Network, ...] = ()
@@ -64,15 +65,22 @@ _BLOCKED_V4 = tuple(
 _GLOBAL_V6 = IPv6Network("2000::/3")
 _BLOCKED_V6 = tuple(IPv6Network(n) for n in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Where clouds hand out their machines' identities. They stay closed within an allowed network, unless one is allowed by
+# itself: whoever allows 100.64.0.0/10 means a VPN, not Alibaba's metadata. 168.63.129.16 (Azure) is a public address.
+_METADATA = frozenset(
+    ip_address(a) for a in ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
+)  # fmt: skip
+# Seconds by which a failed attempt is told late, so that its time does not tell why it failed (integrity X-22).
+BLUR = (0.2, 0.7)
 
 
 def is_allowed(address: Address, policy: EgressPolicy) -> bool:
     """True if `address`, and the IPv4 address that it may carry inside, are both fit to connect to."""
     if isinstance(address, IPv6Address) and address.scope_id is not None:
         return False  # fe80::1%eth0 names a link, not a host
-    own = any(address.version == net.version and address in net for net in policy.allow) or not _blocked(
-        address
-    )
+    if address in _METADATA:
+        return any(address in net and net.num_addresses == 1 for net in policy.allow)
+    own = _is_listed(address, policy) or not _blocked(address)
     inner = _embedded(address)
     return own and (inner is None or is_allowed(inner, policy))
 
@@ -215,6 +223,23 @@ def tls_context(*, verify: bool = True, ca_file: str | None = None) -> ssl.SSLCo
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def refuse_unprotected(sock: socket.socket, policy: EgressPolicy) -> None:
+    """Call before a sign-in without verified TLS: that is the operator's choice by listing the network (integrity X-23), not
+    a tenant's. Closes `sock` and raises TlsFailed elsewhere.
+    """
+    if not _is_listed(_address(str(sock.getpeername()[0])), policy):
+        sock.close()
+        raise TlsFailed(
+            "unprotected_sign_in",
+            "Signing in without verified encryption is only allowed in networks that the operator has listed. Choose TLS.",
+        )
+
+
+async def blur() -> None:
+    """Wait a random moment before telling a tenant that a connection failed."""
+    await asyncio.sleep(random.uniform(*BLUR))  # noqa: S311  # hides a duration, protects no secret
 
 
 def wrap_tls(sock: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:

@@ -12,7 +12,7 @@ import ssl
 
 from imapclient import IMAPClient
 
-from providers.egress import EgressPolicy, Purpose, checked_socket, tls_context, wrap_tls
+from providers.egress import EgressPolicy, Purpose, checked_socket, refuse_unprotected, tls_context, wrap_tls
 from providers.errors import AuthFailed, ProtocolBroken, ProviderError, TlsFailed, Unreachable
 from providers.imap.account import ImapAccount
 from providers.imap.arguments import text
@@ -39,6 +39,8 @@ class _CheckedImap4(imaplib.IMAP4):
         self.host = host
         self.port = port
         sock = checked_socket(host, port, self._policy, timeout or account.connect_timeout, Purpose.IMAP)
+        if account.security == "plain" or not account.verify_tls:
+            refuse_unprotected(sock, self._policy)
         if account.security == "tls" and self._context is not None:
             sock = wrap_tls(sock, self._context, host)
         self.use_socket(sock)

@@ -11,7 +11,7 @@ import re
 import select
 import socket
 
-from providers.egress import EgressPolicy, Purpose, checked_socket, tls_context, wrap_tls
+from providers.egress import EgressPolicy, Purpose, checked_socket, refuse_unprotected, tls_context, wrap_tls
 from providers.errors import (
     AuthFailed,
     AuthUnavailable,
@@ -56,6 +56,8 @@ class SmtpSession:
         if account.security != "plain":
             context = tls_context(verify=account.verify_tls, ca_file=account.ca_file)
         sock = checked_socket(account.host, account.port, self._policy, account.connect_timeout, Purpose.SMTP)
+        if account.username is not None and (account.security == "plain" or not account.verify_tls):
+            refuse_unprotected(sock, self._policy)
         if account.security == "tls" and context is not None:
             sock = wrap_tls(sock, context, account.host)
         self._use(sock)

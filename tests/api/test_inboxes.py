@@ -106,6 +106,35 @@ async def test_a_moved_server_needs_its_password_again(world) -> None:
     assert world.gateway.calls == [("connect", str(world.tenant_id), inbox["id"])]
 
 
+async def test_no_way_round_the_password_of_a_moved_server(world) -> None:
+    """X-53: IMAP signs in with the inbox's address when no user name is given, so that leaving it out is no excuse; nor is
+    it to take away what proves that the server is the right one.
+    """
+    inbox = await made(world)
+    path = f"/v1/inboxes/{inbox['id']}"
+    imap, smtp = (dict(inbox["settings"][n]) for n in ("imap", "smtp"))
+    tries: list[tuple[dict[str, Any], list[str]]] = [
+        ({"imap": {**imap, "host": "imap.evil.example.com", "username": ""}}, ["imap.password"]),
+        ({"imap": {**imap, "host": "imap.evil.example.com", "password": ""}}, ["imap.password"]),
+        ({"imap": {**imap, "port": 1993}, "smtp": {**smtp, "host": "evil.example.com"}}, ["imap.password", "smtp.password"]),
+        ({"verify_tls": False}, ["imap.password", "smtp.password"]),
+        ({"verify_tls": False, "imap": {**imap, "password": "known"}}, ["smtp.password"]),
+    ]
+    async with world.client("admin") as client:
+        for change, fields in tries:
+            answer = await client.patch(path, json=change)
+            assert answer.status_code == 422, change
+            assert [e["field"] for e in answer.json()["errors"]] == fields, change
+        # Without a user name nothing is sent to the relay, and the kept secret needs the password to be used again.
+        relay = await client.patch(path, json={"smtp": {**smtp, "host": "relay.example.org", "username": ""}})
+        back = await client.patch(path, json={"smtp": {**smtp, "host": "relay.example.org"}})
+        whole = await client.patch(
+            path, json={"verify_tls": False, "imap": {**imap, "password": "known"}, "smtp": {**smtp, "password": "known"}}
+        )
+    assert (relay.status_code, back.status_code, whole.status_code) == (200, 422, 200)
+    assert await secrets_of(world, inbox["id"]) == {"imap": {"secret": "known"}, "smtp": {"secret": "known"}}
+
+
 async def test_what_happens_to_doubtful_sends_is_the_inboxes_choice(world) -> None:
     path = f"/v1/inboxes/{world.ids['inbox']}"
     async with world.client("admin") as client:
