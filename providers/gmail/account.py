@@ -50,16 +50,19 @@ class GmailAccount:
     def costs(self) -> QuotaCosts:
         return self.budget.limits.costs
 
-    async def repeatable(self, work: Work[T], *, units: int, limit: int = DEFAULT_LIMIT) -> T:
+    async def repeatable(
+        self, work: Work[T], *, units: int, limit: int = DEFAULT_LIMIT, judged: bool = True
+    ) -> T:
         """Run `work` in the lane, again after a passing fault: only for what may be done twice.
 
-        `limit` bounds the answer in octets. Raises ProviderError, AnswerTooLarge.
+        `limit` bounds the answer in octets. `judged=False`: the caller tells the budget how it went, since the items of a
+        batch can be refused while the batch is not. Raises ProviderError, AnswerTooLarge.
         """
         tries = 0
         while True:
             tries += 1
             try:
-                return await self._called(work, units=units, limit=limit, fresh=False)
+                result = await self._called(work, units=units, limit=limit, fresh=False)
             except TurnTooFar:
                 raise
             except Throttled as fault:
@@ -67,29 +70,35 @@ class GmailAccount:
                 if tries >= _TRIES or wait is None or wait > self.budget.limits.patience:
                     raise
             except StaleConnection:
+                self._drop_idle()  # what ended one has probably ended all
                 if tries >= _TRIES:
                     raise
             except Unreachable as fault:
                 if tries >= _TRIES or (fault.retry_after or 0) > self.budget.limits.patience:
                     raise
                 await self._sleep(fault.retry_after or 0.25 * 2**tries * (0.5 + random.random() / 2))  # noqa: S311  # jitter
+            else:
+                if judged:
+                    self.budget.went_well()
+                return result
 
     async def once(self, work: Work[T], *, units: int) -> T:
         """Run `work` once, on a new connection, so that a lost answer is not the end of an old one. Never repeated,
         except with a fresh token after a 401, which is proof that nothing was done. Raises ProviderError.
         """
         try:
-            return await self._called(work, units=units, limit=DEFAULT_LIMIT, fresh=True)
+            result = await self._called(work, units=units, limit=DEFAULT_LIMIT, fresh=True)
         except TurnTooFar:
             raise
         except Throttled as fault:
             self._slow_down(fault)
             raise
+        self.budget.went_well()
+        return result
 
     async def close(self) -> None:
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self._drop_idle()
 
     def _slow_down(self, fault: Throttled) -> float | None:
         """Seconds until the next call. None for a limit of another kind (a day's), on which the rate has no bearing."""
@@ -99,14 +108,12 @@ class GmailAccount:
         await self.budget.spend(units)
         token = await self._access_token()
         try:
-            result = await self._connected(work, token, limit, fresh=fresh)
+            return await self._connected(work, token, limit, fresh=fresh)
         except TokenRefused:
             other = await self._access_token()
             if other == token:
                 raise
-            result = await self._connected(work, other, limit, fresh=fresh)
-        self.budget.went_well()
-        return result
+            return await self._connected(work, other, limit, fresh=fresh)
 
     async def _connected(self, work: Work[T], token: Secret, limit: int, *, fresh: bool) -> T:
         connection = CheckedHttp(self._endpoint) if fresh else self._rested()
@@ -127,6 +134,10 @@ class GmailAccount:
             raise
         self._keep(connection)
         return result
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
     def _rested(self) -> CheckedHttp:
         while self._idle:

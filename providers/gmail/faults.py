@@ -16,6 +16,7 @@ from providers.errors import (
     Unreachable,
 )
 
+REQUEST_REFUSED = "request_refused"  # an argument of ours was not taken (400)
 MAX_RETRY_AFTER = 24 * 3600.0
 _LIMITS = frozenset({
     "rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "concurrentLimitExceeded", "backendRateLimit",
@@ -74,7 +75,9 @@ def fault_of(status: int, headers: Mapping[str, str], content: bytes) -> Provide
         )
     if 300 <= status < 400:
         return ProtocolBroken("redirected")
-    return Refused("request_refused")
+    if "failedPrecondition" in words:
+        return Refused("mail_service_off", "This Google account has no Gmail. Connect one that has.")
+    return Refused(REQUEST_REFUSED)
 
 
 def _forbidden(words: frozenset[str]) -> ProviderError:

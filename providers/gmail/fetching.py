@@ -72,6 +72,7 @@ class MailFetcher:
                     case _:
                         found[one] = answer
             if not limits:
+                self._account.budget.went_well()
                 self._size = min(self._size + (2 if answers else 0), MOST)
                 continue
             self._size = max(1, self._size // 2)
@@ -97,7 +98,7 @@ class MailFetcher:
             return _batch_get(api, connection, ids, form)
 
         try:
-            return await self._account.repeatable(work, units=units, limit=limit)
+            return await self._account.repeatable(work, units=units, limit=limit, judged=False)
         except AnswerTooLarge as too_large:
             if len(ids) == 1:
                 return {ids[0]: too_large}

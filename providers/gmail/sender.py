@@ -15,7 +15,7 @@ from googleapiclient.http import MediaIoBaseUpload
 from providers.errors import ProtocolBroken, ProviderError, Refused, TooLarge
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailApi
-from providers.gmail.faults import NotThere
+from providers.gmail.faults import REQUEST_REFUSED, NotThere
 from providers.gmail.labels import DRAFT, SENT
 from providers.gmail.transport import CheckedHttp
 from providers.mail_api import SentMail, Trace
@@ -67,7 +67,7 @@ class GmailSender:
                 "draft_gone", "The draft is no longer there; it is looked for among sent mail."
             ) from None
         except Refused as refused:
-            if refused.reason != "request_refused":
+            if refused.reason != REQUEST_REFUSED:
                 raise
             raise Refused(
                 "message_refused", "Gmail refuses this mail: check its recipients and its sender."

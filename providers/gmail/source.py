@@ -9,7 +9,7 @@ from typing import Any
 from providers.errors import ProtocolBroken, Refused
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailApi
-from providers.gmail.faults import NotThere
+from providers.gmail.faults import REQUEST_REFUSED, NotThere
 from providers.gmail.fetching import MAX_OCTETS, MailFetcher
 from providers.gmail.labels import folders_of, mail_of
 from providers.gmail.transport import CheckedHttp
@@ -69,8 +69,8 @@ class GmailSource:
 
         try:
             answer = await self._account.repeatable(work, units=self._account.costs.list)
-        except Refused:
-            if token is None:
+        except Refused as refused:
+            if token is None or refused.reason != REQUEST_REFUSED:
                 raise
             raise CursorExpired from None  # 400: page tokens have an age too
         mails = tuple(RemoteMail(m["id"], m.get("threadId")) for m in answer.get("messages", ()))
@@ -93,7 +93,9 @@ class GmailSource:
             answer = await self._history(folder, start, token or None)
         except NotThere:
             raise CursorExpired from None
-        except Refused:
+        except Refused as refused:
+            if refused.reason != REQUEST_REFUSED:
+                raise
             if not token:
                 raise CursorExpired from None  # 400: this never was, or is no longer, a history id
             answer = await self._changes_again(folder, start)
@@ -127,7 +129,11 @@ class GmailSource:
         """The page token is too old: the same history from its beginning."""
         try:
             return await self._history(folder, start, None)
-        except (NotThere, Refused):
+        except NotThere:
+            raise CursorExpired from None
+        except Refused as refused:
+            if refused.reason != REQUEST_REFUSED:
+                raise
             raise CursorExpired from None
 
     async def _history(self, folder: str | None, start: str, token: str | None) -> Any:

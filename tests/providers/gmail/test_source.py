@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from providers.errors import AuthFailed, Unreachable
+from providers.errors import AuthFailed, Refused, Throttled, Unreachable
 from providers.gmail import fetching
 from providers.gmail.account import GmailAccount
 from providers.gmail.quota import QuotaLimits
@@ -145,6 +145,26 @@ async def test_404_and_410_of_the_history_are_cursor_expired(
 async def test_a_cursor_that_never_was_one_is_expired(mailbox: GmailMailbox, source: GmailSource, cursor: str) -> None:
     with pytest.raises(CursorExpired):
         await source.changes(None, cursor)
+
+
+async def test_an_account_without_gmail_is_not_an_expired_cursor(
+    mailbox: GmailMailbox, google: GmailServer, source: GmailSource
+) -> None:
+    google.mailboxes.clear()
+    with pytest.raises(Refused) as caught:
+        await source.changes(None, "1")
+    assert caught.value.reason == "mail_service_off"
+
+
+async def test_refused_items_of_a_batch_make_the_waits_longer(
+    mailbox: GmailMailbox, google: GmailServer, source: GmailSource, nap
+) -> None:
+    ids = [mailbox.deliver(mail(n)) for n in range(3)]
+    google.faults.plan("messages.get", status=429, times=999)
+    with pytest.raises(Throttled) as caught:
+        await source.fetch(ids)
+    assert caught.value.retry_after is not None
+    assert caught.value.retry_after > 5  # 1, 2, 4, 8, 16 seconds with jitter: not five times the first
 
 
 @pytest.mark.parametrize("after", ["1000:5:not-a-token", "nonsense", "1000:5:"])
