@@ -36,6 +36,8 @@ class Inbox(TenantRow, Base):
         CheckConstraint("undo_send_seconds between 0 and 600", name="undo_send_seconds"),
         CheckConstraint("backfill_days >= 0", name="backfill_days"),
         CheckConstraint("max_syncs_per_hour between 1 and 3600", name="max_syncs_per_hour"),
+        # A key, so that a new epoch takes the row's strongest lock: see `store/inbox_state.py`.
+        UniqueConstraint("tenant_id", "id", "lease_epoch"),
         Index(None, "connected_at", postgresql_where=text("deleted_at is null")),
     )
 
@@ -82,6 +84,7 @@ class Folder(TenantRow, Base):
     __table_args__ = (
         own("inboxes", "inbox_id"),
         UniqueConstraint("tenant_id", "inbox_id", "path"),
+        UniqueConstraint("tenant_id", "id", "backfill_epoch"),
         one_of("role", FolderRole),
         one_of("state", FolderState),
         one_of("backfill_state", BackfillState),

@@ -88,7 +88,7 @@ HELD = """
     where tenant_id = :tenant and id = :folder and backfill_epoch = :epoch and uidvalidity = :uidvalidity
 """
 HOLD = text(f"{HELD} for no key update")
-HOLD_SHARED = text(f"{HELD} for share")
+HOLD_SHARED = text(f"{HELD} for key share")
 ADVANCE = text(
     """
     update folders set backfill_uid = :uid, backfill_done = backfill_done + :done,

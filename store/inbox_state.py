@@ -63,7 +63,8 @@ HELD = """
     where tenant_id = :tenant and id = :id and lease_epoch = :epoch and deleted_at is null
 """
 HOLD = text(f"{HELD} for no key update")
-HOLD_SHARED = text(f"{HELD} for share")
+# The epoch is part of a key, so changing it locks `for update`: this alone waits for it, not the update of any other column.
+HOLD_SHARED = text(f"{HELD} for key share")
 LOCK = text(
     """
     select health, connected_at, paused_at, auth_failures, refused_since, last_error, last_sync_at, now() as at from inboxes
