@@ -5,44 +5,26 @@ Sizes follow what teams get: most mails are small, a few carry files; the mean i
 
 import base64
 import datetime as dt
+import itertools
 import random
 from collections.abc import Iterator
 from email.utils import format_datetime
 
-WORDS = [
-    "order",
-    "delivery",
-    "invoice",
-    "question",
-    "bicycle",
-    "frame",
-    "brake",
-    "wheel",
-    "tomorrow",
-    "please",
-    "thanks",
-    "repair",
-    "appointment",
-    "size",
-    "colour",
-    "price",
-    "warranty",
-    "number",
-    "address",
-    "street",
-    "week",
-    "morning",
-    "battery",
-    "charger",
-    "helmet",
-    "light",
-    "lock",
-    "saddle",
-    "pedal",
-    "chain",
-    "gear",
-    "discount",
-]
+# As people write: few words often, most of 40,000 seldom (Zipf). With a handful of words every index would look fast.
+VOCABULARY = 40_000
+SYLLABLES = [c + v + e for c in "bdfgklmnprstvz" for v in "aeiou" for e in ("", "n", "r", "s", "t")]
+
+
+def _vocabulary() -> list[str]:
+    chance = random.Random(1)
+    words: dict[str, None] = {}
+    while len(words) < VOCABULARY:
+        words["".join(chance.choices(SYLLABLES, k=chance.choice((1, 2, 2, 3, 3, 4))))] = None
+    return list(words)
+
+
+WORDS = _vocabulary()
+OFTEN = list(itertools.accumulate(1 / (rank + 2.7) for rank in range(VOCABULARY)))  # Zipf and Mandelbrot
 MEAN_ATTACHMENT = 138_000
 ATTACHED = 0.16
 HTML = 0.55
@@ -73,9 +55,10 @@ def _mail(
     chance: random.Random, number: int, ident: str, thread: list[str], at: dt.datetime, to: str
 ) -> bytes:
     person = chance.randrange(2000)
-    subject = " ".join(chance.choices(WORDS, k=5)).capitalize()
+    subject = " ".join(chance.choices(WORDS, cum_weights=OFTEN, k=5)).capitalize()
     text = "\r\n".join(
-        " ".join(chance.choices(WORDS, k=chance.randint(6, 12))) for _ in range(chance.randint(4, 40))
+        " ".join(chance.choices(WORDS, cum_weights=OFTEN, k=chance.randint(6, 12)))
+        for _ in range(chance.randint(4, 40))
     )
     head = [
         f"Return-Path: <person{person}@customers.example.org>",
@@ -89,7 +72,8 @@ def _mail(
     if thread:
         head += [f"In-Reply-To: {thread[-1]}", "References: " + "\r\n ".join(thread[-12:])]
         quoted = "\r\n".join(
-            f"> {' '.join(chance.choices(WORDS, k=9))}" for _ in range(chance.randint(3, 60))
+            f"> {' '.join(chance.choices(WORDS, cum_weights=OFTEN, k=9))}"
+            for _ in range(chance.randint(3, 60))
         )
         text += f"\r\n\r\nOn Monday somebody wrote:\r\n{quoted}"
     head.append("MIME-Version: 1.0")
@@ -105,7 +89,10 @@ def _plain(text: str) -> str:
 
 def _alternative(chance: random.Random, text: str, number: int) -> str:
     paragraphs = "".join(f'<p style="margin:0 0 8px">{line}</p>\r\n' for line in text.split("\r\n"))
-    cells = "".join(f'<td width="{chance.randint(20, 200)}">{chance.choice(WORDS)}</td>' for _ in range(60))
+    cells = "".join(
+        f'<td width="{chance.randint(20, 200)}">{chance.choices(WORDS, cum_weights=OFTEN)[0]}</td>'
+        for _ in range(60)
+    )
     html = f"<html><body>{paragraphs}<table><tr>{cells}</tr></table></body></html>"
     edge = f"alt-{number}"
     return (
