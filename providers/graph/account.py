@@ -77,7 +77,8 @@ class GraphAccount:
         self._access_token = access_token
         self.endpoint = endpoint or GraphEndpoint()
         self.base = "me" if mailbox is None else f"users/{quoted(mailbox)}"
-        self._sleep = sleep
+        self.mailbox = mailbox
+        self.sleep = sleep
         self._seats = asyncio.Semaphore(CONCURRENT)
         self._quiet_until = 0.0
         self._client: httpx.AsyncClient | None = None
@@ -122,7 +123,7 @@ class GraphAccount:
                 wait = fault.retry_after or 0.25 * 2**tries * (0.5 + random.random() / 2)  # noqa: S311  # jitter
                 if not repeat or tries >= _TRIES or wait > _PATIENCE:
                     raise
-                await self._sleep(wait)
+                await self.sleep(wait)
 
     def _slow_down(self, fault: Throttled, tries: int) -> float:
         """All calls for this mailbox wait: going on at once would only make the refusal longer."""
@@ -135,7 +136,7 @@ class GraphAccount:
         if left > _PATIENCE:
             raise Throttled(retry_after=left)
         if left > 0:
-            await self._sleep(left)
+            await self.sleep(left)
 
     async def _with_token(self, request: Request, *, fresh: bool) -> Reply:
         token = await self._access_token()
@@ -165,9 +166,7 @@ class GraphAccount:
         return await self._sent(self._client, request, self._address(request.target), headers, content)
 
     async def upload(self, url: str, chunk: bytes, content_range: str) -> Reply:
-        """One part of an upload session. Its address is its permission: no token goes with it. Repeating a part is harmless,
-        so a passing fault is met by asking again. Raises ProviderError.
-        """
+        """One part of an upload session, once. Its address is its permission: no token goes with it. Raises ProviderError."""
         headers = {
             "Content-Range": content_range,
             "Content-Type": "application/octet-stream",

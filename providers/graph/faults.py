@@ -21,7 +21,7 @@ MAX_RETRY_AFTER = 24 * 3600.0
 _CURSOR = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 _LIMITS = frozenset({
     "applicationthrottled", "toomanyrequests", "errorserverbusy", "errorexceededconnectioncount", "activitylimitreached",
-    "errorsubmissionquotaexceeded", "errorexceededmessagelimit", "errortoomanyobjectsopened", "errorinternalservertransienterror",
+    "errorsubmissionquotaexceeded", "errorexceededmessagelimit", "errortoomanyobjectsopened",
 })  # fmt: skip
 _LARGE = frozenset({
     "errormessagesizeexceeded", "errorattachmentsizelimitexceeded", "requestentitytoolarge", "maximumrequestlengthexceeded",
@@ -75,10 +75,13 @@ def fault_of(status: int, headers: Mapping[str, str], content: bytes) -> Provide
         return CursorExpired()
     if status == 401:
         return TokenRefused()
-    if status in (429, 509) or word in _LIMITS:
+    if status in (429, 509):
         return Throttled(retry_after=wait)
     if status >= 500 or status == 408:
+        # Also `ErrorServerBusy`: unlike 429 it is no proof that nothing was done.
         return ServerError(retry_after=wait)
+    if word in _LIMITS:
+        return Throttled(retry_after=wait)
     if word in _NO_MAILBOX:
         return AuthFailed(
             "mailbox_unknown",

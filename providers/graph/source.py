@@ -9,6 +9,7 @@ from providers.graph.endpoint import quoted
 from providers.graph.faults import NotThere
 from providers.graph.fetching import fetch_all
 from providers.graph.folders import FolderTree
+from providers.graph.profile import profile_of
 from providers.graph.values import MAIL_FIELDS, remote_mail, text_of
 from providers.imap.values import RemoteFolder
 from providers.mail_api import MailChanges, MailPage, RawMail, RemoteMail
@@ -30,8 +31,7 @@ class GraphSource:
         self._max_octets = max_octets
 
     async def address(self) -> str:
-        user = (await self._account.read(Request("GET", "?$select=mail,userPrincipalName"))).json()
-        return str(user.get("mail") or text_of(user, "userPrincipalName"))
+        return (await profile_of(self._account)).address
 
     async def folders(self) -> tuple[RemoteFolder, ...]:
         return await self._tree.folders()

@@ -130,6 +130,9 @@ class GraphApi:
         assert call.mailbox is not None
         box, kind = call.mailbox, call.operation
         if kind == "user.get":
+            if call.grant.user is not None and call.grant.user.lower() != box.address.lower():
+                # Access to a mailbox is none to the directory: that would be User.ReadBasic.All.
+                raise GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
             return Answer(body={"id": box.user_id, "displayName": box.display_name, "mail": box.address, "userPrincipalName": box.address})
         if kind.startswith("folders."):
             return self._folders(call, box)

@@ -21,6 +21,7 @@ DEFAULT = (
 )  # fmt: skip
 MAPI_IDS = {"0x1042": "In-Reply-To", "0x1039": "References", "0x1035": "Message-ID"}
 MAX_X_HEADERS = 5
+INTERNET_HEADERS = "String {00020386-0000-0000-C000-000000000046} Name "
 
 
 def parsed(raw: bytes) -> email.message.EmailMessage:
@@ -151,6 +152,8 @@ def from_json(body: dict[str, Any], attachments: list[dict[str, Any]], mailbox: 
         known = MAPI_IDS.get(one["id"].split()[-1].lower())
         if known and known != "Message-ID":
             message[known] = one["value"]
+        if one["id"].startswith(INTERNET_HEADERS):
+            message[one["id"].rpartition(" ")[2]] = one["value"]
     for one in headers:
         if not one["name"].lower().startswith("x-"):
             raise GraphError(400, "InvalidInternetMessageHeader", f"The internet message header name '{one['name']}' should start with 'x-' or 'X-'.")

@@ -18,7 +18,7 @@ from tests.servers.graph_faults import GraphError, not_found
 from tests.servers.graph_mailbox import Accepted, GraphMailbox, Item
 
 MAX_REQUEST = 4 * 1024 * 1024
-INLINE_LIMIT = 3 * 1024 * 1024
+INLINE_LIMIT = 3_000_000
 
 
 @dataclass(slots=True)

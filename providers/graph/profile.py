@@ -1,0 +1,32 @@
+"""Whose mailbox it is: its address, and the names under which its own mail goes out."""
+
+from dataclasses import dataclass
+
+from providers.errors import AuthFailed
+from providers.graph.account import GraphAccount, Request
+from providers.graph.values import text_of
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`address` as Microsoft writes it; `names` are the addresses (lower case) that MIME may bear in From unchanged."""
+
+    address: str
+    names: frozenset[str]
+
+
+async def profile_of(account: GraphAccount) -> Profile:
+    """Ask the directory. Who may open a shared mailbox may often not read its entry there: then the address by which it was
+    opened is its address, if the mailbox answers. Raises ProviderError.
+    """
+    try:
+        user = (await account.read(Request("GET", "?$select=mail,userPrincipalName"))).json()
+    except AuthFailed as fault:
+        mailbox = account.mailbox
+        if fault.reason != "access_denied" or mailbox is None or "@" not in mailbox:
+            raise
+        await account.read(Request("GET", "mailFolders/inbox?$select=id"))
+        return Profile(mailbox, frozenset({mailbox.casefold()}))
+    principal = text_of(user, "userPrincipalName")
+    address = str(user.get("mail") or principal)
+    return Profile(address, frozenset({address.casefold()}))
