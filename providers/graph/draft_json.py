@@ -60,9 +60,10 @@ def taken_apart(raw: bytes) -> DraftJson:
     try:
         parsed = email.message_from_bytes(raw, policy=email.policy.default)
         assert isinstance(parsed, EmailMessage)  # noqa: S101  # what this policy makes
-        return DraftJson(
-            _message(parsed), tuple(_file(part, at) for at, part in enumerate(_file_parts(parsed), 1))
-        )
+        message = _message(parsed)
+        html = message["body"]["content"]
+        files = tuple(_file(part, number, html) for number, part in enumerate(_file_parts(parsed), 1))
+        return DraftJson(message, files)
     except (ValueError, LookupError, AttributeError, TypeError):
         raise Refused(
             "mail_unreadable", "This mail cannot be prepared for Microsoft. Write it anew."
@@ -129,7 +130,7 @@ def _leaves(part: EmailMessage) -> list[EmailMessage]:
     return [leaf for inner in part.iter_parts() if isinstance(inner, EmailMessage) for leaf in _leaves(inner)]
 
 
-def _file(part: EmailMessage, number: int) -> DraftFile:
+def _file(part: EmailMessage, number: int, html: str) -> DraftFile:
     if part.get_content_type() == "message/rfc822":
         content = part.get_content().as_bytes(policy=email.policy.SMTP)
         name = part.get_filename() or f"message-{number}.eml"
