@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,27 @@ from helpdesk.models import Queue
 Queue.objects.create(title="Bench", slug="bench", email_address={user!r}, allow_email_submission=True, email_box_type="imap",
   email_box_host={host!r}, email_box_port={port}, email_box_user={user!r}, email_box_pass={password!r},
   email_box_imap_folder="INBOX", email_box_ssl=False, email_box_interval=0, logging_type="none")
+"""
+
+HYPERKITTY = """
+import os
+SECRET_KEY = "for a benchmark only"
+INSTALLED_APPS = [f"django.contrib.{n}" for n in ("auth", "contenttypes", "sessions", "sites", "messages", "staticfiles", "admin")]
+INSTALLED_APPS += ["hyperkitty", "rest_framework", "django_gravatar", "compressor", "haystack", "django_extensions", "django_q"]
+INSTALLED_APPS += ["django_mailman3", "allauth", "allauth.account", "allauth.socialaccount"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["BENCH_HOME"] + "/db.sqlite"}}
+HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}}
+Q_CLUSTER = {"orm": "default", "sync": True, "retry": 120, "timeout": 60}
+MAILMAN_REST_API_URL, MAILMAN_REST_API_USER, MAILMAN_REST_API_PASS = "http://127.0.0.1:1", "nobody", "nothing"
+MAILMAN_ARCHIVER_KEY, MAILMAN_ARCHIVER_FROM = "nothing", ()
+MIDDLEWARE = ["allauth.account.middleware.AccountMiddleware"]
+STATIC_URL, STATIC_ROOT = "/static/", os.environ["BENCH_HOME"] + "/static"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+SILENCED_SYSTEM_CHECKS = ["admin.E402", "admin.E403", "admin.E404", "admin.E408", "admin.E409", "admin.E410", "admin.W411"]
+ROOT_URLCONF, DEFAULT_AUTO_FIELD, LOGGING_CONFIG = "hyperkitty.urls", "django.db.models.AutoField", None
+SITE_ID, USE_TZ = 1, True
 """
 
 
@@ -170,6 +192,34 @@ def django_helpdesk(mailbox: Mailbox, home: Path, patience: float, programs: Pat
     took, note = _run([*django, "get_email", "--quiet"], place, patience, environment)
     with sqlite3.connect(place / "db.sqlite") as database:
         (stored,) = database.execute("select count(*) from helpdesk_followup").fetchone()
+    return Ran(stored, took, note)
+
+
+def hyperkitty(raws: Iterable[bytes], home: Path, patience: float, programs: Path) -> Ran | None:
+    """An mbox to rows with threads on SQLite, without search; it fetches nothing."""
+    python = programs / "python"
+    if not python.exists():
+        return None
+    place = home / "hyperkitty"
+    place.mkdir(parents=True)
+    (place / "bench_settings.py").write_text(HYPERKITTY)
+    with (place / "mails.mbox").open("wb") as box:
+        for raw in raws:
+            body = raw.replace(b"\r\n", b"\n").replace(b"\nFrom ", b"\n>From ")
+            box.write(b"From somebody@customers.example.org Mon Jan  5 08:00:00 2026\n" + body + b"\n\n")
+    environment = {
+        "BENCH_HOME": str(place),
+        "PYTHONPATH": str(place),
+        "DJANGO_SETTINGS_MODULE": "bench_settings",
+    }
+    django = [str(python), "-m", "django"]
+    took, note = _run([*django, "migrate", "--verbosity", "0"], place, 300, environment)
+    if note:
+        return Ran(0, took, f"could not be set up ({note})")
+    load = ["hyperkitty_import", "--no-sync-mailman", "-l", "bench@lists.example.com", str(place / "mails.mbox")]
+    took, note = _run([*django, *load], place, patience, environment)
+    with sqlite3.connect(place / "db.sqlite") as database:
+        (stored,) = database.execute("select count(*) from hyperkitty_email").fetchone()
     return Ran(stored, took, note)
 
 

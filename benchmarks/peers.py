@@ -7,11 +7,12 @@ A peer that is not installed is named as such; Mailroom needs none of them. To h
     apt-get install --no-remove isync notmuch
     python3 -m venv /tmp/peers/venv
     /tmp/peers/venv/bin/pip install django-helpdesk getmail6
+    python3 -m venv /tmp/peers/hyperkitty
+    /tmp/peers/hyperkitty/bin/pip install HyperKitty
 
 The plain socket reads and drops; mbsync and getmail copy to files; notmuch indexes and threads files and fetches nothing;
-django-helpdesk makes tickets, on SQLite. Mailroom's figure is from connecting an inbox to the last mail threaded, stored and
-searchable. Each is counted by what it really stored. HyperKitty is not among them: it imports an mbox and needs a Django project
-with a mail archive around it.
+django-helpdesk makes tickets, on SQLite; HyperKitty imports an mbox to SQLite with threads and without search. Mailroom's figure
+is from connecting an inbox to the last mail threaded, stored and searchable. Each is counted by what it really stored.
 """
 
 import argparse
@@ -37,7 +38,12 @@ from tests.servers.dovecot import Dovecot
 
 OURS = "Mailroom"
 # At least so many times as fast as the peer.
-TARGETS = {"django-helpdesk": (10, 28), "notmuch new": (1.5, 4), "mbsync": (0.10, 0.26)}
+TARGETS = {
+    "django-helpdesk": (10, 28),
+    "HyperKitty": (8, 20),
+    "notmuch new": (1.5, 4),
+    "mbsync": (0.10, 0.26),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,12 @@ async def measure(arguments: argparse.Namespace, console: Console) -> list[Row]:
             await peer(
                 "django-helpdesk",
                 lambda home: peer_tools.django_helpdesk(second, home, arguments.patience, arguments.programs),
+            )
+            await peer(
+                "HyperKitty",
+                lambda home: peer_tools.hyperkitty(
+                    mails(arguments.mails, to=mailbox.user), home, arguments.patience, arguments.archive
+                ),
             )
             async with mailroom(base / "data", demo_mail=False) as stack, submission(base / "smtp") as smtp:
                 ours = argparse.Namespace(mails=arguments.mails, server="dovecot", quick=True)
@@ -150,6 +162,12 @@ def main() -> None:
     parser.add_argument("--mails", type=int, default=2000)
     parser.add_argument(
         "--programs", type=Path, default=Path("/tmp/peers/venv/bin"), help="where pip put the peers"
+    )
+    parser.add_argument(
+        "--archive",
+        type=Path,
+        default=Path("/tmp/peers/hyperkitty/bin"),
+        help="where pip put HyperKitty, which wants another Django",
     )
     parser.add_argument("--patience", type=float, default=300, help="seconds that a peer may take")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
