@@ -138,7 +138,7 @@ def _file(part: EmailMessage, number: int, html: str) -> DraftFile:
         content = part.get_payload(decode=True) or b""
         name = part.get_filename() or f"file-{number}"
     content_id = str(part["Content-ID"] or "").strip().strip("<>") or None
-    inline = part.get_content_disposition() == "inline" or (
-        content_id is not None and not part.is_attachment()
-    )
+    # Seen in practice: pictures that the HTML shows are marked as attachments all the same.
+    shown = content_id is not None and f"cid:{content_id}" in html
+    inline = shown or part.get_content_disposition() == "inline"
     return DraftFile(name, part.get_content_type(), content, inline, content_id)
