@@ -13,10 +13,6 @@ GRAPH = "https://graph.microsoft.com/v1.0/"
 UPLOAD_HOSTS = frozenset({"outlook.office.com", "outlook.office365.com"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-# Both log the addresses of requests, in which mailboxes and search words stand (integrity X-52).
-logging.getLogger("httpx").setLevel(logging.WARNING)
-logging.getLogger("httpcore").setLevel(logging.WARNING)
-
 
 def quoted(segment: str) -> str:
     """An id or address as one segment of a path: ids may hold `=`, `+` and `/`."""
@@ -43,6 +39,9 @@ class GraphEndpoint:
             )
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ValueError("the Graph address must use https; plain http carries the access token openly")
+        # Both log the addresses of requests, in which mailboxes and search words stand (integrity X-52).
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         if self.tls is None:
             object.__setattr__(self, "tls", tls_context())
 

@@ -76,3 +76,10 @@ async def test_an_address_inside_is_blocked_like_every_other(graph):
     with pytest.raises(EgressBlocked):
         await account.read(Request("GET", "mailFolders/inbox"))
     await account.close()
+
+
+async def test_no_address_is_logged(account, graph, box, caplog):
+    with caplog.at_level("DEBUG"):
+        await account.read(Request("GET", "mailFolders/inbox"))
+    assert "mailFolders" not in caplog.text
+    assert graph.url not in caplog.text
