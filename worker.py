@@ -234,6 +234,7 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
             endpoint.start()
         telemetry.start(client, chosen, steps.sources)
         sweeping = asyncio.create_task(keep_sweep(client))
+        warming = asyncio.create_task(steps.warm())
         stopping = asyncio.create_task(stop.wait())
         log.info("worker started", extra={"queues": list(chosen)})
         try:
@@ -244,9 +245,10 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
             # A step that ignores its cancellation must not keep the process: it is safe to die at any point.
             loop.call_later(HARD_EXIT_SECONDS, os._exit, 1)
             sweeping.cancel()
+            warming.cancel()
             await telemetry.stop()
             await asyncio.gather(*(poller.shutdown() for poller in pollers))
-            await asyncio.gather(*running, sweeping, return_exceptions=True)
+            await asyncio.gather(*running, sweeping, warming, return_exceptions=True)
             if endpoint is not None:
                 endpoint.stop()
     log.info("worker stopped")

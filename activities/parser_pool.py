@@ -138,11 +138,19 @@ class ParserPool:
         self._limits = (memory_bytes, cpu_seconds, secret)
         self._wall_seconds = wall_seconds
         self._patience = patience
+        self._workers = workers
         self._seats = ParserSeats(workers, beside=workers)
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
         self._threads = ThreadPoolExecutor(workers * 2, thread_name_prefix="parser")
         self.deaths: Counter[str] = Counter()  # children that a mail has ended, by reason
+
+    async def warm(self) -> None:
+        """Start the children ahead: the first mail would wait half a second for them. Raises ChildrenDoNotStart; they are
+        started again when there is mail.
+        """
+        while len(self._idle) + len(self._busy) < self._workers:
+            self._idle.append(await self._start())
 
     async def read(
         self, orders: Sequence[ReadOrder], who: Hashable = None, *, most_deaths: int | None = None
@@ -197,15 +205,7 @@ class ParserPool:
 
     async def _ask(self, chunk: Sequence[ReadOrder], seat: Seat) -> list[Answer]:
         loop = asyncio.get_running_loop()
-        if self._idle:
-            child = self._idle.pop()
-        else:
-            starting = loop.run_in_executor(self._threads, _Child, self._begin, self._limits, self._wall_seconds)
-            try:
-                child = await asyncio.shield(starting)
-            except asyncio.CancelledError:
-                starting.add_done_callback(_end_late)
-                raise
+        child = self._idle.pop() if self._idle else await self._start()
         self._busy.add(child)
         asking = loop.run_in_executor(self._threads, child.ask, chunk)
         alive = False
@@ -225,6 +225,16 @@ class ParserPool:
             else:
                 child.kill(after=0)
                 await asyncio.gather(asking, return_exceptions=True)
+
+    async def _start(self) -> _Child:
+        starting = asyncio.get_running_loop().run_in_executor(
+            self._threads, _Child, self._begin, self._limits, self._wall_seconds
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(_end_late)
+            raise
 
 
 def _end_late(starting: "asyncio.Future[_Child]") -> None:

@@ -138,3 +138,14 @@ async def test_whoever_gives_up_leaves_no_seat_taken_and_no_child_behind() -> No
         await asyncio.sleep(0.5)  # for a child that was being started
         idle = {child._process.pid for child in pool._idle}
         assert {p.pid for p in multiprocessing.active_children()} <= before | idle
+
+
+async def test_warmed_children_are_there_before_the_first_mail() -> None:
+    async with ParserPool(workers=2, secret=SECRET) as pool:
+        await pool.warm()
+        await pool.warm()
+        ahead = {child._process.pid for child in pool._idle}
+        assert len(ahead) == 2
+        answers = await pool.read(orders(["one", "two"]))
+        assert all(isinstance(answer, ReadMail) for answer in answers)
+        assert {child._process.pid for child in pool._idle} == ahead
