@@ -72,3 +72,9 @@ def resolver_lane() -> Lane:
 def google_lane() -> Lane:
     """Calls of the Gmail API. Each holds its thread until the answer is there, a batch of big mails for seconds."""
     return Lane("google", 32)
+
+
+@cache
+def graph_lane() -> Lane:
+    """Taking large mails apart for Graph, for which nobody else on the event loop should wait."""
+    return Lane("graph", 2)

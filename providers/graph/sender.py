@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from providers.errors import ProtocolBroken, ProviderError, Refused
+from providers.executors import graph_lane
 from providers.graph.account import GraphAccount, Request
 from providers.graph.draft_json import DraftFile, sender_of, taken_apart
 from providers.graph.endpoint import quoted
@@ -53,7 +54,7 @@ class GraphSender:
             headers = {"Content-Type": "text/plain"}
             request = Request("POST", "messages", content=base64.b64encode(raw), headers=headers)
             return text_of((await self._account.write(request)).json(), "id")
-        parts = taken_apart(raw)
+        parts = await graph_lane().run(taken_apart, raw)
         created = await self._account.write(Request("POST", "messages", json=parts.message))
         draft_id = text_of(created.json(), "id")
         try:

@@ -95,7 +95,7 @@ class DeltaQueries:
             else:
                 reason = "deleted" if item is None else "changed"
                 # A removal names the id that the mail had in this folder; only an immutable one can be found again.
-                value.append({"id": key, "@removed": {"reason": reason}})
+                value.append({"id": key if immutable else f"AAMk{key[::-1]}", "@removed": {"reason": reason}})
             if quirks.duplicates:
                 value.append(value[-1])
         answer: dict[str, Any] = {"@odata.context": f"{self._base}/$metadata#Collection(message)", "value": value}
