@@ -22,6 +22,7 @@ from activities.ingestion import Ingestion, Lane
 from activities.packing import LARGEST_MAIL, Packer
 from activities.recent_packs import RecentPacks
 from activities.turns import FairTurns, Turn
+from activities.write_back import write_back
 from contracts.failpoints import Failpoint, reached
 from contracts.failures import SENTENCES
 from contracts.inbound import FetchOrder, FetchReport, InboundSteps, ResyncScope
@@ -185,6 +186,7 @@ class InboundFetch(InboundSteps):
             try:
                 # A sheet is only as good as what is known of deletions: they are read before it.
                 report += await one_pass.sync(folder, whole=reason is not None, flags=order.flags)
+                await write_back(self._database, source, inbox, lease, folder.id)
             except FolderGone:
                 await self._park(inbox, lease, folder)
                 continue

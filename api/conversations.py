@@ -28,6 +28,7 @@ from store.conversations import (
     sending_address,
     suggestions_of,
 )
+from store.intents import intend_read
 from store.messages_view import list_messages
 from store.outbound import default_recipients
 from store.visibility import Viewer
@@ -113,7 +114,12 @@ async def read_all(call: Call[Empty, None]) -> Conversation:
     async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
         if not await mark_read(connection, viewer, conversation_id):
             raise not_found()
-        return await whole(connection, viewer, conversation_id)
+        inbox_id = await intend_read(connection, viewer, conversation_id)
+        told = await whole(connection, viewer, conversation_id)
+    if inbox_id is not None:
+        # Dying here, or Temporal being away, leaves the intent to the next look at the inbox.
+        await call.deps.gateway.signal_sync(str(inbox_id), "poke")
+    return told
 
 
 async def whole(connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID) -> Conversation:

@@ -19,7 +19,7 @@ from api.temporal_gateway import CheckOutcome
 from api.timeline import workflow_link
 from contracts import ids
 from contracts.failures import SENTENCES
-from store import send_policy
+from store import intents, send_policy
 from store.backfill import folders_under_way
 from store.inboxes import (
     InboxRow,
@@ -94,6 +94,12 @@ async def change(call: Call[Empty, ChangeInbox]) -> Inbox:
         moved = settings != before.settings
         if body.send_policy is not None:
             settings[send_policy.SETTING] = body.send_policy
+        if body.write_back is not None:
+            if before.provider != "imap" and body.write_back != intents.OFF:
+                raise not_valid(FieldError("write_back", "is only known for inboxes that are read by IMAP; leave it off"))
+            settings[intents.SETTING] = body.write_back
+            if body.write_back == intents.OFF:
+                await intents.withdraw(connection, viewer.tenant_id, inbox_id)
         if values.get("auto_response_enabled") and not before.auto_response_enabled:
             # Mail that came before this moment gets no automatic answer.
             settings["auto_response_since"] = dt.datetime.now(dt.UTC).isoformat()
@@ -179,6 +185,7 @@ def shown(row: InboxRow, config: ApiConfig) -> Inbox:
             },
             "undo_send_seconds": row.undo_send_seconds,
             "send_policy": row.settings.get(send_policy.SETTING, "ask"),
+            "write_back": row.settings.get(intents.SETTING, intents.OFF),
             "backfill_days": row.backfill_days,
             "auto_response": {
                 "enabled": row.auto_response_enabled,

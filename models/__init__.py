@@ -12,6 +12,7 @@ from models.conversations import (
 )
 from models.events import Event, EventCursor, IdempotencyKey, LoopBreach, LoopBudget
 from models.inboxes import Folder, Gap, Inbox, LedgerEntry, Quarantine
+from models.intents import Intent
 from models.messages import (
     Attachment,
     AutoResponseClaim,
@@ -57,6 +58,7 @@ __all__ = [
     "IdempotencyKey",
     "Inbox",
     "InboxMember",
+    "Intent",
     "LedgerEntry",
     "LoginAttempt",
     "LoopBreach",

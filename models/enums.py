@@ -99,6 +99,25 @@ class GapCause(StrEnum):
     DELTA_410 = "delta_410"
 
 
+class IntentKind(StrEnum):
+    """What is written back to the provider."""
+
+    READ = "read"
+
+
+class IntentState(StrEnum):
+    """`superseded`: the provider's later change won. `gone`: the mail lies nowhere any more. `withdrawn`: writing back was
+    switched off.
+    """
+
+    OPEN = "open"
+    DONE = "done"
+    SUPERSEDED = "superseded"
+    GONE = "gone"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
 class AuditReason(StrEnum):
     """Why a balance sheet was drawn up: its night had come, a person asked, or a gap was filled and had to be proven so."""
 

@@ -81,4 +81,7 @@ def _event(at: dt.datetime, kind: str, actor: str, payload: dict[str, Any]) -> T
     if payload.get("what") == "reingested":
         differed = ", ".join(payload.get("kinds", ()))
         return TimelineStep(at, "read again", StepKind.EVENT, differed, actor=actor)
+    if payload.get("what") == "write_back":
+        why = {"superseded": "it was marked as unread in another program since", "refused": "the mail server does not allow it"}
+        return TimelineStep(at, "not marked as read at the server", StepKind.EVENT, why.get(payload.get("state", ""), ""), actor=actor)
     return TimelineStep(at, kind, StepKind.EVENT, actor=actor)

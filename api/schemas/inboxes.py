@@ -23,6 +23,8 @@ from rules.templates import PLACEHOLDERS, unknown_placeholders
 Security = Literal["tls", "starttls", "plain"]
 # What happens to an agent's reply of which nobody knows whether it was sent: a person is asked, or it is sent again.
 SendPolicy = Literal["ask", "at_least_once"]
+# What people do here that the mail server shall show too: nothing, or that a mail was read.
+WriteBack = Literal["off", "read"]
 
 
 def _host(value: str) -> str:
@@ -115,6 +117,7 @@ class ChangeInbox(Asked):
     backfill_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
     undo_send_seconds: Annotated[int, Field(ge=0, le=600)] | None = None
     send_policy: SendPolicy | None = None
+    write_back: WriteBack | None = None
     auto_response: AskedAutoResponse | None = None
 
 
@@ -158,6 +161,7 @@ class Inbox(Answer):
     settings: InboxSettings
     undo_send_seconds: int
     send_policy: SendPolicy
+    write_back: WriteBack
     backfill_days: int
     auto_response: AutoResponse
     links: InboxLinks

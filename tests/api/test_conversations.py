@@ -251,6 +251,37 @@ async def test_reading_marks_and_tells_once(world) -> None:
     assert len(await world.rows("select 1 from events")) == 1
 
 
+async def test_reading_is_told_to_the_server_where_the_inbox_says_so(world) -> None:
+    """Only mails that lie unread at the server; twice is one intent and one poke; Temporal away changes nothing."""
+    path = f"/v1/conversations/{world.ids['conversation']}/read"
+    await world.rows("update folders set uidvalidity = 1, synced = true")
+    async with world.client("agent") as agent, world.client("admin") as admin:
+        assert (await agent.post(path)).status_code == 200
+        assert (await world.rows("select 1 from intents"), world.gateway.calls) == ([], [])
+        inbox = f"/v1/inboxes/{world.ids['inbox']}"
+        assert (await admin.patch(inbox, json={"write_back": "read"})).json()["write_back"] == "read"
+        world.gateway.calls.clear()
+        for _ in range(2):
+            assert (await agent.post(path)).status_code == 200
+        assert world.gateway.calls == [("signal", str(world.ids["inbox"]), "poke")]
+        rows = await world.rows("select message_id, kind, state, asked_by from intents")
+        assert rows == [
+            {"message_id": world.ids["message"], "kind": "read", "state": "open", "asked_by": f"user:{world.people['agent']}"}
+        ]
+        assert (await admin.patch(inbox, json={"write_back": "off"})).json()["write_back"] == "off"
+        assert await world.rows("select state from intents") == [{"state": "withdrawn"}]
+        await admin.patch(inbox, json={"write_back": "read"})
+        world.gateway.away = True
+        assert (await agent.post(path)).status_code == 200
+        assert await world.rows("select state from intents") == [{"state": "open"}]
+        world.gateway.away = False
+        await admin.patch(inbox, json={"write_back": "off"})
+        await world.rows("update ledger set flags = array['\\Seen'] where message_id = :m", m=world.ids["message"])
+        await admin.patch(inbox, json={"write_back": "read"})
+        await agent.post(path)
+    assert await world.rows("select state from intents") == [{"state": "withdrawn"}]
+
+
 async def test_messages_come_oldest_first_with_everything(world) -> None:
     await world.rows(
         "insert into message_references (tenant_id, message_id, position, referenced_id) values (:tenant, :m, 0, '<a@example.com>')",

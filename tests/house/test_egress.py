@@ -24,7 +24,6 @@ ALLOWED = {
     "providers/egress.py": {"socket.socket", "socket.getaddrinfo", "asyncio.open_connection"},  # the rule itself
     "providers/egress_http.py": {"httpcore.ConnectionPool", "httpcore.AsyncConnectionPool", "httpx.Client", "httpx.AsyncClient"},
     "providers/gmail/transport.py": {"http.client.HTTPConnection"},  # is given a checked socket
-    "providers/graph/account.py": {"httpx.AsyncClient"},  # Microsoft's own host; `endpoint.py` refuses addresses elsewhere
     "providers/s3/blobs.py": {"boto3.session.Session"},  # the operator's endpoint, from the settings
     "commands/api_client.py": {"httpx.Client"},  # the operator's own API, from the operator's shell
     "commands/doctor.py": {"httpx.get", "httpx.AsyncClient", "boto3.client"},  # the same, and S3's endpoint

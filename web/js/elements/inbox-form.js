@@ -72,6 +72,7 @@ export class InboxForm extends RoomElement {
         h("div", { class: "grid" },
           field("backfill_days", "Days of history to fetch", { type: "number", value: inbox?.backfill_days ?? 90, min: 0, max: 36_500, hint: "0 fetches none. Newest first; live mail always goes before." }),
           field("undo_send_seconds", "Seconds to undo a send", { type: "number", value: inbox?.undo_send_seconds ?? 5, min: 0, max: 600 }),
+          inbox?.provider === "imap" ? field("write_back", "What the mail server is told", { value: inbox.write_back ?? "off", options: { off: "Nothing", read: "That a mail was read" }, hint: "Other mail programs then show as read what was read here." }) : null,
           inbox ? field("send_policy", "If it is unknown what became of a reply", { value: inbox.send_policy ?? "ask", options: { ask: "Ask a person", at_least_once: "Send again (may arrive twice)" }, hint: "The mail server took the whole mail and its answer was lost. Automatic mails are never sent again." }) : null),
         inbox ? this.#autoResponse(inbox.auto_response ?? {}) : null),
       h("div", { class: "form-foot" }, this.save, h("a", { class: "button", href: this.#exit }, "Cancel")),
@@ -154,6 +155,7 @@ export class InboxForm extends RoomElement {
     const body = Object.fromEntries(["name", "display_name", "backfill_days", "undo_send_seconds"].map((key) => [key, this.#value(key)]));
     if (!this.#was) return { ...body, email_address: this.#value("email_address"), imap: this.#server("imap"), smtp: this.#server("smtp") };
     body.send_policy = this.#value("send_policy");
+    if (this.#fields.has("write_back")) body.write_back = this.#value("write_back");
     const changes = Object.fromEntries(Object.entries(body).filter(([key, value]) => value !== (this.#was[key] ?? "")));
     for (const name of ["imap", "smtp"]) {
       const server = this.#server(name);
