@@ -62,6 +62,7 @@ class Inbox(TenantRow, Base):
     audit_due_at: Mapped[dt.datetime | None]
     audit_asked: Mapped[bool] = mapped_column(server_default=text("false"))
     lease_epoch: Mapped[int] = mapped_column(server_default="0")
+    gmail_history_id: Mapped[str | None]
     auto_response_enabled: Mapped[bool] = mapped_column(server_default=text("false"))
     auto_response_subject: Mapped[str] = mapped_column(server_default="")
     auto_response_body: Mapped[str] = mapped_column(server_default="")
@@ -101,6 +102,7 @@ class Folder(TenantRow, Base):
     last_uid: Mapped[int] = mapped_column(server_default="0")
     highest_modseq: Mapped[int | None]
     flags_at: Mapped[dt.datetime | None]
+    graph_delta_link: Mapped[str | None]
     backfill_state: Mapped[str] = mapped_column(server_default="none")
     backfill_uid: Mapped[int | None]
     backfill_total: Mapped[int] = mapped_column(server_default="0")

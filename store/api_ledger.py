@@ -1,0 +1,242 @@
+"""Ledger rows of mailboxes behind a web API, by the provider's id of each mail, and the cursor that moves with them.
+
+An id is unique in its inbox, whatever folder shows it (integrity I-2). As with IMAP the raw bytes are in the bucket before a
+row says `stored`, and the cursor moves in the transaction that gave every mail before it a row (I-1, I-3). The caller has
+begun that transaction with `hold_lease`, so that an attempt which was given up writes nothing.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.enums import LedgerState
+from store.bulk import bound, new_id, rows_of
+from store.ledger import QUARANTINE, WrittenRows
+
+FETCH_ATTEMPTS = 3
+
+COLUMNS = {
+    "id": "uuid",
+    "provider_message_id": "text",
+    "folder_id": "uuid",
+    "raw_sha256": "text",
+    "raw_key": "text",
+    "raw_offset": "bigint",
+    "raw_length": "bigint",
+    "internal_date": "timestamptz",
+    "flags": "text[]",
+    "historical": "boolean",
+    "state": "text",
+    "reason": "text",
+}
+# Only a `seen` row may be filled by a second insert. Its attempts were those of fetching; parsing counts its own.
+INSERT = text(
+    f"""
+    insert into ledger (tenant_id, inbox_id, fetch_run, {", ".join(COLUMNS)})
+    select :tenant, :inbox, :run, v.* from ({rows_of(COLUMNS)}) as v ({", ".join(COLUMNS)})
+    on conflict (tenant_id, inbox_id, provider_message_id) where provider_message_id is not null do update set
+      raw_sha256 = excluded.raw_sha256, raw_key = excluded.raw_key, raw_offset = excluded.raw_offset,
+      raw_length = excluded.raw_length, flags = excluded.flags, state = excluded.state, reason = excluded.reason,
+      internal_date = coalesce(excluded.internal_date, ledger.internal_date),
+      folder_id = coalesce(excluded.folder_id, ledger.folder_id),
+      historical = ledger.historical or excluded.historical, attempts = 0, fetch_run = excluded.fetch_run,
+      updated_at = now()
+    where ledger.state = 'seen'
+    returning id, state, reason
+    """
+)
+FAILED = text(
+    """
+    insert into ledger (tenant_id, inbox_id, folder_id, provider_message_id, historical, state, reason, attempts, fetch_run)
+    select :tenant, :inbox, :folder, v.id, :historical, 'seen', 'fetch_unreadable', 1, :run
+    from unnest(cast(:ids as text[])) as v(id)
+    on conflict (tenant_id, inbox_id, provider_message_id) where provider_message_id is not null do update set
+      attempts = ledger.attempts + 1, reason = excluded.reason, fetch_run = excluded.fetch_run, updated_at = now(),
+      state = case when ledger.attempts + 1 >= :most then 'quarantined' else 'seen' end
+    where ledger.state = 'seen'
+    returning id, state, reason
+    """
+)
+KNOWN = text(
+    """
+    select provider_message_id as id, state from ledger where tenant_id = :tenant and inbox_id = :inbox
+      and provider_message_id = any(cast(:ids as text[]))
+    """
+)
+WAITING = text(
+    """
+    select provider_message_id from ledger where tenant_id = :tenant and inbox_id = :inbox and state = 'seen'
+      and provider_message_id is not null order by attempts, id limit :limit
+    """
+)
+# An opaque cursor has no order, so it is moved only from where the caller stood.
+MOVE_GMAIL = text(
+    """
+    update inboxes set gmail_history_id = :cursor where tenant_id = :tenant and id = :inbox
+      and gmail_history_id is not distinct from cast(:before as text) returning id
+    """
+)
+MOVE_GRAPH = text(
+    """
+    update folders set graph_delta_link = :cursor where tenant_id = :tenant and inbox_id = :inbox and id = :folder
+      and graph_delta_link is not distinct from cast(:before as text) returning id
+    """
+)
+READ_GMAIL = text("select gmail_history_id from inboxes where tenant_id = :tenant and id = :inbox")
+READ_GRAPH = text(
+    "select graph_delta_link from folders where tenant_id = :tenant and inbox_id = :inbox and id = :folder"
+)
+
+
+class CursorMoved(Exception):
+    """The stored cursor is not the one that was read before the fetch: nothing of this transaction may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPlace:
+    """What a cursor belongs to: a folder (Graph), or with `folder_id` None the whole mailbox (Gmail)."""
+
+    tenant_id: uuid.UUID
+    inbox_id: uuid.UUID
+    folder_id: uuid.UUID | None = None
+
+    def bound(self) -> dict[str, object]:
+        return {"tenant": self.tenant_id, "inbox": self.inbox_id, "folder": self.folder_id}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRow:
+    """One mail to be written, by the provider's id. `reason` tells why a row is quarantined or vanished."""
+
+    provider_message_id: str
+    state: LedgerState
+    raw_sha256: str | None = None
+    raw_key: str | None = None
+    raw_offset: int = 0
+    raw_length: int = 0
+    internal_date: dt.datetime | None = None
+    flags: tuple[str, ...] = ()
+    historical: bool = False
+    reason: str | None = None
+
+
+async def write_api_rows(
+    connection: AsyncConnection, place: ApiPlace, rows: Sequence[ApiRow], *, run: str | None = None
+) -> WrittenRows:
+    """Write a batch, in the order in which its mails are to be ingested. An id that is told twice, here or in another batch
+    or folder, has one row and is counted once; broken mails enter quarantine.
+    """
+    once = {row.provider_message_id: row for row in rows}
+    if not once:
+        return WrittenRows()
+    records = [
+        {
+            "id": new_id(),
+            "provider_message_id": r.provider_message_id,
+            "folder_id": place.folder_id,
+            "raw_sha256": r.raw_sha256,
+            "raw_key": r.raw_key,
+            "raw_offset": r.raw_offset,
+            "raw_length": r.raw_length,
+            "internal_date": r.internal_date,
+            "flags": r.flags,
+            "historical": r.historical,
+            "state": r.state.value,
+            "reason": r.reason,
+        }
+        for r in once.values()
+    ]
+    # Ledger ids were made in the caller's order, which is the order of ingesting; rows are locked in another that all share.
+    records.sort(key=lambda record: str(record["provider_message_id"]))
+    answer = await connection.execute(
+        INSERT, {"tenant": place.tenant_id, "inbox": place.inbox_id, "run": run, **bound(records)}
+    )
+    written = answer.all()
+    await _quarantine(
+        connection, place, [(w.id, w.reason) for w in written if w.state == LedgerState.QUARANTINED]
+    )
+    count = {state: sum(w.state == state for w in written) for state in LedgerState}
+    return WrittenRows(
+        stored=count[LedgerState.STORED],
+        quarantined=count[LedgerState.QUARANTINED],
+        vanished=count[LedgerState.VANISHED],
+        skipped=count[LedgerState.SKIPPED],
+    )
+
+
+async def count_failed_fetches(
+    connection: AsyncConnection,
+    place: ApiPlace,
+    ids: Sequence[str],
+    *,
+    historical: bool = False,
+    run: str | None = None,
+) -> WrittenRows:
+    """The provider lists these mails and does not give their bytes. They wait as `seen` rows, so that the cursor may pass
+    them, and the third failure quarantines them. A mail that has its bytes already is left as it is.
+    """
+    if not ids:
+        return WrittenRows()
+    answer = await connection.execute(
+        FAILED,
+        {
+            **place.bound(),
+            "ids": sorted(set(ids)),
+            "historical": historical,
+            "run": run,
+            "most": FETCH_ATTEMPTS,
+        },
+    )
+    given_up = [(row.id, row.reason) for row in answer if row.state == LedgerState.QUARANTINED]
+    await _quarantine(connection, place, given_up)
+    return WrittenRows(quarantined=len(given_up))
+
+
+async def known_ids(
+    connection: AsyncConnection, place: ApiPlace, ids: Sequence[str]
+) -> Mapping[str, LedgerState]:
+    """Which of `ids` have a row in this inbox, in any folder, and its state."""
+    answer = await connection.execute(KNOWN, {**place.bound(), "ids": list(ids)})
+    return {row.id: LedgerState(row.state) for row in answer}
+
+
+async def waiting_ids(connection: AsyncConnection, place: ApiPlace, limit: int = 200) -> list[str]:
+    """Mails of this inbox that are to be fetched again: those that failed, and those that a person asked for."""
+    return list((await connection.execute(WAITING, {**place.bound(), "limit": limit})).scalars())
+
+
+async def read_cursor(connection: AsyncConnection, place: ApiPlace) -> str | None:
+    """Where this place was read to; None before its first listing."""
+    statement = READ_GMAIL if place.folder_id is None else READ_GRAPH
+    cursor: str | None = (await connection.execute(statement, place.bound())).scalar_one()
+    return cursor
+
+
+async def move_api_cursor(
+    connection: AsyncConnection, place: ApiPlace, *, before: str | None, cursor: str
+) -> None:
+    """From `before` to `cursor`, in the transaction that gave every mail up to it a row. Raises CursorMoved, which takes
+    the transaction's rows back, when the place stands elsewhere.
+    """
+    statement = MOVE_GMAIL if place.folder_id is None else MOVE_GRAPH
+    answer = await connection.execute(statement, {**place.bound(), "before": before, "cursor": cursor})
+    if answer.first() is None:
+        raise CursorMoved(f"the cursor of inbox {place.inbox_id} is not where this pass began")
+
+
+async def _quarantine(
+    connection: AsyncConnection, place: ApiPlace, broken: Sequence[tuple[uuid.UUID, str | None]]
+) -> None:
+    if broken:
+        await connection.execute(
+            QUARANTINE,
+            {
+                "tenant": place.tenant_id,
+                "ids": [ledger_id for ledger_id, _ in broken],
+                "reasons": [reason or "unknown" for _, reason in broken],
+            },
+        )
