@@ -6,10 +6,12 @@ synced folders are looked at and compared with how they looked before. A mail th
 
 import asyncio
 import datetime as dt
+import logging
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -17,17 +19,21 @@ from activities._edges import edges
 from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
 from activities.inbound_at_once import InboundAtOnce
+from activities.parser_pool import ChildrenDoNotStart
 from contracts.inbound import InboundSteps, WakeReason, WatchOrder, WatchReport
 from providers.errors import FolderGone, ProviderError
 from providers.imap.account import ImapAccount
 from providers.imap.pool import ImapPool
 from providers.imap.source import ImapSource
-from providers.imap.values import FlagCursor
+from providers.imap.values import FlagCursor, IdleWake
 from store.folders import FolderRow, FolderState, list_folders
 from store.gaps import any_open_gap
-from store.inbox_state import InboxState
+from store.inbox_state import InboxState, LeaseLost
+from store.ledger import count_pending
 from store.sealing import CredentialsUnreadable
 from store.unit_of_work import Database
+
+log = logging.getLogger(__name__)
 
 IDLE = {"new": WakeReason.NEW, "flags": WakeReason.FLAGS}
 # The newest mails of a folder whose flags are compared where the server cannot say what changed.
@@ -88,6 +94,8 @@ class InboundWatch(InboundSteps):
         async with self._database.unit_of_work(inbox.tenant_id) as connection:
             if await any_open_gap(connection, inbox.tenant_id, inbox.id):
                 seconds = min(seconds, self._poll_seconds)  # opened behind our back, or not to be filled just now
+            if await count_pending(connection, inbox.tenant_id, inbox.id, historical=False):
+                return WatchReport(WakeReason.NEW)  # an attempt before this one died with mail in its hands
         ends = time.monotonic() + seconds
         async with self._pool.lease(f"watch/{inbox.id}", account) as source:
             folders = await self._synced(inbox)
@@ -110,12 +118,19 @@ class InboundWatch(InboundSteps):
                     return WatchReport(WakeReason.NEW)  # it came while the other folders were looked at
                 wake = await source.idle(pause)
                 if wake.reason in IDLE:
-                    taken = 0
-                    if self._at_once is not None and wake.reason == "new":
-                        taken = await self._at_once.take(inbox, watched.id, source)
-                    return WatchReport(IDLE[wake.reason], taken)
+                    return WatchReport(IDLE[wake.reason], await self._take(wake, inbox, watched, source))
                 if wake.reason == "closed":
                     return WatchReport(WakeReason.CLOSED)
+
+    async def _take(self, wake: IdleWake, inbox: InboxState, folder: FolderRow, source: ImapSource) -> int:
+        """What was announced, at once. Whatever goes wrong with it is for the pass that follows to meet and to tell."""
+        if self._at_once is None or wake.reason != "new":
+            return 0
+        try:
+            return await self._at_once.take(inbox, folder.id, source)
+        except (ProviderError, SQLAlchemyError, LeaseLost, ChildrenDoNotStart) as error:
+            log.info("new mail was not taken at once", extra={"kind": type(error).__name__})
+            return 0
 
     async def _synced(self, inbox: InboxState) -> list[FolderRow]:
         async with self._database.unit_of_work(inbox.tenant_id) as connection:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -29,7 +30,9 @@ async def quick(room: MailRoom, turns: FairTurns, monkeypatch: pytest.MonkeyPatc
         room.database, room.blobs, room.ingestion, under_way=room.fetching._under_way, turns=turns
     )
     monkeypatch.setattr(room.watching, "_at_once", at_once)
-    monkeypatch.setattr(room.watching, "_poll_seconds", 60.0)  # IDLE is heard before anybody looks by the clock
+    monkeypatch.setattr(
+        room.watching, "_poll_seconds", 60.0
+    )  # IDLE is heard before anybody looks by the clock
     await room.connect()
     await room.sync()
     return room
@@ -100,18 +103,21 @@ async def test_what_is_out_of_the_ordinary_is_left_to_the_pass(
     assert await quick.states() == {}
 
 
-async def test_dying_between_storing_and_ingesting_leaves_it_to_the_pass(
+async def test_dying_between_storing_and_ingesting_wakes_the_next_attempt(
     quick: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
 
         async def die(*_: object, **__: object) -> None:
-            raise ValueError
+            raise SystemError
 
         patched.setattr(quick.ingestion, "drain", die)
         with pytest.raises(ApplicationError):
             await watched(quick, deliver, letter(1))
     assert await quick.states() == {"stored": 1}
+    order = WatchOrder(quick.ref.tenant_id, quick.ref.inbox_id, 20)
+    again = await asyncio.wait_for(ActivityEnvironment().run(quick.watching.watch, order), 5)
+    assert again == WatchReport(WakeReason.NEW)
     await quick.sync()
     assert await quick.states() == {"ingested": 1}
 
@@ -126,7 +132,15 @@ async def test_a_pass_that_takes_over_meanwhile_wins(
         return await real(*given, **named)
 
     monkeypatch.setattr(quick.ingestion, "drain", overtaken)
-    with pytest.raises(ApplicationError) as lost:
-        await watched(quick, deliver, letter(1))
-    assert lost.value.type == "LeaseLost"
+    assert await watched(quick, deliver, letter(1)) == WatchReport(WakeReason.NEW)
     assert await quick.states() == {"stored": 1}
+
+
+async def test_a_database_that_refuses_ends_the_watch_and_not_the_step(
+    quick: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise OperationalError("insert", {}, Exception())
+
+    monkeypatch.setattr(quick.ingestion, "drain", refuse)
+    assert await watched(quick, deliver, letter(1)) == WatchReport(WakeReason.NEW)
