@@ -117,10 +117,15 @@ class FolderPass:
             reached(Failpoint.FETCH_FLAGS_MIRRORED)
         return report
 
-    async def news(self, folder: FolderRow, place: Place, *, most: int) -> WrittenRows:
-        """What came into the open folder above its cursor, when it is no more than `most` mails; else nothing is done."""
+    async def news(self, folder: FolderRow, place: Place, *, most: int) -> int | None:
+        """Store what came into the open folder above its cursor, when it is no more than `most` mails; where the cursor then
+        stands. None when there was nothing or more: then nothing is done.
+        """
         uids = await self._source.uids(after=folder.last_uid)
-        return await self._store(uids, place, cursor=folder) if len(uids) <= most else WrittenRows()
+        if not 0 < len(uids) <= most:
+            return None
+        await self._store(uids, place, cursor=folder)
+        return uids[-1]
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:

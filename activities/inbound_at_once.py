@@ -5,6 +5,7 @@ new mail (flags, deletions, other folders, balance sheets), is left to the pass 
 """
 
 import uuid
+from dataclasses import dataclass
 
 from temporalio import activity
 
@@ -24,6 +25,21 @@ from store.unit_of_work import Database
 FEW = 20
 INGEST_SECONDS = 10.0
 SEAT_SECONDS = 0.02  # whoever would have to wait for a seat lets the workflow put things in order
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the short way has done: `last_uid` is the cursor, `answerable` how many conversations await a decision on an answer."""
+
+    last_uid: int
+    answerable: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    lease: Lease
+    last_uid: int
+    answers: bool
 
 
 class InboundAtOnce:
@@ -46,33 +62,34 @@ class InboundAtOnce:
         self._turns = turns
         self._largest = largest
 
-    async def take(self, known: InboxState, folder_id: uuid.UUID, source: ImapSource) -> int:
-        """Take what is new in the folder that `source` has open; how many conversations now await a decision on an answer.
+    async def take(self, known: InboxState, folder_id: uuid.UUID, source: ImapSource) -> Taken | None:
+        """Take what is new in the folder that `source` has open; None when nothing was taken.
 
         Runs under a new lease epoch, so a pass of another worker ends without writing and is begun again a little later;
         one of this worker is not disturbed. If it dies, the mail is fetched or ingested by the next pass, from the cursor and
         the ledger as ever. Raises ProviderError, and LeaseLost when somebody took over meanwhile.
         """
         if known.id in self._under_way:
-            return 0
+            return None
         try:
             async with self._turns.turn(known.tenant_id, within=SEAT_SECONDS):
-                taken = await self._fetch(known, folder_id, source)
+                stored = await self._fetch(known, folder_id, source)
         except TimeoutError:
-            return 0
-        if taken is None:
-            return 0
+            return None
+        if stored is None:
+            return None
         reached(Failpoint.AT_ONCE_STORED)
         lane = Lane(
             known.tenant_id,
             known.id,
-            guard=lambda connection: hold_lease(connection, taken, shared=True),
+            guard=lambda connection: hold_lease(connection, stored.lease, shared=True),
             run=activity.info().workflow_run_id,
         )
-        return (await self._ingestion.drain(lane, seconds=INGEST_SECONDS)).answerable
+        total = await self._ingestion.drain(lane, seconds=INGEST_SECONDS)
+        return Taken(stored.last_uid, total.answerable if stored.answers else 0)
 
-    async def _fetch(self, known: InboxState, folder_id: uuid.UUID, source: ImapSource) -> Lease | None:
-        """The lease under which new mail was stored; None when there was none, or when it is not for the short way."""
+    async def _fetch(self, known: InboxState, folder_id: uuid.UUID, source: ImapSource) -> _Stored | None:
+        """New mail in the bucket and the ledger; None when there was none, or when it is not for the short way."""
         open_folder = source.state
         async with self._database.unit_of_work(known.tenant_id) as connection:
             inbox = await read_inbox(connection, known.tenant_id, known.id)
@@ -96,8 +113,8 @@ class InboundAtOnce:
             run=activity.info().workflow_run_id,
         )
         place = Place(known.tenant_id, known.id, folder.id, open_folder.uidvalidity)
-        written = await one_pass.news(folder, place, most=FEW)
-        return lease if written.stored else None
+        last_uid = await one_pass.news(folder, place, most=FEW)
+        return None if last_uid is None else _Stored(lease, last_uid, inbox.auto_response_enabled)
 
 
 def _in_order(inbox: InboxState, folder: FolderRow) -> bool:

@@ -18,14 +18,14 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities._edges import edges
 from activities.accounts import Accounts
 from activities.heartbeat import heartbeats
-from activities.inbound_at_once import InboundAtOnce
+from activities.inbound_at_once import InboundAtOnce, Taken
 from activities.parser_pool import ChildrenDoNotStart
 from contracts.inbound import InboundSteps, WakeReason, WatchOrder, WatchReport
 from providers.errors import FolderGone, ProviderError
 from providers.imap.account import ImapAccount
 from providers.imap.pool import ImapPool
 from providers.imap.source import ImapSource
-from providers.imap.values import FlagCursor, IdleWake
+from providers.imap.values import FlagCursor
 from store.folders import FolderRow, FolderState, list_folders
 from store.gaps import any_open_gap
 from store.inbox_state import InboxState, LeaseLost
@@ -35,7 +35,10 @@ from store.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 
-IDLE = {"new": WakeReason.NEW, "flags": WakeReason.FLAGS}
+ENDS = {"flags": WakeReason.FLAGS, "closed": WakeReason.CLOSED}
+# Seconds for which a watch that took mail itself goes on listening: at a mail a minute the passes stay within what an inbox may
+# have of them in an hour, and no mail waits for its turn.
+LISTEN_ON = 60.0
 # The newest mails of a folder whose flags are compared where the server cannot say what changed.
 FLAGS_COMPARED = 2_000
 
@@ -117,20 +120,38 @@ class InboundWatch(InboundSteps):
                 if state.exists != look.exists or state.uidnext != look.next_uid:
                     return WatchReport(WakeReason.NEW)  # it came while the other folders were looked at
                 wake = await source.idle(pause)
-                if wake.reason in IDLE:
-                    return WatchReport(IDLE[wake.reason], await self._take(wake, inbox, watched, source))
-                if wake.reason == "closed":
-                    return WatchReport(WakeReason.CLOSED)
+                if wake.reason == "new":
+                    return await self._heard(inbox, watched, source, ends=ends)
+                if wake.reason in ENDS:
+                    return WatchReport(ENDS[wake.reason])
 
-    async def _take(self, wake: IdleWake, inbox: InboxState, folder: FolderRow, source: ImapSource) -> int:
+    async def _heard(
+        self, inbox: InboxState, folder: FolderRow, source: ImapSource, *, ends: float
+    ) -> WatchReport:
+        """Mail was announced: take it and listen on for a while, so that many mails share the pass that follows. Where
+        somebody is to be answered automatically, the workflow is told at once.
+        """
+        ends = min(ends, time.monotonic() + LISTEN_ON)
+        while True:
+            taken = await self._take(inbox, folder, source)
+            if taken is None or taken.answerable:
+                return WatchReport(WakeReason.NEW, taken.answerable if taken else 0)
+            # What was announced while the mail was fetched is not announced again.
+            while (await source.examine(folder.path)).uidnext == taken.last_uid + 1:
+                wake = await source.idle(max(0.0, ends - time.monotonic()))
+                if wake.reason == "new":
+                    break
+                return WatchReport(ENDS.get(wake.reason, WakeReason.NEW))
+
+    async def _take(self, inbox: InboxState, folder: FolderRow, source: ImapSource) -> Taken | None:
         """What was announced, at once. Whatever goes wrong with it is for the pass that follows to meet and to tell."""
-        if self._at_once is None or wake.reason != "new":
-            return 0
+        if self._at_once is None:
+            return None
         try:
             return await self._at_once.take(inbox, folder.id, source)
         except (ProviderError, SQLAlchemyError, LeaseLost, ChildrenDoNotStart) as error:
             log.info("new mail was not taken at once", extra={"kind": type(error).__name__})
-            return 0
+            return None
 
     async def _synced(self, inbox: InboxState) -> list[FolderRow]:
         async with self._database.unit_of_work(inbox.tenant_id) as connection:

@@ -176,7 +176,8 @@ class InboxSync:
     async def _turn(self, plan: InboxPlan) -> None:
         """Sync when there is reason to, then wait for the next reason."""
         if self._dirty or self._flags or self._resyncs or self._more:
-            wait = 0.0 if self._more else self._spend(plan.max_syncs_per_hour)  # going on is the same look
+            free = self._more or bool(self._resyncs)  # the same look goes on, or a person waits for it
+            wait = 0.0 if free else self._spend(plan.max_syncs_per_hour)
             if wait > 0:
                 self._show(f"looked {plan.max_syncs_per_hour} times within an hour; the next look waits")
                 await self._stopped(timedelta(seconds=wait), "until another sync is allowed")

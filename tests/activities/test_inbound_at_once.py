@@ -8,11 +8,12 @@ from sqlalchemy.exc import OperationalError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import inbound_at_once
+from activities import inbound_at_once, inbound_watch
 from activities.inbound_at_once import InboundAtOnce
 from activities.turns import FairTurns
 from contracts.inbound import WakeReason, WatchOrder, WatchReport
-from tests.activities.mail_room import MailRoom, letter
+from providers.imap.source import ImapSource
+from tests.activities.mail_room import LOCAL, MailRoom, letter
 
 pytestmark = pytest.mark.dovecot
 Deliver = Callable[..., None]
@@ -30,9 +31,9 @@ async def quick(room: MailRoom, turns: FairTurns, monkeypatch: pytest.MonkeyPatc
         room.database, room.blobs, room.ingestion, under_way=room.fetching._under_way, turns=turns
     )
     monkeypatch.setattr(room.watching, "_at_once", at_once)
-    monkeypatch.setattr(
-        room.watching, "_poll_seconds", 60.0
-    )  # IDLE is heard before anybody looks by the clock
+    # IDLE is heard before anybody looks by the clock.
+    monkeypatch.setattr(room.watching, "_poll_seconds", 60.0)
+    monkeypatch.setattr(inbound_watch, "LISTEN_ON", 1.0)
     await room.connect()
     await room.sync()
     return room
@@ -49,14 +50,59 @@ async def watched(room: MailRoom, deliver: Deliver, *raws: bytes) -> WatchReport
     return await asyncio.wait_for(watching, 15)
 
 
+async def ingested(room: MailRoom, count: int) -> None:
+    for _ in range(200):
+        if await room.states() == {"ingested": count}:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"not {count} messages within ten seconds")
+
+
 async def test_a_mail_is_a_message_when_the_watch_ends(quick: MailRoom, deliver: Deliver) -> None:
-    report = await watched(quick, deliver, letter(1))
-    assert (report.reason, report.answerable) == (WakeReason.NEW, 1)
+    assert await watched(quick, deliver, letter(1)) == WatchReport(WakeReason.NEW)
     assert await quick.states() == {"ingested": 1}
     assert (await quick.events()).count("message.received") == 1
     again = await quick.fetch()
     assert (again.stored, again.pending, again.answerable) == (0, 0, 0)
     assert await quick.states() == {"ingested": 1}
+
+
+async def test_mails_that_come_one_after_another_share_the_pass(
+    quick: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_watch, "LISTEN_ON", 4.0)
+    order = WatchOrder(quick.ref.tenant_id, quick.ref.inbox_id, 20)
+    watching = asyncio.create_task(ActivityEnvironment().run(quick.watching.watch, order))
+    await asyncio.sleep(0.7)
+    for n in range(3):
+        deliver(letter(n))
+        await ingested(quick, n + 1)
+        assert not watching.done()
+    assert await asyncio.wait_for(watching, 10) == WatchReport(WakeReason.NEW)
+
+
+async def test_where_somebody_is_to_be_answered_the_workflow_is_told_at_once(
+    quick: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_watch, "LISTEN_ON", 60.0)
+    await quick.rows("update inboxes set auto_response_enabled = true where id = :i", i=quick.inbox_id)
+    assert await watched(quick, deliver, letter(1)) == WatchReport(WakeReason.NEW, 1)
+
+
+async def test_a_flag_that_changes_meanwhile_ends_the_watch(
+    quick: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_watch, "LISTEN_ON", 60.0)
+    order = WatchOrder(quick.ref.tenant_id, quick.ref.inbox_id, 20)
+    watching = asyncio.create_task(ActivityEnvironment().run(quick.watching.watch, order))
+    await asyncio.sleep(0.7)
+    deliver(letter(1))
+    await ingested(quick, 1)
+    inbox = await quick.accounts.inbox(quick.ref.tenant_id, quick.ref.inbox_id)
+    async with ImapSource(quick.accounts.imap(inbox), LOCAL) as other:
+        await other.select("INBOX")
+        await other.store_flags([1], add=["\\Seen"])
+    assert await asyncio.wait_for(watching, 10) == WatchReport(WakeReason.FLAGS)
 
 
 async def test_more_than_a_few_are_left_to_the_pass(

@@ -228,6 +228,18 @@ async def test_an_hour_sees_no_more_syncs_than_allowed(time_skipping_env: Workfl
         await handle.terminate()
 
 
+async def test_a_person_who_orders_a_resync_does_not_wait_for_the_allowance(temporal_client: Client) -> None:
+    plan = InboxPlan(connected=True, paused=False, provider="imap", poll_seconds=300, max_syncs_per_hour=1)
+    desk = Desk(plans=[plan])
+    async with workers(temporal_client, desk):
+        handle = await start(temporal_client)
+        await desk.reached("watch")
+        assert desk.names().count("fetch") == 1
+        await handle.execute_update(InboxSync.resync, ResyncOrder(ResyncScope.ALL))
+        await desk.reached("fetch", 2)
+        await handle.terminate()
+
+
 async def test_resync_is_checked_and_done_once(temporal_client: Client) -> None:
     desk = Desk()
     async with workers(temporal_client, desk):
