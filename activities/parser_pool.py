@@ -68,6 +68,7 @@ class _Child:
         ours, theirs = context.Pipe()
         self._pipe: Connection = ours
         self._wall_seconds = wall_seconds
+        self._ending = threading.Lock()
         self.chunks = 0
         self._process: BaseProcess = context.Process(
             target=serve, args=(theirs, begin, limits, wall_seconds), daemon=True
@@ -111,11 +112,12 @@ class _Child:
 
         Waits `after` seconds, since a child that dies by itself says more by its own exit code.
         """
-        self._process.join(after)
-        self._process.kill()
-        self._process.join(5)
-        self._pipe.close()
-        return self._process.exitcode
+        with self._ending:  # who asked it and who gave up on it may both come: a pipe closed twice may be somebody else's
+            self._process.join(after)
+            self._process.kill()
+            self._process.join(5)
+            self._pipe.close()
+            return self._process.exitcode
 
 
 class ParserPool:

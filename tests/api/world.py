@@ -16,6 +16,7 @@ from api.app import create_app
 from api.deps import Deps
 from store.addresses import address_key
 from store.api_keys import make_key
+from store.bulk import new_id
 from store.people import add_person, create_tenant
 from store.sessions import Account, open_session
 from store.unit_of_work import Database
@@ -68,7 +69,7 @@ class World:
 
     async def insert(self, table: str, **values: Any) -> uuid.UUID:
         """A row with these values; dicts and lists of dicts travel as JSON."""
-        row_id = values.pop("id", uuid.uuid4())
+        row_id = values.pop("id", None) or new_id()
         casts = {n: f"cast(:{n} as jsonb)" if _is_json(v) else f":{n}" for n, v in values.items()}
         bound = {n: json.dumps(v) if _is_json(v) else v for n, v in values.items()}
         await self.rows(
