@@ -131,7 +131,7 @@ class InboundWatch(InboundSteps):
         """Mail was announced: take it and listen on for a while, so that many mails share the pass that follows. Where
         somebody is to be answered automatically, the workflow is told at once.
         """
-        ends = min(ends, time.monotonic() + LISTEN_ON)
+        ends = min(ends, time.monotonic() + min(LISTEN_ON, self._poll_seconds))  # the other folders are looked at then
         while True:
             taken = await self._take(inbox, folder, source)
             if taken is None or taken.answerable:
