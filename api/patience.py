@@ -86,6 +86,8 @@ class Patience:
     async def lives(self) -> bool:
         """Ask the part, for at most a second and a half."""
         if self._asking is None or self._asking.done():
+            if self.resting:
+                return False  # somebody has just asked
             self._asking = asyncio.create_task(self._ask())
         return await asyncio.shield(self._asking)
 
