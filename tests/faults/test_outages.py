@@ -173,7 +173,12 @@ async def test_an_outage_is_told_and_survived(house: House, part: str, gone: boo
     conversation = await house.conversation(before)
     listed = (await house.call("GET", f"/v1/conversations/{conversation['id']}/messages")).json()
     raw = f"/v1/messages/{listed['items'][0]['id']}/raw"
-    assert (await house.call("GET", raw)).status_code == 200
+
+    async def readable() -> bool:
+        return (await house.call("GET", raw)).status_code == 200
+
+    # Mail is seen before the API asks a part again that was away a moment ago.
+    await until("the raw mail can be read", readable, 15)
     answering: asyncio.Task[list[int]] | None = None
     seen: dict[str, Any] = {}
 
