@@ -103,6 +103,7 @@ class Folder(TenantRow, Base):
     highest_modseq: Mapped[int | None]
     flags_at: Mapped[dt.datetime | None]
     graph_delta_link: Mapped[str | None]
+    listing_after: Mapped[str | None]
     backfill_state: Mapped[str] = mapped_column(server_default="none")
     backfill_uid: Mapped[int | None]
     backfill_total: Mapped[int] = mapped_column(server_default="0")
