@@ -10,6 +10,7 @@ from models.conversations import (
     ThreadKey,
     ThreadSuggestion,
 )
+from models.domains import Domain
 from models.events import Event, EventCursor, IdempotencyKey, LoopBreach, LoopBudget
 from models.inboxes import Folder, Gap, Inbox, LedgerEntry, Quarantine
 from models.intents import Intent
@@ -38,6 +39,7 @@ from models.people import (
 )
 from models.reingests import Reingest, ReingestChange
 from models.restores import Restore
+from models.sns_notices import SnsNotice
 
 __all__ = [
     "ApiKey",
@@ -51,6 +53,7 @@ __all__ = [
     "ConversationAssignment",
     "ConversationTag",
     "DeliveryEvent",
+    "Domain",
     "Event",
     "EventCursor",
     "Folder",
@@ -73,6 +76,7 @@ __all__ = [
     "SearchDocument",
     "SendStep",
     "Session",
+    "SnsNotice",
     "SuppressedAddress",
     "Tag",
     "Tenant",

@@ -30,23 +30,47 @@ class Inbox(TenantRow, Base):
     __tablename__ = "inboxes"
     __table_args__ = (
         own("workspaces", "workspace_id", ondelete="SET NULL"),
+        own("domains", "domain_id", ondelete="NO ACTION"),
         one_of("channel", Channel),
         one_of("provider", Provider),
         one_of("health", Health),
         CheckConstraint("undo_send_seconds between 0 and 600", name="undo_send_seconds"),
         CheckConstraint("backfill_days >= 0", name="backfill_days"),
         CheckConstraint("max_syncs_per_hour between 1 and 3600", name="max_syncs_per_hour"),
+        CheckConstraint(
+            "(domain_id is null) = (local_part is null) and (domain_id is not null or not is_catchall)",
+            name="domain",
+        ),
         # A key, so that a new epoch takes the row's strongest lock: see `store/inbox_state.py`.
         UniqueConstraint("tenant_id", "id", "lease_epoch"),
         Index(None, "connected_at", postgresql_where=text("deleted_at is null")),
+        # RFC 5321 §2.4 lets a host tell local parts apart by case; nobody's mail should depend on it.
+        Index(
+            "uq_inboxes_local_part",
+            "tenant_id",
+            "domain_id",
+            text("lower(local_part)"),
+            unique=True,
+            postgresql_where=text("domain_id is not null and deleted_at is null"),
+        ),
+        Index(
+            "uq_inboxes_catchall",
+            "tenant_id",
+            "domain_id",
+            unique=True,
+            postgresql_where=text("is_catchall and deleted_at is null"),
+        ),
     )
 
     id: Mapped[Id]
     workspace_id: Mapped[uuid.UUID | None]
+    domain_id: Mapped[uuid.UUID | None]
     channel: Mapped[str] = mapped_column(server_default="email")
     provider: Mapped[str] = mapped_column(server_default="imap")
     name: Mapped[str]
     email_address: Mapped[str]
+    local_part: Mapped[str | None]
+    is_catchall: Mapped[bool] = mapped_column(server_default=text("false"))
     display_name: Mapped[str] = mapped_column(server_default="")
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     credentials_sealed: Mapped[bytes | None]
