@@ -54,7 +54,7 @@ BACKFILLS = text(
     """
     select f.tenant_id, f.id, f.inbox_id from folders f
     join inboxes i on i.tenant_id = f.tenant_id and i.id = f.inbox_id
-    where f.id > :after and f.backfill_state in ('waiting', 'running') and f.synced
+    where f.id > :after and f.backfill_state in ('waiting', 'running') and f.synced and f.uidvalidity is not null
       and i.connected_at is not null and i.deleted_at is null and i.paused_at is null
     order by f.id limit :limit
     """

@@ -1,0 +1,371 @@
+"""A Gmail mailbox kept in step: one row for each mail, whatever happens to it, to the cursor, and to us."""
+
+import ssl
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities import api_listing, api_take
+from activities.accounts import Accounts
+from activities.inbound_fetch import InboundFetch
+from contracts.inbound import ResyncScope, WakeReason, WatchOrder
+from store.quarantine import retry
+from tests.activities.api_room import ApiRoom
+from tests.activities.mail_room import SEALER, letter
+from tests.servers.certificates import Certificates
+from tests.servers.gmail_mailbox import GmailMailbox
+from tests.servers.gmail_server import GmailServer
+
+DAY = 86_400.0
+
+
+@pytest.fixture(scope="session")
+def gmail_tls(certificates: Certificates) -> ssl.SSLContext:
+    return certificates.client_context()
+
+
+@pytest.fixture
+def box(google: GmailServer) -> GmailMailbox:
+    return google.add_mailbox("desk@example.org")
+
+
+@pytest_asyncio.fixture
+async def room(
+    mail_database: Any,
+    blobs: Any,
+    parsers: Any,
+    google: GmailServer,
+    box: GmailMailbox,
+    gmail_tls: ssl.SSLContext,
+) -> AsyncIterator[ApiRoom]:
+    made = await ApiRoom(
+        mail_database, blobs, parsers, port=1, user="", password="",
+        provider="gmail", root=google.url, tls=gmail_tls, page=5,
+        make_token=lambda: google.oauth.access_token(box.address),
+    ).open()  # fmt: skip
+    yield made
+    await made.close()
+
+
+async def test_the_first_listing_goes_down_to_the_horizon_and_then_follows(
+    room: ApiRoom, box: GmailMailbox
+) -> None:
+    now = time.time()
+    box.deliver(letter(1, subject="too old"), at=now - 60 * DAY)
+    for n in range(2, 14):
+        box.deliver(letter(n, subject=f"history {n}"), at=now - (20 - n) * DAY)
+    await room.settle()
+    assert sorted(await room.subjects()) == sorted(f"history {n}" for n in range(2, 14))
+    rows = await room.ledger()
+    assert all(row["historical"] for row in rows.values())
+    folder = await room.folder("all")
+    assert (folder["backfill_state"], folder["listing_after"]) == ("done", None)
+    box.deliver(letter(20, subject="news"))
+    report = await room.fetch()
+    assert (report.stored, report.more) == (1, False)
+    await room.ingest()
+    assert not (await room.message("news"))["historical"]
+    assert await room.gaps() == []
+
+
+async def test_live_mail_does_not_wait_for_the_listing(
+    room: ApiRoom, box: GmailMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_listing.ApiListing.__init__, "__kwdefaults__", {"seconds": 0.0})
+    now = time.time()
+    for n in range(1, 13):
+        box.deliver(letter(n, subject=f"history {n}"), at=now - n * DAY)
+    first = await room.fetch()
+    assert (first.stored, first.more) == (5, True)
+    folder = await room.folder("all")
+    assert (folder["backfill_state"], folder["backfill_done"], folder["backfill_total"]) == ("running", 5, 12)
+    box.deliver(letter(20, subject="news"))
+    second = await room.fetch()
+    assert (second.stored, second.more) == (6, True)
+    await room.ingest()
+    assert (await room.message("news"))["historical"] is False
+    await room.settle()
+    assert len(await room.ledger()) == 13
+    assert (await room.folder("all"))["backfill_done"] == 12
+
+
+async def test_a_page_token_that_expires_begins_the_listing_again(
+    room: ApiRoom, box: GmailMailbox, google: GmailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_listing.ApiListing.__init__, "__kwdefaults__", {"seconds": 0.0})
+    for n in range(8):
+        box.deliver(letter(n))
+    await room.fetch()
+    google.faults.plan("messages.list", status=400)
+    assert (await room.fetch()).more
+    assert (await room.folder("all"))["listing_after"] is None
+    await room.settle()
+    assert len(await room.ledger()) == 8
+
+
+async def test_history_starts_nothing_and_mail_since_the_inbox_was_made_is_live(
+    room: ApiRoom, box: GmailMailbox
+) -> None:
+    await room.aged(2)
+    box.deliver(letter(1, subject="before"), at=time.time() - 3 * DAY)
+    box.deliver(letter(2, subject="since"), at=time.time() - DAY)
+    await room.settle()
+    assert (await room.message("before"))["historical"]
+    assert not (await room.message("since"))["historical"]
+
+
+class Boom(Exception):
+    """A process that dies here."""
+
+
+async def test_dying_before_the_rows_repeats_the_work_and_doubles_nothing(
+    room: ApiRoom, box: GmailMailbox, google: GmailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await room.settle()
+    for n in range(3):
+        box.deliver(letter(n))
+    before = await room.one("select gmail_history_id from inboxes where id = :i", i=room.inbox_id)
+    real = api_take.write_api_rows
+
+    async def die(*_: Any, **__: Any) -> None:
+        raise Boom
+
+    monkeypatch.setattr(api_take, "write_api_rows", die)
+    with pytest.raises(ApplicationError, match="Boom"):
+        await room.fetch()
+    assert await room.ledger() == {}
+    assert await room.one("select gmail_history_id from inboxes where id = :i", i=room.inbox_id) == before
+    monkeypatch.setattr(api_take, "write_api_rows", real)
+    await room.settle()
+    await room.settle()
+    assert len(await room.subjects()) == len(await room.ledger()) == 3
+    assert await room.one("select gmail_history_id from inboxes where id = :i", i=room.inbox_id) == str(
+        box.history_id
+    )
+
+
+async def test_an_overtaken_pass_writes_nothing(
+    room: ApiRoom, box: GmailMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await room.settle()
+    box.deliver(letter(1))
+    real = api_take.ApiTaker._packed
+
+    async def overtaken(self: Any, pack: Any) -> Any:
+        await room.rows("update inboxes set lease_epoch = lease_epoch + 1 where id = :i", i=room.inbox_id)
+        return await real(self, pack)
+
+    monkeypatch.setattr(api_take.ApiTaker, "_packed", overtaken)
+    with pytest.raises(ApplicationError) as error:
+        await room.fetch()
+    assert error.value.type == "LeaseLost"
+    assert await room.ledger() == {}
+
+
+async def test_labels_say_what_a_mail_is(room: ApiRoom, box: GmailMailbox) -> None:
+    await room.settle()
+    ours = letter(1, subject="ours", sender="desk@example.org", to="carla@customer.example.com")
+    found = {
+        "sent": box.deliver(ours, ("SENT",)),
+        "junk": box.deliver(letter(2, subject="junk"), ("SPAM", "UNREAD")),
+        "inbox": box.deliver(letter(3, subject="inbox"), ("INBOX", "UNREAD", "Label_9")),
+        "all": box.deliver(letter(4, subject="archived"), ("IMPORTANT",)),
+    }
+    draft = box.create_draft(letter(5, subject="half-written"), None)
+    thrown = box.deliver(letter(6, subject="thrown away"), ("TRASH",))
+    await room.settle()
+    rows = await room.ledger()
+    assert {role: rows[one]["role"] for role, one in found.items()} == {role: role for role in found}
+    assert rows[found["junk"]]["classification"] == "spam"
+    assert (await room.message("ours"))["direction"] == "outbound"
+    assert "Label_9" in (await room.message("inbox"))["flags"]
+    assert not (await room.message("inbox"))["is_read"]
+    assert (await room.message("archived"))["is_read"]
+    for one, reason in ((box.drafts[draft], "draft"), (thrown, "trash")):
+        assert (rows[one]["state"], rows[one]["reason"], rows[one]["raw_key"]) == ("skipped", reason, None)
+    assert "half-written" not in await room.subjects()
+    box.send_draft(draft)
+    box.modify(thrown, add=["INBOX"], remove=["TRASH"])
+    await room.settle()
+    assert (await room.message("half-written"))["direction"] == "outbound"
+    assert (await room.message("thrown away"))["direction"] == "inbound"
+
+
+async def test_flags_labels_and_deletions_are_mirrored(room: ApiRoom, box: GmailMailbox) -> None:
+    await room.settle()
+    one, two = box.deliver(letter(1, subject="one")), box.deliver(letter(2, subject="two"))
+    junk = box.deliver(letter(3, subject="not junk after all"), ("SPAM", "UNREAD"))
+    await room.settle()
+    assert (await room.message("not junk after all"))["conversation_id"] is None
+    box.modify(one, remove=["UNREAD"], add=["STARRED"])
+    box.trash(two)
+    box.modify(junk, remove=["SPAM"], add=["INBOX"])
+    report = await room.fetch()
+    assert report.flags_changed == 3
+    message = await room.message("one")
+    assert message["is_read"]
+    assert "\\Flagged" in message["flags"]
+    assert (await room.message("not junk after all"))["conversation_id"] is not None
+    rows = await room.ledger()
+    assert rows[two]["gone_at"] is not None
+    assert rows[one]["gone_at"] is None
+    box.modify(two, remove=["TRASH"], add=["INBOX"])
+    box.delete(one)
+    await room.fetch()
+    rows = await room.ledger()
+    assert rows[two]["gone_at"] is None
+    assert rows[one]["gone_at"] is not None
+    assert (await room.fetch()).flags_changed == 0
+    assert len(await room.subjects()) == 3
+
+
+async def test_a_history_entry_of_a_mail_that_is_gone_is_a_row(
+    room: ApiRoom, box: GmailMailbox, google: GmailServer
+) -> None:
+    await room.settle()
+    one = box.deliver(letter(1))
+    google.faults.plan("messages.get", status=404, item=one)
+    await room.settle()
+    assert (await room.ledger())[one]["state"] == "vanished"
+    box.modify(one, add=["STARRED"])
+    await room.settle()
+    assert (await room.ledger())[one]["state"] == "ingested"
+
+
+async def test_what_google_cannot_give_is_quarantined_after_three_passes_and_may_be_tried_again(
+    room: ApiRoom, box: GmailMailbox, google: GmailServer
+) -> None:
+    await room.settle()
+    bad, good = box.deliver(letter(1, subject="bad")), box.deliver(letter(2, subject="good"))
+    google.faults.plan("messages.get", status=500, item=bad, times=100)
+    for attempts in (1, 2):
+        await room.fetch()
+        row = (await room.ledger())[bad]
+        assert (row["state"], row["attempts"]) == ("seen", attempts)
+    await room.settle()
+    rows = await room.ledger()
+    assert (rows[bad]["state"], rows[good]["state"]) == ("quarantined", "ingested")
+    quarantined = await room.one("select id from quarantine where ledger_id = :id", id=rows[bad]["id"])
+    google.faults.clear()
+    async with room.database.unit_of_work(room.tenant_id) as connection:
+        assert await retry(connection, room.tenant_id, quarantined) == room.inbox_id
+    await room.settle()
+    assert (await room.ledger())[bad]["state"] == "ingested"
+
+
+async def test_an_expired_history_opens_a_gap_and_closes_it_with_counts(
+    room: ApiRoom, box: GmailMailbox, google: GmailServer
+) -> None:
+    for n in range(12):
+        box.deliver(letter(n, subject=f"before {n}"))
+    old = box.deliver(letter(99, subject="beyond"), at=time.time() - 90 * DAY)
+    await room.settle()
+    rows = await room.ledger()
+    lost, kept = [one for one, row in rows.items() if row["state"] == "ingested"][:2]
+    missed = [box.deliver(letter(n, subject=f"missed {n}")) for n in range(50, 57)]
+    draft = box.create_draft(letter(70), None)
+    box.delete(lost)
+    box.modify(kept, remove=["UNREAD"])
+    box.forget_history()
+    await room.settle()
+    (gap,) = await room.gaps()
+    assert gap["cause"] == "history_404"
+    assert gap["closed_at"] is not None
+    assert gap["since"] is not None
+    assert gap["folder_id"] == (await room.folder("all"))["id"]
+    assert (gap["missing"], gap["refilled"], gap["quarantined"]) == (7, 7, 0)
+    rows = await room.ledger()
+    assert {rows[one]["state"] for one in missed} == {"ingested"}
+    assert rows[lost]["gone_at"] is not None
+    assert old not in rows
+    assert "\\Seen" in rows[kept]["flags"]
+    assert rows[box.drafts[draft]]["state"] == "skipped"
+    sheet = await room.one(
+        "select * from audits where inbox_id = :i order by id desc limit 1", i=room.inbox_id
+    )
+    assert (sheet["reason"], sheet["missing"], sheet["extra"], sheet["not_asked_for"]) == (
+        "refilled",
+        0,
+        0,
+        1,
+    )
+    events = await room.events()
+    assert events.count("gap.opened") == events.count("gap.closed") == 1
+    box.deliver(letter(80, subject="after"))
+    await room.settle()
+    assert (await room.message("after"))["historical"] is False
+    assert await room.one("select count(*) from gaps where inbox_id = :i", i=room.inbox_id) == 1
+
+
+async def test_the_nightly_sheet_balances_and_finds_what_is_missing(room: ApiRoom, box: GmailMailbox) -> None:
+    now = time.time()
+    box.deliver(letter(1, subject="beyond"), at=now - 90 * DAY)
+    for n in range(2, 9):
+        box.deliver(letter(n), at=now - n * DAY)
+    await room.settle()
+    await room.rows("update inboxes set audit_due_at = now() where id = :i", i=room.inbox_id)
+    await room.settle()
+    sheet = await room.one("select * from audits where inbox_id = :i", i=room.inbox_id)
+    assert (sheet["reason"], sheet["ingested"], sheet["missing"], sheet["beyond_horizon"]) == (
+        "nightly",
+        7,
+        0,
+        1,
+    )
+    one = next(iter(await room.ledger()))
+    await room.rows("delete from ledger where provider_message_id = :one", one=one)
+    await room.fetch(ResyncScope.ALL)
+    (gap,) = await room.gaps()
+    assert (gap["cause"], gap["missing"], gap["refilled"]) == ("audit", 1, 1)
+    assert gap["closed_at"] is not None
+    assert one in await room.ledger()
+
+
+async def test_a_long_lockout_leaves_a_gap_that_the_next_pass_fills(room: ApiRoom, box: GmailMailbox) -> None:
+    await room.settle()
+    room.tokens.refused = True
+    refused = await room.fetch()
+    assert (refused.failure, refused.health) == ("AuthFailed", "auth_failed")
+    await room.rows(
+        "update inboxes set refused_since = now() - interval '2 hours' where id = :i", i=room.inbox_id
+    )
+    box.deliver(letter(1))
+    room.tokens.refused = False
+    assert (await room.fetch()).more
+    await room.settle()
+    (gap,) = await room.gaps()
+    assert gap["cause"] == "reauth"
+    assert gap["closed_at"] is not None
+
+
+async def test_an_inbox_whose_tokens_nobody_keeps_is_not_connected(room: ApiRoom) -> None:
+    accounts = Accounts(room.database, SEALER)
+    room.fetching = InboundFetch(room.database, room.blobs, room.pool, accounts)
+    with pytest.raises(ApplicationError) as error:
+        await room.fetch()
+    assert error.value.type == "NotConnected"
+
+
+async def test_there_is_nothing_to_watch_so_the_workflow_polls(room: ApiRoom) -> None:
+    order = WatchOrder(room.ref.tenant_id, room.ref.inbox_id, 60)
+    report = await ActivityEnvironment().run(room.watching.watch, order)
+    assert report.reason is WakeReason.UNSUPPORTED
+    await room.fetch()
+    assert room.pool._seats == {}
+
+
+async def test_limits_and_outages_are_reported_and_asked_again(
+    room: ApiRoom, box: GmailMailbox, google: GmailServer
+) -> None:
+    await room.settle()
+    box.deliver(letter(1))
+    google.faults.plan("history.list", status=429, retry_after=90, times=5)
+    report = await room.fetch()
+    assert report.failure == "Throttled"
+    assert (report.retry_seconds or 0) >= 90
+    google.faults.clear()
