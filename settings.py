@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts import failpoints
+from providers.ses.sns_message import TOPIC
 
 KEY_BYTES = 32
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,40}")  # stands between bars in the associated data
@@ -73,6 +74,9 @@ class Settings(BaseSettings):
     poll_seconds: int = Field(
         300, ge=5, le=900, description="seconds between two looks at all folders, with IDLE and without; at most 15 minutes"
     )
+    ses_topics: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma separated ARNs of the SNS topics that may report about mail sent through SES"
+    )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
     )
@@ -88,7 +92,7 @@ class Settings(BaseSettings):
             failpoints.parse(value)
         return value or None
 
-    @field_validator("egress_allow", "credential_keys_lost", mode="before")
+    @field_validator("egress_allow", "credential_keys_lost", "ses_topics", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
@@ -98,6 +102,14 @@ class Settings(BaseSettings):
     def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for network in value:
             ipaddress.ip_network(network)
+        return value
+
+    @field_validator("ses_topics")
+    @classmethod
+    def _check_topics(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in value:
+            if TOPIC.fullmatch(topic) is None:
+                raise ValueError("holds what is no topic; write ARNs like arn:aws:sns:eu-central-1:123456789012:ses-events")
         return value
 
     @field_validator("session_secret", "token_secret")

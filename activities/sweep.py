@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities._edges import edges
 from activities.heartbeat import heartbeats
+from activities.ses_notices import apply_waiting
 from contracts.sweep import SweepFindings, SweepFound, SweepQuestion, SweepSteps, TidyReport
 from store import loop_breaches, loop_budgets, sweep
 from store.search import index_all_tenants
@@ -60,6 +61,7 @@ class Sweeping(SweepSteps):
                     tidied = await sweep.tidy(connection, now=now)
                     await loop_budgets.forget(connection, before=now - BUDGETS_KEPT)
                     await loop_breaches.forget(connection, before=now - BREACHES_KEPT)
+                await apply_waiting(self._database, now=now)
                 indexed = 0
                 for _ in range(INDEX_BATCHES):
                     # Each batch is a transaction of its own: a long one would hold the event log's readers back.

@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import logging
 from collections.abc import AsyncIterator, Coroutine
@@ -35,13 +36,18 @@ from api.problems import Problem, not_found
 from api.rate_limits import RateLimits
 from api.remote_pictures import RemotePictures
 from api.routes import routes
+from api.sns import NotBelieved, Notice, SnsAway
 from api.stream import EventStreams
 from api.temporal_gateway import TemporalGateway
 from contracts import failpoints
 from providers.egress import EgressPolicy, Purpose, blur, connect, tls_context
+from providers.egress_http import web_client
 from providers.errors import ProviderError
 from providers.s3.blobs import BlobMissing as NoObject
 from providers.s3.blobs import BlobStore
+from providers.ses.sns_door import NotBelieved as NotProven
+from providers.ses.sns_door import SnsDoor
+from providers.ses.sns_message import SnsKind, SnsMessage
 from settings import Settings, load_settings
 from store.sealing import Sealer
 from store.unit_of_work import Database
@@ -70,6 +76,7 @@ def create_app(deps: Deps) -> Starlette:
             await deps.streams.close()
             deps.passwords.close()
             deps.frames.close()
+            await deps.sns.close()
             await deps.database.close()
 
     return Starlette(
@@ -132,6 +139,7 @@ async def build(settings: Settings) -> Deps:
         frames=MailFrames(config.origin, tokens),
         picture_tokens=tokens,
         remote_pictures=RemotePictures(dial),
+        sns=Sns(SnsDoor(web_client(policy, seconds=5.0), settings.ses_topics)),
         limits=RateLimits(),
         metrics=metrics,
         patience=Patience(database.probe),
@@ -185,6 +193,34 @@ class Bucket:
         except (GivenUp, TimeoutError):
             log.warning("the S3 store did not answer in time")
             raise BlobsAway("timeout") from None
+
+
+class Sns:
+    """The SNS door as the API knows it. A certificate that cannot be fetched says nothing about the message."""
+
+    def __init__(self, door: SnsDoor) -> None:
+        self._door = door
+
+    async def read(self, raw: bytes) -> Notice:
+        try:
+            message = await self._door.read(raw)
+        except NotProven as error:
+            raise NotBelieved(error.reason) from None
+        except ProviderError as error:
+            raise SnsAway(error.reason) from None
+
+        offers = message.kind is SnsKind.SUBSCRIBE
+        confirm = functools.partial(self._confirm, message) if offers else None
+        return Notice(message.id, message.topic, message.kind.value, message.body, confirm)
+
+    async def close(self) -> None:
+        await self._door.close()
+
+    async def _confirm(self, message: SnsMessage) -> None:
+        try:
+            await self._door.confirm(message)
+        except ProviderError as error:
+            raise SnsAway(error.reason) from None
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from api.patience import Patience
 from api.picture_tokens import PictureTokens
 from api.rate_limits import RateLimits
 from api.remote_pictures import RemotePictures
+from api.sns import SnsDoor
 from api.stream import EventStreams
 from api.temporal_gateway import Gateway
 from store.sealing import Sealer
@@ -66,6 +67,7 @@ class Deps:
     frames: MailFrames
     picture_tokens: PictureTokens
     remote_pictures: RemotePictures
+    sns: SnsDoor
     limits: RateLimits
     metrics: Metrics
     patience: Patience

@@ -124,6 +124,8 @@ def _responses(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
         codes.add(404)
     if endpoint.body is not None or endpoint.raw_body:
         codes |= {400, 413, 415}
+    if endpoint.raw_body and endpoint.access is Access.PUBLIC:  # a webhook: its signature is its sign-in
+        codes |= {401, 429}
     if endpoint.conflicts:
         codes.add(409)
     if endpoint.path == "/v1/session" and endpoint.method == "POST":

@@ -22,6 +22,7 @@ from api import (
     quarantine,
     reingest,
     replies,
+    ses_webhook,
     session,
     uploads,
     users,
@@ -57,6 +58,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *quarantine.ENDPOINTS,
     *reingest.ENDPOINTS,
     *events.ENDPOINTS,
+    *ses_webhook.ENDPOINTS,
     *health.ENDPOINTS,
     Endpoint("GET", "/v1/openapi.json", openapi, Access.PUBLIC, "This document", response=OpenApiDocument, needs_database=False),
 )

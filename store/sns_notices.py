@@ -49,6 +49,7 @@ FAILED = text(
     where id = :id and state = 'waiting'
     """
 )
+KNOWN = text("select 1 from sns_notices where message_id = :message_id")
 FORGET = text("delete from sns_notices where received_at < :before and state <> 'waiting'")
 
 
@@ -75,6 +76,11 @@ async def write_notice(connection: AsyncConnection, notice: ProvenNotice, *, now
     }
     row = (await connection.execute(INSERT, bound)).first()
     return row.id if row is not None else None
+
+
+async def notice_known(connection: AsyncConnection, message_id: str) -> bool:
+    """Whether SNS has told this message before."""
+    return (await connection.execute(KNOWN, {"message_id": message_id})).first() is not None
 
 
 async def apply_notice(connection: AsyncConnection, notice_id: uuid.UUID, *, now: dt.datetime) -> NoticeState | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from api.app import Sns
 from api.blobs import BlobMissing, BlobsAway
 from api.deps import ApiConfig, Deps
 from api.mail_frames import MailFrames
@@ -18,6 +19,9 @@ from api.remote_pictures import RemotePictures
 from api.stream import EventStreams
 from api.temporal_gateway import CheckOutcome, Gateway
 from contracts.connect import ConnectCheck, ConnectReport
+from providers.egress import EgressPolicy
+from providers.egress_http import web_client
+from providers.ses.sns_door import SnsDoor
 from store.sealing import Sealer
 from store.unit_of_work import Database
 
@@ -142,7 +146,8 @@ def make_deps(database: Database, url: str, **changes: Any) -> Deps:
         "frames": MailFrames(config.origin, tokens),
         "picture_tokens": tokens,
         "remote_pictures": RemotePictures(no_dial),
-        "limits": RateLimits(caller=Rate(1e6, 1e6), tenant=Rate(1e6, 1e6), search=Rate(1e6, 1e6)),
+        "sns": Sns(SnsDoor(web_client(EgressPolicy()), ())),
+        "limits": RateLimits(caller=Rate(1e6, 1e6), tenant=Rate(1e6, 1e6), search=Rate(1e6, 1e6), hook=Rate(1e6, 1e6)),
         "metrics": metrics,
         "patience": Patience(database.probe),
     }

@@ -114,6 +114,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/reingests/{reingest_id}/resume"): Case(REINGEST, status=409),
     ("POST", "/v1/reingests/{reingest_id}/cancel"): Case(REINGEST),
     ("GET", "/v1/events/stream"): Case(skip_call=True),
+    ("POST", "/api/webhooks/ses"): Case(content=b"{}", status=401),
     ("GET", "/healthz"): Case(),
     ("GET", "/readyz"): Case(),
     ("GET", "/metrics"): Case(),

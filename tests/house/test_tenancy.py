@@ -21,6 +21,8 @@ CROSS_TENANT = {
     "api/metrics.py": "operators' figures count over all tenants",
     "api/auth.py": "a session or key names its tenant only once it is found",
     "api/session.py": "sign-in knows an address, not yet a tenant",
+    "api/ses_webhook.py": "a message of SNS names no tenant until the mail is found that it tells of",
+    "activities/ses_notices.py": "the same, for those that the webhook left waiting",
     "activities/sweep.py": "finds what a crash left behind anywhere",
     "commands/backup.py": "a restored database is made safe whole, before anybody works with it",
     "commands/doctor.py": "asks whether the ring opens the rows of every tenant",
