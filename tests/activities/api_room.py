@@ -25,6 +25,10 @@ from store.inbox_state import InboxState
 from tests.activities.mail_room import LOCAL, SEALER, MailRoom
 
 
+async def no_wait(_: float) -> None:
+    """Waiting for a provider takes no time here."""
+
+
 @dataclass
 class Tokens:
     """Hands out what `make` makes; `refused` is a grant that ended."""
@@ -62,13 +66,12 @@ class ApiRoom(MailRoom):
 
     def _gmail(self, inbox: InboxState, token: AccessToken) -> MailApiSource:
         endpoint = GmailEndpoint(self.root, LOCAL, self.tls)
-        return GmailSource(
-            GmailAccount(token, endpoint=endpoint, budget=self.budgets.of(str(inbox.id))), page=self.page
-        )
+        account = GmailAccount(token, endpoint=endpoint, budget=self.budgets.of(str(inbox.id)), sleep=no_wait)
+        return GmailSource(account, page=self.page)
 
     def _graph(self, inbox: InboxState, token: AccessToken) -> MailApiSource:
         endpoint = GraphEndpoint(self.root, policy=LOCAL, tls=self.tls)
-        return GraphSource(GraphAccount(token, endpoint=endpoint), page_size=self.page)
+        return GraphSource(GraphAccount(token, endpoint=endpoint, sleep=no_wait), page_size=self.page)
 
     async def open(self) -> "ApiRoom":
         """Make the inbox, connected, as a person's consent leaves it."""
