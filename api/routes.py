@@ -24,6 +24,7 @@ from api import (
     replies,
     ses_webhook,
     session,
+    suppressions,
     uploads,
     users,
 )
@@ -58,6 +59,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *quarantine.ENDPOINTS,
     *reingest.ENDPOINTS,
     *events.ENDPOINTS,
+    *suppressions.ENDPOINTS,
     *ses_webhook.ENDPOINTS,
     *health.ENDPOINTS,
     Endpoint("GET", "/v1/openapi.json", openapi, Access.PUBLIC, "This document", response=OpenApiDocument, needs_database=False),

@@ -14,6 +14,7 @@ from api.auth import Access
 from api.endpoint import Endpoint
 from api.routes import ENDPOINTS
 from api.schemas.base import Classification, ConversationStatus, LedgerState
+from api.schemas.suppressions import SuppressionReason
 from models import enums
 from tests.api.reingest_rows import planned_run
 from tests.api.world import PASSWORD, World, new_inbox
@@ -38,6 +39,7 @@ def at(name: str, row: str) -> tuple[tuple[str, str], ...]:
 CONVERSATION, INBOX = at("conversation_id", "conversation"), at("inbox_id", "inbox")
 MESSAGE, QUARANTINE = at("message_id", "message"), at("quarantine_id", "quarantine")
 REINGEST = at("reingest_id", "reingest")
+SUPPRESSED = "gone@customer.example.com"
 CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/session"): Case(body=lambda w: {"email": w.emails["agent"], "password": PASSWORD}),
     ("GET", "/v1/session"): Case(),
@@ -114,6 +116,8 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/reingests/{reingest_id}/resume"): Case(REINGEST, status=409),
     ("POST", "/v1/reingests/{reingest_id}/cancel"): Case(REINGEST),
     ("GET", "/v1/events/stream"): Case(skip_call=True),
+    ("GET", "/v1/suppressions"): Case(),
+    ("POST", "/v1/suppressions/lift"): Case(body=lambda w: {"address": SUPPRESSED}, status=204),
     ("POST", "/api/webhooks/ses"): Case(content=b"{}", status=401),
     ("GET", "/healthz"): Case(),
     ("GET", "/readyz"): Case(),
@@ -150,6 +154,10 @@ async def fill(world: World) -> None:
         slot = (await agent.post("/v1/uploads", json={"filename": "a.txt", "size_bytes": 3})).json()
         world.ids["upload"] = uuid.UUID(slot["id"])
         await agent.put(slot["put_url"], content=b"abc", headers=slot["headers"])
+    await world.rows(
+        "insert into suppressed_addresses (tenant_id, address_key, address, reason) values (:tenant, :a, :a, 'bounce') on conflict do nothing",
+        a=SUPPRESSED,
+    )
     world.ids["reingest"] = await planned_run(world)
     token = world.deps.picture_tokens.of_attachment(world.tenant_id, world.ids["picture"])
     world.ids["token"] = token  # type: ignore[assignment]
@@ -266,6 +274,7 @@ def test_words_of_the_schemas_are_those_of_the_tables() -> None:
         (ConversationStatus, enums.ConversationStatus),
         (Classification, enums.Classification),
         (LedgerState, enums.LedgerState),
+        (SuppressionReason, enums.SuppressionReason),
     )
     for literal, enum in pairs:
         assert set(literal.__args__) == {e.value for e in enum}

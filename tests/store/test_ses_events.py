@@ -172,7 +172,9 @@ async def test_a_mail_is_found_by_our_tag_or_by_the_id_of_ses(desk: Desk) -> Non
     by_tag = read_ses_event(json.dumps(event("Send", mail, ANN, send_id=str(message_id))))
     by_id = read_ses_event(json.dumps(event("Send", mail, ANN)))
     forged = read_ses_event(json.dumps(event("Send", mail, ANN, send_id="' or 1=1 --")))
-    assert by_tag and by_id and forged
+    assert by_tag is not None
+    assert by_id is not None
+    assert forged is not None
     async with desk.database.system_unit_of_work() as connection:
         assert await find_message(connection, by_tag) == (desk.tenant_id, message_id)
         assert await find_message(connection, by_id) is None
