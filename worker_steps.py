@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from dataclasses import dataclass
 from typing import Any
 
-from activities.accounts import Accounts
+from activities.accounts import AccessToken, Accounts, SourceMaker
 from activities.auto_response import AutoResponseClaiming
 from activities.backfill import Backfilling
 from activities.connect import Connecting
@@ -34,11 +34,20 @@ from activities.turns import FairTurns
 from contracts import failpoints
 from contracts.failpoints import Failpoint
 from providers.egress import EgressPolicy
+from providers.gmail.account import GmailAccount
+from providers.gmail.endpoint import GmailEndpoint
+from providers.gmail.quota import QuotaBudgets
+from providers.gmail.source import GmailSource
+from providers.graph.account import GraphAccount
+from providers.graph.endpoint import GraphEndpoint
+from providers.graph.source import GraphSource
 from providers.imap.pool import ImapPool
+from providers.mail_api import MailApiSource
 from providers.s3.blobs import BlobStore
 from providers.smtp.account import SmtpAccount
 from providers.smtp.sender import SmtpSender
 from settings import Settings
+from store.inbox_state import InboxState
 from store.sealing import Sealer
 from store.unit_of_work import Database
 
@@ -86,6 +95,19 @@ class Steps:
         return found
 
 
+def api_sources(policy: EgressPolicy) -> dict[str, SourceMaker]:
+    """How a mailbox behind a web API is read, by provider. Each Gmail mailbox has one budget of quota in this process."""
+    google, microsoft, budgets = GmailEndpoint(policy=policy), GraphEndpoint(policy=policy), QuotaBudgets()
+
+    def gmail(inbox: InboxState, token: AccessToken) -> MailApiSource:
+        return GmailSource(GmailAccount(token, endpoint=google, budget=budgets.of(str(inbox.id))))
+
+    def graph(inbox: InboxState, token: AccessToken) -> MailApiSource:
+        return GraphSource(GraphAccount(token, endpoint=microsoft))
+
+    return {"gmail": gmail, "graph": graph}
+
+
 @contextlib.asynccontextmanager
 async def composed(settings: Settings) -> AsyncIterator[Steps]:
     """Providers, store and activities from settings; everything is closed at the end."""
@@ -103,7 +125,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
     )
     pool = ImapPool(policy)
     watching = ImapPool(policy, per_account=1, total=settings.worker_watches)
-    accounts = Accounts(database, Sealer(settings.key_ring))
+    accounts = Accounts(database, Sealer(settings.key_ring), sources=api_sources(policy))
     parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
     turns = {
         "fetch": FairTurns(FETCHES, most_of_one=FETCHES_OF_ONE),
