@@ -102,7 +102,7 @@ def api_sources(policy: EgressPolicy) -> dict[str, SourceMaker]:
     def gmail(inbox: InboxState, token: AccessToken) -> MailApiSource:
         return GmailSource(GmailAccount(token, endpoint=google, budget=budgets.of(str(inbox.id))))
 
-    def graph(inbox: InboxState, token: AccessToken) -> MailApiSource:
+    def graph(_: InboxState, token: AccessToken) -> MailApiSource:
         return GraphSource(GraphAccount(token, endpoint=microsoft))
 
     return {"gmail": gmail, "graph": graph}
