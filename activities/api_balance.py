@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from activities.api_boxes import ApiBox
-from activities.api_take import ApiTaker, Taken
+from activities.api_take import ApiTaker, Taken, to_fill
 from contracts.failpoints import Failpoint, reached
 from providers.errors import ProtocolBroken
 from providers.mail_api import CursorExpired, MailApiSource, MailPage, RemoteMail
@@ -99,7 +99,7 @@ class ApiBalance:
             total = page.total if total is None else total
             cursor = await self._first_cursor(box, page)
             known = await self._taker.known(box, [m.id for m in page.mails])
-            new = [m for m in page.mails if m.id not in known or known[m.id].empty]
+            new = [m for m in page.mails if to_fill(m, known)]
             mails = page.mails
             if any(m.received_at is None for m in new):
                 # Dates and labels say whether these are missing or were never asked for.
@@ -133,8 +133,8 @@ class ApiBalance:
     async def _figures(self, box: ApiBox, again: _Relisted) -> tuple[BalanceFigures, list[str]]:
         """The sheet of the moment, and the ids of rows without a mail."""
         known = await self._taker.known(box, [m.id for m in (*again.missing, *again.unasked)])
-        missing = sum(m.id not in known or known[m.id].empty for m in again.missing)
-        unasked = sum(m.id not in known for m in again.unasked)
+        missing = {m.id for m in again.missing if m.id not in known or known[m.id].empty}
+        unasked = {m.id for m in again.unasked if m.id not in known}
         async with self._taker.writing() as connection:
             return await api_figures(
                 connection,

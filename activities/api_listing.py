@@ -59,21 +59,23 @@ class ApiListing:
                         connection, box.place.tenant_id, folder.id, horizon=self._taker.horizon
                     )
                 return Sliced(total, more=True)
-            cursor = await self._cursor(box)
+            cursor = await self._cursor(box) or await self._early_cursor(box, page)
             # Only a provider that told its cursor already can be left before the last page.
-            known = cursor is not None or page.cursor is not None
+            known = cursor is not None
             pieces = [page.mails[i : i + PIECE] for i in range(0, len(page.mails), PIECE)] or [()]
             done = 0
             for number, piece in enumerate(pieces, 1):
                 done += len(piece)
                 last = number == len(pieces)
                 old = _old_without_asking(piece, self._taker)
+                if old and not last and not known:
+                    continue  # the pages go on to the cursor, but these mails are not wanted
                 taken = await self._taker.take(
                     box, piece[::-1], finish=_Kept(box, page, cursor, done) if last else None
                 )
                 total += taken
                 if known and piece and (taken.old == len(piece) or old):
-                    await self._end(box, page, 0 if last else done)
+                    await self._end(box, 0 if last else done)
                     return Sliced(total)
                 if not last and time.monotonic() >= ends:
                     return Sliced(total, more=True)  # this page again: what has a row is not fetched again
@@ -87,11 +89,17 @@ class ApiListing:
         async with self._taker.writing() as connection:
             return await read_cursor(connection, box.place)
 
-    async def _end(self, box: ApiBox, page: MailPage, done: int) -> None:
+    async def _early_cursor(self, box: ApiBox, page: MailPage) -> str | None:
+        """Gmail's cursor, kept before the first mail is: from then on every change to a mail that has a row is told."""
+        if box.path is not None or page.cursor is None:
+            return None
+        async with self._taker.writing() as connection:
+            await move_api_cursor(connection, box.place, before=None, cursor=page.cursor)
+        return page.cursor
+
+    async def _end(self, box: ApiBox, done: int) -> None:
         """The horizon is reached: what follows is older still."""
         async with self._taker.writing() as connection:
-            if await read_cursor(connection, box.place) is None and page.cursor is not None:
-                await move_api_cursor(connection, box.place, before=None, cursor=page.cursor)
             await finish_listing(connection, box.place.tenant_id, box.folder.id, done=done)
 
 

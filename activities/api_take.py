@@ -101,7 +101,7 @@ class ApiTaker:
         once = {mail.id: mail for mail in mails}
         known = await self.known(box, list(once)) if once else {}
         here = [mail for mail in once.values() if mail.id in known and not known[mail.id].empty]
-        new = [mail for mail in once.values() if mail.id not in known or known[mail.id].empty]
+        new = [mail for mail in once.values() if to_fill(mail, known)]
         taken = Taken()
         while len(new) > self._size:
             piece, new = new[: self._size], new[self._size :]
@@ -226,6 +226,17 @@ class ApiTaker:
 
     def _too_old(self, mail: RemoteMail) -> bool:
         return mail.received_at is not None and mail.received_at < self.horizon
+
+
+def to_fill(mail: RemoteMail, known: Mapping[str, KnownMail]) -> bool:
+    """Whether the mail has no row, or an empty one that may be filled: it had vanished and is told again, or it was not wanted
+    and its labels are told anew.
+    """
+    row = known.get(mail.id)
+    if row is None:
+        return True
+    told = mail.flags is not None or mail.labels is not None
+    return row.empty and (told or row.state is LedgerState.VANISHED)
 
 
 def _joined(listed: RemoteMail, fetched: RemoteMail) -> RemoteMail:

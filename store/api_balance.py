@@ -34,8 +34,8 @@ async def api_figures(
     listed: AbstractSet[str],
     *,
     horizon: dt.datetime,
-    missing: int,
-    unasked: int,
+    missing: AbstractSet[str],
+    unasked: AbstractSet[str],
 ) -> tuple[BalanceFigures, list[str]]:
     """The sheet, and the ids of rows whose mail is not listed. Of the `listed` ids without a row, `missing` should have one
     and `unasked` are drafts or thrown away; the others are older than the `horizon`.
@@ -51,8 +51,10 @@ async def api_figures(
         rows = answer.all()
         for row in rows:
             there = row.id in listed
+            if row.id in missing:
+                continue  # its row is empty and is counted as none
             if row.state == LedgerState.VANISHED:
-                vanished += not there  # one that is there is missing
+                vanished += not there
             elif row.gone:
                 deleted += there
                 gone += not there
@@ -82,9 +84,9 @@ async def api_figures(
         vanished=vanished,
         gone=gone,
         deleted=deleted,
-        beyond_horizon=len(listed) - matched - missing - unasked,
-        not_asked_for=unasked + not_wanted,
-        missing=missing,
+        beyond_horizon=len(listed) - matched - len(missing) - len(unasked),
+        not_asked_for=len(unasked) + not_wanted,
+        missing=len(missing),
         extra=extra,
     )
     return figures, extras

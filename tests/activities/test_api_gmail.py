@@ -369,3 +369,69 @@ async def test_limits_and_outages_are_reported_and_asked_again(
     assert report.failure == "Throttled"
     assert (report.retry_seconds or 0) >= 90
     google.faults.clear()
+
+
+async def test_the_cursor_stands_before_the_first_mail_so_nothing_that_changes_meanwhile_is_missed(
+    room: ApiRoom, box: GmailMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [box.deliver(letter(n, subject=f"{n}")) for n in range(3)]
+    real, before = api_take.ApiTaker._fetched, str(box.history_id)
+
+    async def die(*_: Any, **__: Any) -> None:
+        raise Boom
+
+    monkeypatch.setattr(api_take.ApiTaker, "_fetched", die)
+    with pytest.raises(ApplicationError, match="Boom"):
+        await room.fetch()
+    assert await room.one("select gmail_history_id from inboxes where id = :i", i=room.inbox_id) == before
+    box.delete(ids[0])
+    box.modify(ids[1], remove=["UNREAD"])
+    monkeypatch.setattr(api_take.ApiTaker, "_fetched", real)
+    await room.settle()
+    rows = await room.ledger()
+    assert sorted(await room.subjects()) == ["1", "2"]
+    assert ids[0] not in rows
+    assert "\\Seen" in rows[ids[1]]["flags"]
+
+
+async def test_what_was_not_wanted_becomes_mail_while_nobody_could_tell(
+    room: ApiRoom, box: GmailMailbox
+) -> None:
+    thrown = box.deliver(letter(1, subject="taken out of the bin"), ("TRASH",))
+    draft = box.create_draft(letter(2, subject="draft"), None)
+    await room.settle()
+    assert {row["state"] for row in (await room.ledger()).values()} == {"skipped"}
+    await room.fetch(ResyncScope.ALL)
+    (sheet,) = await room.rows("select * from audits where inbox_id = :i", i=room.inbox_id)
+    assert (sheet["at_provider"], sheet["not_asked_for"], sheet["missing"]) == (2, 2, 0)
+    box.modify(thrown, add=["INBOX"], remove=["TRASH"])
+    box.forget_history()
+    await room.settle()
+    (gap,) = await room.gaps()
+    assert (gap["missing"], gap["refilled"], gap["closed_at"] is None) == (1, 1, False)
+    assert await room.subjects() == ["taken out of the bin"]
+    assert (await room.ledger())[box.drafts[draft]]["reason"] == "draft"
+
+
+async def test_dying_while_a_gap_is_filled_goes_on_with_what_is_missing(
+    room: ApiRoom, box: GmailMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await room.settle()
+    for n in range(7):
+        box.deliver(letter(n))
+    box.forget_history()
+    real = api_take.ApiTaker._packed
+
+    async def die(*_: Any) -> None:
+        raise Boom
+
+    monkeypatch.setattr(api_take.ApiTaker, "_packed", die)
+    with pytest.raises(ApplicationError, match="Boom"):
+        await room.fetch()
+    (gap,) = await room.gaps()
+    assert (gap["missing"], gap["refilled"], gap["closed_at"]) == (7, 0, None)
+    monkeypatch.setattr(api_take.ApiTaker, "_packed", real)
+    await room.settle()
+    (gap,) = await room.gaps()
+    assert (gap["missing"], gap["refilled"], gap["closed_at"] is None) == (7, 7, False)
+    assert await room.states() == {"ingested": 7}
