@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts import failpoints
+from providers.dns.lookup import read_server
+from providers.gmail.push_token import GOOGLE_KEYS
 from providers.ses.sns_message import TOPIC
 
 KEY_BYTES = 32
@@ -71,11 +73,28 @@ class Settings(BaseSettings):
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="comma separated networks that inboxes may reach although they are private"
     )
+    dns_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma separated name servers that domains are checked with; none means those of the machine"
+    )
+    domain_mx: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma separated hosts that a domain's MX records should name; none takes any"
+    )
+    domain_spf_include: str = Field("", description="name that a domain's SPF record should include; empty asks for none")
     poll_seconds: int = Field(
         300, ge=5, le=900, description="seconds between two looks at all folders, with IDLE and without; at most 15 minutes"
     )
     ses_topics: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="comma separated ARNs of the SNS topics that may report about mail sent through SES"
+    )
+    google_push_audience: str | None = Field(
+        None, description="audience of the Pub/Sub push subscription's tokens; none means that no announcement of Gmail is believed"
+    )
+    google_push_account: str | None = Field(
+        None, description="address of the service account that the Pub/Sub push subscription authenticates as"
+    )
+    google_keys_url: str = Field(GOOGLE_KEYS, description="where the keys are that Google signs those tokens with")
+    graph_push_notification_url: str | None = Field(
+        None, description="public https address of /api/webhooks/graph-push; none means that no notice of Graph is believed"
     )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
@@ -92,7 +111,7 @@ class Settings(BaseSettings):
             failpoints.parse(value)
         return value or None
 
-    @field_validator("egress_allow", "credential_keys_lost", "ses_topics", mode="before")
+    @field_validator("egress_allow", "credential_keys_lost", "ses_topics", "dns_servers", "domain_mx", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
@@ -110,6 +129,20 @@ class Settings(BaseSettings):
         for topic in value:
             if TOPIC.fullmatch(topic) is None:
                 raise ValueError("holds what is no topic; write ARNs like arn:aws:sns:eu-central-1:123456789012:ses-events")
+        return value
+
+    @field_validator("dns_servers")
+    @classmethod
+    def _check_servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for server in value:
+            read_server(server)
+        return value
+
+    @field_validator("google_keys_url", "graph_push_notification_url")
+    @classmethod
+    def _only_https(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("https://"):
+            raise ValueError("write an address that begins with https://")
         return value
 
     @field_validator("session_secret", "token_secret")

@@ -44,6 +44,7 @@ from worker_steps import Steps, composed
 from worker_telemetry import HISTOGRAMS, CountingFailures, WorkerTelemetry
 from workflows.auto_response import AutoResponse
 from workflows.backfill import Backfill
+from workflows.check_domain import CheckDomain
 from workflows.connect_inbox import ConnectInbox
 from workflows.inbox_sync import InboxSync
 from workflows.reingest import Reingest
@@ -53,7 +54,7 @@ from workflows.under_watch import UnderWatch
 
 log = logging.getLogger("mailroom.worker")
 
-WORKFLOWS = (AutoResponse, Backfill, ConnectInbox, InboxSync, Reingest, SendMessage, Sweep)
+WORKFLOWS = (AutoResponse, Backfill, CheckDomain, ConnectInbox, InboxSync, Reingest, SendMessage, Sweep)
 GRACE = timedelta(seconds=25)
 PLENTY = 500  # slots where seats are what is scarce
 HARD_EXIT_SECONDS = 38.0  # integrity T-8: SIGTERM to exit in 40 s, whatever hangs

@@ -15,6 +15,7 @@ from activities.accounts import AccessToken, Accounts, SourceMaker
 from activities.auto_response import AutoResponseClaiming
 from activities.backfill import Backfilling
 from activities.connect import Connecting
+from activities.domain_check import DomainChecking
 from activities.inbound_at_once import InboundAtOnce
 from activities.inbound_fetch import InboundFetch
 from activities.inbound_ingest import InboundIngest
@@ -33,6 +34,7 @@ from activities.sweep import Sweeping
 from activities.turns import FairTurns
 from contracts import failpoints
 from contracts.failpoints import Failpoint
+from providers.dns.lookup import DnsLookup
 from providers.egress import EgressPolicy
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailEndpoint
@@ -55,6 +57,7 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     AutoResponseClaiming,
     Backfilling,
     Connecting,
+    DomainChecking,
     InboundFetch,
     InboundIngest,
     InboundOpen,
@@ -146,6 +149,12 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 AutoResponseClaiming(database),
                 Backfilling(database, blobs, pool, accounts, ingestion, turns=turns["history"]),
                 Connecting(database, pool, accounts, policy),
+                DomainChecking(
+                    database,
+                    DnsLookup(settings.dns_servers),
+                    mx_hosts=settings.domain_mx,
+                    spf_include=settings.domain_spf_include,
+                ),
                 InboundFetch(
                     database,
                     blobs,

@@ -50,7 +50,8 @@ class Sweeping(SweepSteps):
                     poll_seconds=self._poll_seconds,
                 )
             found = tuple(SweepFound(str(r.tenant_id), str(r.id), str(r.inbox_id or "")) for r in rows)
-            return SweepFindings(found, found[-1].id if len(found) == sweep.PAGE else None)
+            last = len(found) < sweep.PAGE or question.kind.value in sweep.ONE_PAGE
+            return SweepFindings(found, None if last else found[-1].id)
 
     @activity.defn(name="sweep.tidy")
     async def tidy(self) -> TidyReport:

@@ -27,5 +27,9 @@ def auto_response(conversation_id: str) -> str:
     return f"auto-response/{conversation_id}"
 
 
+def check_domain(domain_id: str) -> str:
+    return f"check-domain/{domain_id}"
+
+
 def reingest(reingest_id: str) -> str:
     return f"reingest/{reingest_id}"

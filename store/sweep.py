@@ -87,6 +87,13 @@ AUTO_RESPONSES = text(
     order by id limit :limit
     """
 )
+# The longest due come first: a domain that is checked is due again much later.
+DOMAINS = text(
+    """
+    select d.tenant_id, d.id, cast(null as uuid) as inbox_id from domains d
+    where d.check_due_at <= :now and d.deleted_at is null order by d.check_due_at limit :limit
+    """
+)
 FINDERS: dict[str, TextClause] = {
     "sends": SENDS,
     "inboxes": INBOXES,
@@ -94,7 +101,9 @@ FINDERS: dict[str, TextClause] = {
     "backfills": BACKFILLS,
     "auto_responses": AUTO_RESPONSES,
     "reingests": REINGESTS,
+    "domains": DOMAINS,
 }
+ONE_PAGE = frozenset({"domains"})  # look-ups at other people's servers: what is behind the page has the next minute
 
 OLD_SESSIONS = text("delete from sessions where expires_at < :now")
 # An upload lives a day; what became a file of a message has a row of its own and does not need it.

@@ -14,6 +14,7 @@ from temporalio.workflow import ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
     from contracts.connect import ConnectInput
+    from contracts.domains import DomainRef
     from contracts.inbound import InboxSyncInput
     from contracts.refs import ConversationRef, FolderRef, MessageRef
     from contracts.reingest import ReingestRef
@@ -116,3 +117,5 @@ def _flow(kind: SweepKind, found: SweepFound) -> tuple[str, object, str]:
             return "AutoResponse", conversation, ids.auto_response(found.id)
         case SweepKind.REINGESTS:
             return "Reingest", ReingestRef(found.tenant_id, found.id), ids.reingest(found.id)
+        case SweepKind.DOMAINS:
+            return "CheckDomain", DomainRef(found.tenant_id, found.id), ids.check_domain(found.id)

@@ -39,6 +39,7 @@ def at(name: str, row: str) -> tuple[tuple[str, str], ...]:
 CONVERSATION, INBOX = at("conversation_id", "conversation"), at("inbox_id", "inbox")
 MESSAGE, QUARANTINE = at("message_id", "message"), at("quarantine_id", "quarantine")
 REINGEST = at("reingest_id", "reingest")
+DOMAIN = at("domain_id", "domain")
 SUPPRESSED = "gone@customer.example.com"
 CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/session"): Case(body=lambda w: {"email": w.emails["agent"], "password": PASSWORD}),
@@ -99,6 +100,14 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/v1/inboxes/{inbox_id}/audits"): Case(INBOX),
     ("GET", "/v1/inboxes/{inbox_id}/gaps"): Case(INBOX),
     ("POST", "/v1/inboxes/{inbox_id}/audit"): Case(INBOX, status=202),
+    ("GET", "/v1/domains"): Case(),
+    ("POST", "/v1/domains"): Case(body=lambda w: {"name": f"d{uuid.uuid4().hex}.example.com"}, status=201),
+    ("GET", "/v1/domains/{domain_id}"): Case(DOMAIN),
+    ("PATCH", "/v1/domains/{domain_id}"): Case(DOMAIN, lambda w: {"from_name": "Example Shop"}),
+    ("DELETE", "/v1/domains/{domain_id}"): Case(at("domain_id", "spare domain"), status=204),
+    ("POST", "/v1/domains/{domain_id}/verify"): Case(DOMAIN),
+    ("PUT", "/v1/domains/{domain_id}/inboxes/{inbox_id}"): Case(DOMAIN + INBOX, lambda w: {"is_catchall": True}),
+    ("DELETE", "/v1/domains/{domain_id}/inboxes/{inbox_id}"): Case(DOMAIN + INBOX, status=204),
     ("GET", "/v1/quarantine"): Case(),
     ("GET", "/v1/quarantine/{quarantine_id}/raw"): Case(QUARANTINE),
     ("GET", "/v1/quarantine/{quarantine_id}/text"): Case(QUARANTINE),
@@ -119,6 +128,8 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/v1/suppressions"): Case(),
     ("POST", "/v1/suppressions/lift"): Case(body=lambda w: {"address": SUPPRESSED}, status=204),
     ("POST", "/api/webhooks/ses"): Case(content=b"{}", status=401),
+    ("POST", "/api/webhooks/gmail-push"): Case(content=b"{}", status=401),
+    ("POST", "/api/webhooks/graph-push"): Case(content=b"{}", status=401),
     ("GET", "/healthz"): Case(),
     ("GET", "/readyz"): Case(),
     ("GET", "/metrics"): Case(),
@@ -159,6 +170,9 @@ async def fill(world: World) -> None:
         a=SUPPRESSED,
     )
     world.ids["reingest"] = await planned_run(world)
+    for row, name in (("domain", "example.org"), ("spare domain", "spare.example.org")):
+        world.ids[row] = await world.insert("domains", name=name, challenge="c0ffee")
+    await world.rows("update inboxes set domain_id = :d, local_part = 'desk' where id = :i", d=world.ids["domain"], i=world.ids["inbox"])
     token = world.deps.picture_tokens.of_attachment(world.tenant_id, world.ids["picture"])
     world.ids["token"] = token  # type: ignore[assignment]
 

@@ -15,6 +15,7 @@ from contracts import ids
 from contracts.auto_response import AutoResponseClaim
 from contracts.backfill import BackfillProgress
 from contracts.connect import ConnectCheck, ConnectInput, ConnectReport, DiscoverReport
+from contracts.domains import DomainRef, DomainReport
 from contracts.failures import NON_RETRYABLE, SENTENCES
 from contracts.inbound import (
     FetchReport,
@@ -290,6 +291,7 @@ ANSWERS = (
 # -- Sweep -----------------------------------------------------------------------------------------------------------
 
 NOTHING = SweepFindings(())
+LOOKED_UP = DomainReport(held=True, records=7, open=1)
 TIDIED = TidyReport(0, 0, 0, 0, 0, 3)
 
 
@@ -302,15 +304,20 @@ def sweep(name: str, find: Sequence[SweepFindings], tidy: Any = TIDIED) -> Path:
     return Path("Sweep", name, f"sweep-{name}", None, {"sweep.find": find, "sweep.tidy": [tidy]})
 
 
+CHECKS = (
+    Path("CheckDomain", "looked-up", ids.check_domain(opaque("looked up")), DomainRef(TENANT, opaque("looked up")), {"domains.check": [LOOKED_UP]}),
+    Path("CheckDomain", "removed", ids.check_domain(opaque("removed")), DomainRef(TENANT, opaque("removed")), {"domains.check": [fails("NotFound")]}),
+)
+
 SWEEPS = (
     sweep("nothing-to-do", [NOTHING]),
-    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), page("reingest", 1), NOTHING]),
+    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), page("reingest", 1), page("domain", 1), NOTHING]),
     sweep("what-runs-is-left-alone", [page("twice", 1, opaque("twice 0")), page("twice", 1), NOTHING]),
     sweep("tidying-fails", [NOTHING], fails("DatabaseUnavailable")),
     sweep("continued-as-new", [page("many", 10, opaque("many 9")), page("more", 10, opaque("more 9")), page("most", 10), NOTHING]),
 )
 
-PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *SWEEPS)
+PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *CHECKS, *SWEEPS)
 
 # What a step answers where a path does not say: the workflows that others start end, or wait, at once.
 DEFAULTS: Mapping[str, Any] = {
@@ -318,6 +325,7 @@ DEFAULTS: Mapping[str, Any] = {
     "backfill.plan": FINISHED,
     "backfill.step": FINISHED,
     "connect.verify": WELCOME,
+    "domains.check": LOOKED_UP,
     "connect.discover": TWO_FOLDERS,
     "connect.fail": None,
     "inbound.open": APART,
