@@ -14,7 +14,8 @@ from store.inbox_state import InboxState
 GMAIL = "gmail"
 # A label says what a mail is to the desk. What we sent to ourselves bears SENT and INBOX and is ours.
 LABELS = {"SENT": Role.SENT, "SPAM": Role.JUNK, "INBOX": Role.INBOX}
-TRASH, DRAFT = "TRASH", "\\Draft"
+TRASH, WRITING = "TRASH", "\\Draft"
+DRAFT = "draft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class ApiBox:
 
     def unwanted(self, mail: RemoteMail) -> str | None:
         """Why the desk does not want this mail as it is now: somebody still writes it, or has thrown it away."""
-        if mail.flags is not None and DRAFT in mail.flags:
-            return "draft"
+        if mail.flags is not None and WRITING in mail.flags:
+            return DRAFT
         if self.path is None and mail.labels is not None and TRASH in mail.labels:
             return "trash"
         return None

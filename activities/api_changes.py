@@ -11,7 +11,7 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.api_boxes import ApiBox
+from activities.api_boxes import DRAFT, ApiBox
 from activities.api_take import ApiTaker, Taken
 from contracts.failpoints import Failpoint, reached
 from providers.errors import FolderGone
@@ -79,9 +79,10 @@ class ApiChanges:
             read.left |= set(told.gone)
             before, read.cursor, more = read.cursor, told.cursor, told.more
             keep = not read.left and before == read.stored
-            if told.changed or (keep and told.cursor != before):
+            changed = _mails(read.box, told.changed)
+            if changed or (keep and told.cursor != before):
                 finish = partial(_move, read.box, before, told.cursor) if keep else None
-                taken += await self._taker.take(read.box, _in_order(told.changed), finish=finish)
+                taken += await self._taker.take(read.box, changed, finish=finish)
             if keep:
                 read.stored = told.cursor
         return taken
@@ -94,7 +95,7 @@ class ApiChanges:
                 told = await self._source.changes(read.box.path, cursor)
             except (CursorExpired, FolderGone):
                 return taken  # the next pass meets it again
-            taken += await self._taker.take(read.box, _in_order(told.changed))
+            taken += await self._taker.take(read.box, _mails(read.box, told.changed))
             cursor, more = told.cursor, told.more
         return taken
 
@@ -138,8 +139,10 @@ async def _move(box: ApiBox, before: str, cursor: str, connection: AsyncConnecti
     await move_api_cursor(connection, box.place, before=before, cursor=cursor)
 
 
-def _in_order(mails: Sequence[RemoteMail]) -> list[RemoteMail]:
-    """Oldest first where the provider told dates, else as it told them."""
-    if any(mail.received_at is None for mail in mails):
-        return list(mails)
-    return sorted(mails, key=lambda mail: (mail.received_at is not None, mail.received_at))
+def _mails(box: ApiBox, told: Sequence[RemoteMail]) -> list[RemoteMail]:
+    """Oldest first where the provider told dates, else as it told them. A draft is none yet: Gmail gives it another id each
+    time it is saved, and tells of it once more when it is sent.
+    """
+    mails = [mail for mail in told if box.unwanted(mail) != DRAFT]
+    dates = {mail.id: mail.received_at for mail in mails if mail.received_at is not None}
+    return mails if len(dates) < len(mails) else sorted(mails, key=lambda mail: dates[mail.id])

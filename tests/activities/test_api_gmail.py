@@ -186,8 +186,9 @@ async def test_labels_say_what_a_mail_is(room: ApiRoom, box: GmailMailbox) -> No
     assert "Label_9" in (await room.message("inbox"))["flags"]
     assert not (await room.message("inbox"))["is_read"]
     assert (await room.message("archived"))["is_read"]
-    for one, reason in ((box.drafts[draft], "draft"), (thrown, "trash")):
-        assert (rows[one]["state"], rows[one]["reason"], rows[one]["raw_key"]) == ("skipped", reason, None)
+    row = rows[thrown]
+    assert (row["state"], row["reason"], row["raw_key"]) == ("skipped", "trash", None)
+    assert box.drafts[draft] not in rows
     assert "half-written" not in await room.subjects()
     box.send_draft(draft)
     box.modify(thrown, add=["INBOX"], remove=["TRASH"])
@@ -284,7 +285,7 @@ async def test_an_expired_history_opens_a_gap_and_closes_it_with_counts(
     assert rows[lost]["gone_at"] is not None
     assert old not in rows
     assert "\\Seen" in rows[kept]["flags"]
-    assert rows[box.drafts[draft]]["state"] == "skipped"
+    assert rows[box.drafts[draft]]["state"] == "skipped"  # so that the next sheet need not ask for it again
     sheet = await room.one(
         "select * from audits where inbox_id = :i order by id desc limit 1", i=room.inbox_id
     )
