@@ -195,6 +195,11 @@ export const quarantine = {
   dismiss: (id) => post(`/v1/quarantine/${at(id)}/dismiss`),
 };
 
+export const suppressions = {
+  list: (query, options) => get("/v1/suppressions", { query, ...options }),
+  lift: (address) => post("/v1/suppressions/lift", { address }),
+};
+
 export const balances = {
   all: (options) => get("/v1/balance", options),
   gaps: (id, options) => get(`/v1/inboxes/${at(id)}/gaps`, options),

@@ -34,6 +34,7 @@ import "/web/js/elements/quarantine-page.js";
 import "/web/js/elements/spam-page.js";
 import "/web/js/elements/people-page.js";
 import "/web/js/elements/balance-page.js";
+import "/web/js/elements/suppressed-page.js";
 import "/web/js/elements/reingest-change.js";
 import "/web/js/elements/reingest-run.js";
 import "/web/js/elements/reingest-page.js";

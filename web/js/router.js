@@ -13,6 +13,7 @@ const ROUTES = [
   ["quarantine", /^\/quarantine$/],
   ["balance", /^\/balance$/],
   ["spam", /^\/spam$/],
+  ["suppressed", /^\/suppressed$/],
   ["people", /^\/users$/],
   ["reingest", /^\/reingest$/],
   ["reingest-run", /^\/reingest\/(?<id>[^/]+)$/],

@@ -21,6 +21,7 @@ const PAGES = {
   quarantine: ["quarantine-page", "Quarantine"],
   spam: ["spam-page", "Spam"],
   balance: ["balance-page", "Mailbox balance"],
+  suppressed: ["suppressed-page", "Suppressed addresses"],
   people: ["people-page", "People and keys"],
   reingest: ["reingest-page", "Re-ingest"],
   "reingest-run": ["reingest-page", "Re-ingest"],

@@ -50,6 +50,7 @@ export class SideNav extends RoomElement {
       this.#link("/quarantine", "Quarantine", "shield", name === "quarantine", counts.quarantined, counts.quarantined > 0),
       this.#link("/spam", "Spam", "spam", name === "spam", counts.spam),
       store.mayManage ? this.#link("/balance", "Mailbox balance", "list", name === "balance") : null,
+      store.mayManage ? this.#link("/suppressed", "Suppressed", "bounce", name === "suppressed") : null,
       store.mayManage ? this.#link("/reingest", "Re-ingest", "refresh", name.startsWith("reingest")) : null,
       store.mayManage ? this.#link("/users", "People and keys", "people", name === "people") : null,
     );
