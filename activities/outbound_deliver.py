@@ -168,13 +168,14 @@ class OutboundDeliver(OutboundSteps):
 
         recipients = [checked(Address(r.address), "to").address for r in envelope.open_recipients]
         own = checked(Address(envelope.from_address), "from_").address
-        utf8 = not all(address.isascii() for address in (*recipients, own))
+        back = checked(Address(envelope.bounce_address), "bounce_address").address if envelope.bounce_address else own
+        utf8 = not all(address.isascii() for address in (*recipients, own, back))
         # RFC 3834 §3.3: an automatic answer has no return address of its own, so that nothing can answer it.
-        mail_from = own if envelope.kind == "message" else ""
+        mail_from = back if envelope.kind == "message" else ""
         outcome = await sender.submit(raw, mail_from, recipients, on_stage, utf8)
-        if not mail_from and outcome.kind == "rejected" and outcome.stage == Stage.MAIL:
-            # Seen in practice: submission servers that let nobody send without an address of his own (553, 550). The
-            # refusal proves that nothing was accepted.
+        if mail_from != own and outcome.kind == "rejected" and outcome.stage == Stage.MAIL:
+            # Seen in practice: submission servers that let nobody send without an address of his own (553, 550), or with
+            # another one than his. The refusal proves that nothing was accepted.
             outcome = await sender.submit(raw, own, recipients, on_stage, utf8)
         return outcome
 

@@ -57,9 +57,11 @@ KNOWN_KEY = text(
 )
 CONVERSATION = text(
     """
-    select c.number, c.subject, c.version, c.inbox_id, i.provider, i.email_address, i.display_name, i.name, i.undo_send_seconds,
-           i.deleted_at
+    select c.number, c.subject, c.version, c.inbox_id, i.provider, i.email_address, i.name, i.undo_send_seconds,
+           i.deleted_at,
+           coalesce(nullif(i.display_name, ''), d.from_name, '') as display_name
     from conversations c join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
+    left join domains d on d.tenant_id = i.tenant_id and d.id = i.domain_id
     where c.tenant_id = :tenant and c.id = :id
     """
 )
