@@ -33,6 +33,8 @@ from api.passwords import Passwords
 from api.patience import GivenUp, Patience, bounded
 from api.picture_tokens import PictureTokens
 from api.problems import Problem, not_found
+from api.push_door import KeysAway, NotOurs
+from api.push_pokes import PushPokes
 from api.rate_limits import RateLimits
 from api.remote_pictures import RemotePictures
 from api.routes import routes
@@ -43,6 +45,8 @@ from contracts import failpoints
 from providers.egress import EgressPolicy, Purpose, blur, connect, tls_context
 from providers.egress_http import web_client
 from providers.errors import ProviderError
+from providers.gmail.push_token import NotOurs as NotOurToken
+from providers.gmail.push_token import PushTokens
 from providers.s3.blobs import BlobMissing as NoObject
 from providers.s3.blobs import BlobStore
 from providers.ses.sns_door import NotBelieved as NotProven
@@ -76,6 +80,8 @@ def create_app(deps: Deps) -> Starlette:
             await deps.streams.close()
             deps.passwords.close()
             deps.frames.close()
+            await deps.pokes.close()
+            await deps.push.close()
             await deps.sns.close()
             await deps.database.close()
 
@@ -140,6 +146,16 @@ async def build(settings: Settings) -> Deps:
         picture_tokens=tokens,
         remote_pictures=RemotePictures(dial),
         sns=Sns(SnsDoor(web_client(policy, seconds=5.0), settings.ses_topics)),
+        push=Push(
+            PushTokens(
+                web_client(policy, seconds=5.0),
+                audience=settings.google_push_audience,
+                account=settings.google_push_account,
+                keys_url=settings.google_keys_url,
+            ),
+            graph=settings.graph_push_notification_url is not None,
+        ),
+        pokes=PushPokes(gateway.poke_sync),
         limits=RateLimits(),
         metrics=metrics,
         patience=Patience(database.probe),
@@ -221,6 +237,25 @@ class Sns:
             await self._door.confirm(message)
         except ProviderError as error:
             raise SnsAway(error.reason) from None
+
+
+class Push:
+    """Google's tokens as the API knows them, and whether notices of Graph are expected."""
+
+    def __init__(self, tokens: PushTokens, *, graph: bool) -> None:
+        self._tokens = tokens
+        self.graph = graph
+
+    async def check(self, token: str) -> None:
+        try:
+            await self._tokens.check(token)
+        except NotOurToken as error:
+            raise NotOurs(error.reason) from None
+        except ProviderError as error:
+            raise KeysAway(error.reason) from None
+
+    async def close(self) -> None:
+        await self._tokens.close()
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

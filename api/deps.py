@@ -11,6 +11,8 @@ from api.part_watch import PartWatch
 from api.passwords import Passwords
 from api.patience import Patience
 from api.picture_tokens import PictureTokens
+from api.push_door import PushDoor
+from api.push_pokes import PushPokes
 from api.rate_limits import RateLimits
 from api.remote_pictures import RemotePictures
 from api.sns import SnsDoor
@@ -68,6 +70,8 @@ class Deps:
     picture_tokens: PictureTokens
     remote_pictures: RemotePictures
     sns: SnsDoor
+    push: PushDoor
+    pokes: PushPokes
     limits: RateLimits
     metrics: Metrics
     patience: Patience

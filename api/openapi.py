@@ -131,6 +131,8 @@ def _responses(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
     if endpoint.path == "/v1/session" and endpoint.method == "POST":
         codes |= {401, 429}
     answers: dict[str, Any] = {str(endpoint.status): good}
+    if endpoint.path == "/api/webhooks/graph-push":
+        answers["200"] = {"description": "The handshake's token", "content": good["content"]}
     if endpoint.path == "/readyz":
         answers["503"] = {"description": "One is down", "content": good["content"]}
         codes.discard(503)

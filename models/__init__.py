@@ -37,6 +37,7 @@ from models.people import (
     User,
     Workspace,
 )
+from models.push_notices import PushNotice
 from models.reingests import Reingest, ReingestChange
 from models.restores import Restore
 from models.sns_notices import SnsNotice
@@ -69,6 +70,7 @@ __all__ = [
     "Message",
     "MessageRecipient",
     "MessageReference",
+    "PushNotice",
     "Quarantine",
     "Reingest",
     "ReingestChange",

@@ -44,6 +44,18 @@ class Inbox(TenantRow, Base):
         # A key, so that a new epoch takes the row's strongest lock: see `store/inbox_state.py`.
         UniqueConstraint("tenant_id", "id", "lease_epoch"),
         Index(None, "connected_at", postgresql_where=text("deleted_at is null")),
+        # Whom an announcement means.
+        Index(
+            "ix_inboxes_gmail_address",
+            text("lower(email_address)"),
+            postgresql_where=text("provider = 'gmail' and deleted_at is null"),
+        ),
+        Index(
+            "uq_inboxes_graph_subscription_id",
+            "graph_subscription_id",
+            unique=True,
+            postgresql_where=text("graph_subscription_id is not null"),
+        ),
         # RFC 5321 §2.4 lets a host tell local parts apart by case; nobody's mail should depend on it.
         Index(
             "uq_inboxes_local_part",
@@ -87,6 +99,12 @@ class Inbox(TenantRow, Base):
     audit_asked: Mapped[bool] = mapped_column(server_default=text("false"))
     lease_epoch: Mapped[int] = mapped_column(server_default="0")
     gmail_history_id: Mapped[str | None]
+    gmail_watch_expires_at: Mapped[dt.datetime | None]
+    graph_subscription_id: Mapped[str | None]
+    graph_subscription_expires_at: Mapped[dt.datetime | None]
+    graph_client_state_hash: Mapped[str | None]
+    watch_due_at: Mapped[dt.datetime | None]
+    watch_failures: Mapped[int] = mapped_column(server_default="0")
     auto_response_enabled: Mapped[bool] = mapped_column(server_default=text("false"))
     auto_response_subject: Mapped[str] = mapped_column(server_default="")
     auto_response_body: Mapped[str] = mapped_column(server_default="")

@@ -22,6 +22,7 @@ CROSS_TENANT = {
     "api/auth.py": "a session or key names its tenant only once it is found",
     "api/session.py": "sign-in knows an address, not yet a tenant",
     "api/ses_webhook.py": "a message of SNS names no tenant until the mail is found that it tells of",
+    "api/push_webhooks.py": "an announcement names a mailbox or a subscription, not a tenant; it gets ids only",
     "activities/ses_notices.py": "the same, for those that the webhook left waiting",
     "activities/sweep.py": "finds what a crash left behind anywhere",
     "commands/backup.py": "a restored database is made safe whole, before anybody works with it",
