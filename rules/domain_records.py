@@ -213,8 +213,11 @@ def dmarc(expected: Expected, texts: Looked, above: Sequence[Looked] = ()) -> Re
     """`above` are the records of the names above, nearest first: the nearest speaks for those below (RFC 7489 §6.6.3)."""
 
     def said(status: Status, problem: str | None, found: Iterable[str] = ()) -> RecordCheck:
-        name = f"_dmarc.{expected.name}"
-        return RecordCheck("dmarc", name, "TXT", "v=DMARC1; p=none", status, tuple(found), problem)
+        stands = tuple(found)
+        value = (
+            stands[0] if status is Status.OK else "v=DMARC1; p=none"
+        )  # a stricter policy is not to be undone
+        return RecordCheck("dmarc", f"_dmarc.{expected.name}", "TXT", value, status, stands, problem)
 
     for looked in (texts, *above):
         if looked.trouble is not None:

@@ -41,6 +41,7 @@ class Fake:
         self.reingests: list[Row] = []
         self.balance: list[Row] = []
         self.suppressions: list[Row] = []
+        self.domains: dict[str, Row] = {}
         self.gaps: list[Row] = []
         self.uploads: dict[str, Row] = {}
         self.blobs: dict[str, bytes] = {}

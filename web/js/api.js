@@ -187,6 +187,14 @@ export const inboxes = {
   ledger: (id, query, options) => get(`/v1/inboxes/${at(id)}/ledger`, { query, ...options }),
 };
 
+export const domains = {
+  list: (options) => get("/v1/domains", options),
+  add: (domain) => post("/v1/domains", domain),
+  change: (id, changes) => call("PATCH", `/v1/domains/${at(id)}`, { body: changes }),
+  remove: (id) => call("DELETE", `/v1/domains/${at(id)}`),
+  verify: (id) => post(`/v1/domains/${at(id)}/verify`),
+};
+
 export const quarantine = {
   list: (query, options) => get("/v1/quarantine", { query, ...options }),
   rawUrl: (id) => `/v1/quarantine/${at(id)}/raw`,

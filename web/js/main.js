@@ -30,6 +30,8 @@ import "/web/js/elements/inbox-checks.js";
 import "/web/js/elements/inbox-backfill.js";
 import "/web/js/elements/inbox-ledger.js";
 import "/web/js/elements/inbox-page.js";
+import "/web/js/elements/domain-record.js";
+import "/web/js/elements/domains-page.js";
 import "/web/js/elements/quarantine-page.js";
 import "/web/js/elements/spam-page.js";
 import "/web/js/elements/people-page.js";

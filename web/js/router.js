@@ -10,6 +10,7 @@ const ROUTES = [
   ["inbox-new", /^\/inboxes\/new$/],
   ["inbox-edit", /^\/inboxes\/(?<id>[^/]+)\/edit$/],
   ["inbox", /^\/inboxes\/(?<id>[^/]+)$/],
+  ["domains", /^\/domains$/],
   ["quarantine", /^\/quarantine$/],
   ["balance", /^\/balance$/],
   ["spam", /^\/spam$/],

@@ -18,6 +18,7 @@ const PAGES = {
   "inbox-new": ["inbox-form", "Add an inbox"],
   "inbox-edit": ["inbox-form", "Edit inbox"],
   inbox: ["inbox-page", "Inbox"],
+  domains: ["domains-page", "Domains"],
   quarantine: ["quarantine-page", "Quarantine"],
   spam: ["spam-page", "Spam"],
   balance: ["balance-page", "Mailbox balance"],

@@ -47,6 +47,7 @@ export class SideNav extends RoomElement {
     fill(
       this.rooms,
       this.#link("/inboxes", "Inboxes", "inbox", name.startsWith("inbox"), null, store.get("inboxes").some((one) => one.health === "auth_failed")),
+      this.#link("/domains", "Domains", "link", name === "domains"),
       this.#link("/quarantine", "Quarantine", "shield", name === "quarantine", counts.quarantined, counts.quarantined > 0),
       this.#link("/spam", "Spam", "spam", name === "spam", counts.spam),
       store.mayManage ? this.#link("/balance", "Mailbox balance", "list", name === "balance") : null,
