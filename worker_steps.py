@@ -31,6 +31,7 @@ from activities.outbound_verify import OutboundVerify
 from activities.parser_pool import ParserPool
 from activities.reingest import Reingesting
 from activities.sweep import Sweeping
+from activities.token_keeper import TokenKeeper
 from activities.turns import FairTurns
 from contracts import failpoints
 from contracts.failpoints import Failpoint
@@ -45,6 +46,8 @@ from providers.graph.endpoint import GraphEndpoint
 from providers.graph.source import GraphSource
 from providers.imap.pool import ImapPool
 from providers.mail_api import MailApiSource
+from providers.oauth.application import GRAPH
+from providers.oauth.signing_in import SigningIn
 from providers.s3.blobs import BlobStore
 from providers.smtp.account import SmtpAccount
 from providers.smtp.sender import SmtpSender
@@ -98,9 +101,12 @@ class Steps:
         return found
 
 
-def api_sources(policy: EgressPolicy) -> dict[str, SourceMaker]:
+def api_sources(
+    policy: EgressPolicy, *, google_url: str | None = None, graph_url: str = GRAPH
+) -> dict[str, SourceMaker]:
     """How a mailbox behind a web API is read, by provider. Each Gmail mailbox has one budget of quota in this process."""
-    google, microsoft, budgets = GmailEndpoint(policy=policy), GraphEndpoint(policy=policy), QuotaBudgets()
+    google = GmailEndpoint(google_url, policy) if google_url else GmailEndpoint(policy=policy)
+    microsoft, budgets = GraphEndpoint(graph_url, policy=policy), QuotaBudgets()
 
     def gmail(inbox: InboxState, token: AccessToken) -> MailApiSource:
         return GmailSource(GmailAccount(token, endpoint=google, budget=budgets.of(str(inbox.id))))
@@ -128,7 +134,13 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
     )
     pool = ImapPool(policy)
     watching = ImapPool(policy, per_account=1, total=settings.worker_watches)
-    accounts = Accounts(database, Sealer(settings.key_ring), sources=api_sources(policy))
+    sealer = Sealer(settings.key_ring)
+    accounts = Accounts(
+        database,
+        sealer,
+        tokens=TokenKeeper(database, sealer, SigningIn(policy), settings.oauth_applications),
+        sources=api_sources(policy, google_url=settings.google_url, graph_url=settings.microsoft_graph_url),
+    )
     parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
     turns = {
         "fetch": FairTurns(FETCHES, most_of_one=FETCHES_OF_ONE),

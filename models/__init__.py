@@ -26,6 +26,7 @@ from models.messages import (
     SuppressedAddress,
     Upload,
 )
+from models.oauth_grants import OAuthGrant
 from models.people import (
     ApiKey,
     Contact,
@@ -70,6 +71,7 @@ __all__ = [
     "Message",
     "MessageRecipient",
     "MessageReference",
+    "OAuthGrant",
     "PushNotice",
     "Quarantine",
     "Reingest",

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from providers.egress import EgressPolicy
+from providers.egress import EgressPolicy, tls_context
 from providers.egress_http import web_client
 from providers.errors import AuthFailed, ProtocolBroken, ProviderError, Refused
 from providers.oauth.application import Application
@@ -66,7 +66,7 @@ class SigningIn:
 
     def __init__(self, policy: EgressPolicy, *, tls: ssl.SSLContext | None = None) -> None:
         self._policy = policy
-        self._tls = tls
+        self._tls = tls or tls_context()  # loading the trusted authorities takes milliseconds
 
     async def exchange(self, application: Application, *, code: str, redirect_uri: str, verifier: str) -> Tokens:
         """The tokens for a code, which is good once. Raises AuthFailed, AuthUnavailable, Refused without a refresh token."""
