@@ -75,7 +75,21 @@ def domain_routes(fake: Fake) -> list[Route]:
         row["records"] = [r | {"status": "ok", "problem": None, "found": [r["value"]]} for r in row["records"]]
         return JSONResponse(row)
 
+    async def inbox(request: Request) -> Response:
+        row, inbox_id = fake.domains[request.path_params["id"]], request.path_params["inbox_id"]
+        others = [one for one in row["inboxes"] if one["id"] != inbox_id]
+        if request.method == "DELETE":
+            row["inboxes"] = others
+            return Response(status_code=204)
+        if request.state.body["is_catchall"] and any(one["is_catchall"] for one in others):
+            return problem(409, "catchall-taken", "The domain has a catch-all already; make that inbox an ordinary one first.")
+        kept = next((one for one in row["inboxes"] if one["id"] == inbox_id), None) or {key: fake.inboxes[inbox_id][key] for key in ("id", "name", "email_address")}
+        local = kept["email_address"].partition("@")[0]
+        row["inboxes"] = [*others, kept | {"local_part": local, "is_catchall": request.state.body["is_catchall"]}]
+        return JSONResponse(row)
+
     return [
+        Route("/v1/domains/{id}/inboxes/{inbox_id}", inbox, methods=["PUT", "DELETE"]),
         Route("/v1/domains", every, methods=["GET", "POST"]),
         Route("/v1/domains/{id}", one, methods=["GET", "PATCH", "DELETE"]),
         Route("/v1/domains/{id}/verify", verify, methods=["POST"]),

@@ -80,8 +80,25 @@ def test_defaults_are_saved_and_a_used_domain_stays(desk: Desk) -> None:
     expect(page.locator(".domain")).to_have_count(1)
 
 
+def test_inboxes_are_put_in_and_one_catches_the_rest(desk: Desk) -> None:
+    page = shown(desk)
+    lines = page.locator(".domain-inboxes li")
+    billing = lines.filter(has_text=f"billing@{NAME}")
+    billing.get_by_role("button", name="Put in this domain").click()
+    desk.allow("409")
+    billing.get_by_role("button", name="Catch the rest").click()
+    expect(page.locator("toast-stack")).to_contain_text("has a catch-all already")
+    support = lines.filter(has_text="Catches the rest")
+    support.get_by_role("button", name="Only its address").click()
+    expect(support).to_have_count(0)
+    billing.get_by_role("button", name="Catch the rest").click()
+    expect(support).to_contain_text(f"billing@{NAME}")
+    support.get_by_role("button", name="Take out").click()
+    expect(billing.get_by_role("button", name="Put in this domain")).to_be_visible()
+
+
 def test_agents_look_and_change_nothing(desk: Desk) -> None:
     page = shown(desk, "jonas@desk.example.com")
     expect(page.locator("domain-record")).to_have_count(5)
-    for name in ("Check now", "Add domain", "Save", f"Remove {NAME}"):
+    for name in ("Check now", "Add domain", "Save", "Take out", "Put in this domain", f"Remove {NAME}"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)

@@ -193,6 +193,8 @@ export const domains = {
   change: (id, changes) => call("PATCH", `/v1/domains/${at(id)}`, { body: changes }),
   remove: (id) => call("DELETE", `/v1/domains/${at(id)}`),
   verify: (id) => post(`/v1/domains/${at(id)}/verify`),
+  join: (id, inbox, is_catchall) => call("PUT", `/v1/domains/${at(id)}/inboxes/${at(inbox)}`, { body: { is_catchall } }),
+  leave: (id, inbox) => call("DELETE", `/v1/domains/${at(id)}/inboxes/${at(inbox)}`),
 };
 
 export const quarantine = {

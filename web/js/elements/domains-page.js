@@ -2,7 +2,7 @@
  * `<domains-page>`: the domains, for each the records to set and how they stand, its inboxes and what its mail is sent as.
  */
 
-import { domains } from "/web/js/api.js";
+import { domains, inboxes } from "/web/js/api.js";
 import { button, fill, h, icon, uid } from "/web/js/dom.js";
 import { plain, plural } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
@@ -48,7 +48,8 @@ export class DomainsPage extends RoomElement {
     // What somebody is typing stays: the next change, or leaving the field, shows the rest.
     if (this.list.querySelector("form input:focus")) return;
     try {
-      const page = await domains.list({ signal: this.life });
+      const [page, boxes] = await Promise.all([domains.list({ signal: this.life }), inboxes.list({ signal: this.life })]);
+      store.set("inboxes", boxes.items);
       this.state.done();
       if (page.items.length === 0) this.state.empty("No domains yet", store.mayManage ? "Add the domain that your team's addresses are in." : "", { iconName: "link" });
       fill(this.list, page.items.map((one) => this.#card(one, page.items.length === 1)));
@@ -83,9 +84,25 @@ export class DomainsPage extends RoomElement {
   }
 
   #inboxes(domain) {
-    return h("div", { class: "domain-part" }, h("h3", {}, "Inboxes"), domain.inboxes.length === 0
-      ? h("p", { class: "faint" }, "No inbox has its address here yet.")
-      : h("ul", { class: "domain-inboxes" }, domain.inboxes.map((one) => h("li", {}, h("a", { href: `/inboxes/${one.id}` }, plain(one.email_address)), h("span", { class: "faint" }, plain(one.name)), one.is_catchall ? h("span", { class: "badge" }, "Catches the rest") : null))));
+    const inside = new Set(domain.inboxes.map((one) => one.id));
+    const near = store.mayManage ? store.get("inboxes").filter((one) => !inside.has(one.id) && one.email_address.toLowerCase().endsWith(`@${domain.name}`)) : [];
+    const act = (word, run) => (store.mayManage ? button(word, { kind: "small", onclick: () => this.#act(run) }) : null);
+    const line = (one, ...more) => h("li", {}, h("a", { href: `/inboxes/${one.id}` }, plain(one.email_address)), h("span", { class: "faint" }, plain(one.name)), more);
+    return h("div", { class: "domain-part" }, h("h3", {}, "Inboxes"),
+      inside.size + near.length === 0 ? h("p", { class: "faint" }, "No inbox has its address here yet.") : null,
+      h("ul", { class: "domain-inboxes" },
+        domain.inboxes.map((one) => line(one, one.is_catchall ? h("span", { class: "badge" }, "Catches the rest") : null,
+          act(one.is_catchall ? "Only its address" : "Catch the rest", () => domains.join(domain.id, one.id, !one.is_catchall)), act("Take out", () => domains.leave(domain.id, one.id)))),
+        near.map((one) => line(one, act("Put in this domain", () => domains.join(domain.id, one.id, false))))));
+  }
+
+  async #act(run) {
+    try {
+      await run();
+      await this.#load();
+    } catch (error) {
+      notifyError(error, "Not changed");
+    }
   }
 
   #sending(domain) {
