@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from dataclasses import dataclass
 from typing import Any
 
-from activities.accounts import AccessToken, Accounts, SourceMaker
+from activities.accounts import AccessToken, Accounts, SenderMaker, SourceMaker
 from activities.auto_response import AutoResponseClaiming
 from activities.backfill import Backfilling
 from activities.connect import Connecting
@@ -40,12 +40,14 @@ from providers.egress import EgressPolicy
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailEndpoint
 from providers.gmail.quota import QuotaBudgets
+from providers.gmail.sender import GmailSender
 from providers.gmail.source import GmailSource
 from providers.graph.account import GraphAccount
 from providers.graph.endpoint import GraphEndpoint
+from providers.graph.sender import GraphSender
 from providers.graph.source import GraphSource
 from providers.imap.pool import ImapPool
-from providers.mail_api import MailApiSource
+from providers.mail_api import MailApiSender, MailApiSource
 from providers.oauth.application import GRAPH
 from providers.oauth.signing_in import SigningIn
 from providers.s3.blobs import BlobStore
@@ -101,10 +103,18 @@ class Steps:
         return found
 
 
-def api_sources(
+@dataclass(frozen=True, slots=True)
+class ApiMakers:
+    """What makes the source and the sender of a mailbox behind a web API, by provider."""
+
+    sources: Mapping[str, SourceMaker]
+    senders: Mapping[str, SenderMaker]
+
+
+def api_makers(
     policy: EgressPolicy, *, google_url: str | None = None, graph_url: str = GRAPH
-) -> dict[str, SourceMaker]:
-    """How a mailbox behind a web API is read, by provider. Each Gmail mailbox has one budget of quota in this process."""
+) -> ApiMakers:
+    """How a mailbox behind a web API is read and sent from. Each Gmail mailbox has one budget of quota in this process."""
     google = GmailEndpoint(google_url, policy) if google_url else GmailEndpoint(policy=policy)
     microsoft, budgets = GraphEndpoint(graph_url, policy=policy), QuotaBudgets()
 
@@ -114,7 +124,13 @@ def api_sources(
     def graph(_: InboxState, token: AccessToken) -> MailApiSource:
         return GraphSource(GraphAccount(token, endpoint=microsoft))
 
-    return {"gmail": gmail, "graph": graph}
+    def from_gmail(inbox: InboxState, token: AccessToken) -> MailApiSender:
+        return GmailSender(GmailAccount(token, endpoint=google, budget=budgets.of(str(inbox.id))))
+
+    def from_graph(_: InboxState, token: AccessToken) -> MailApiSender:
+        return GraphSender(GraphAccount(token, endpoint=microsoft))
+
+    return ApiMakers({"gmail": gmail, "graph": graph}, {"gmail": from_gmail, "graph": from_graph})
 
 
 @contextlib.asynccontextmanager
@@ -135,11 +151,13 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
     pool = ImapPool(policy)
     watching = ImapPool(policy, per_account=1, total=settings.worker_watches)
     sealer = Sealer(settings.key_ring)
+    makers = api_makers(policy, google_url=settings.google_url, graph_url=settings.microsoft_graph_url)
     accounts = Accounts(
         database,
         sealer,
         tokens=TokenKeeper(database, sealer, SigningIn(policy), settings.oauth_applications),
-        sources=api_sources(policy, google_url=settings.google_url, graph_url=settings.microsoft_graph_url),
+        sources=makers.sources,
+        senders=makers.senders,
     )
     parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
     turns = {

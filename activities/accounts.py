@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, cast
 from activities._edges import failure
 from providers.errors import AuthFailed
 from providers.imap.account import ImapAccount
-from providers.mail_api import MailApiSource
+from providers.mail_api import MailApiSender, MailApiSource
 from providers.secret import Secret
 from providers.smtp.account import SmtpAccount
 from store.inbox_state import Health, InboxState, read_inbox
@@ -35,11 +35,12 @@ class TokenKeeper(Protocol):
 
 AccessToken = Callable[[], Awaitable[Secret]]
 SourceMaker = Callable[[InboxState, AccessToken], MailApiSource]
+SenderMaker = Callable[[InboxState, AccessToken], MailApiSender]
 
 
 class Accounts:
-    """Opens accounts. `sealer` holds the key ring; nothing it opens is kept. `sources` makes the source of an inbox by its
-    provider, with the tokens of `tokens`; without either such an inbox counts as not connected.
+    """Opens accounts. `sealer` holds the key ring; nothing it opens is kept. `sources` and `senders` make the source
+    and the sender of an inbox by its provider, with the tokens of `tokens`; without either such an inbox counts as not connected.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Accounts:
         *,
         tokens: TokenKeeper | None = None,
         sources: Mapping[str, SourceMaker] | None = None,
+        senders: Mapping[str, SenderMaker] | None = None,
     ) -> None:
         self._database = database
         self._sealer = sealer
         self._tokens = tokens
         self._sources = sources or {}
+        self._senders = senders or {}
 
     async def inbox(self, tenant_id: str, inbox_id: str) -> InboxState:
         """The inbox's row. Raises the failure NotFound."""
@@ -89,6 +92,13 @@ class Accounts:
         if inbox.health == Health.AUTH_FAILED and not ask:
             raise AuthFailed
         make = self._sources.get(inbox.provider)
+        if make is None or self._tokens is None:
+            raise failure("NotConnected")
+        return make(inbox, partial(self._tokens.access_token, inbox.tenant_id, inbox.id))
+
+    def mail_api_sender(self, inbox: InboxState) -> MailApiSender:
+        """How mail leaves through a web API; close it when done. Raises the failure NotConnected as `mail_api` does."""
+        make = self._senders.get(inbox.provider)
         if make is None or self._tokens is None:
             raise failure("NotConnected")
         return make(inbox, partial(self._tokens.access_token, inbox.tenant_id, inbox.id))

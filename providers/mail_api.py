@@ -136,3 +136,6 @@ class MailApiSender(Protocol):
 
     async def discard(self, draft_id: str) -> None:
         """Throw an unsent draft away; one that is gone already is fine."""
+
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -100,6 +100,10 @@ SENDS = (
         settle=[SettleReport(DeliverOutcome.SENT)],
     ),
     send(
+        "unknown-proven-unsent", [DUE, DOUBT, DUE, OUT], deliver=[LOST, SENT],
+        verify=[MISSED, VerifyReport(VerifyOutcome.UNSENT, 2.0)],
+    ),
+    send(
         "unknown-sent-again-by-policy", [DOUBT, DUE, OUT], verify=[VerifyReport(VerifyOutcome.CANNOT_LOOK)],
         settle=[SettleReport(DeliverOutcome.DEFERRED, again=True)],
     ),
