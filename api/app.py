@@ -8,7 +8,7 @@ import contextlib
 import functools
 import ipaddress
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from temporalio.client import Client
 
 from api.access_log import AccessLog
 from api.blobs import BlobMissing, BlobsAway
+from api.consents import ConsentFailed, Granted
 from api.deps import ApiConfig, Deps
 from api.dispatch import problem_of
 from api.headers import SecurityHeaders
@@ -47,6 +48,8 @@ from providers.egress_http import web_client
 from providers.errors import ProviderError
 from providers.gmail.push_token import NotOurs as NotOurToken
 from providers.gmail.push_token import PushTokens
+from providers.oauth.application import Application
+from providers.oauth.signing_in import SigningIn, authorise_url, lacking
 from providers.s3.blobs import BlobMissing as NoObject
 from providers.s3.blobs import BlobStore
 from providers.ses.sns_door import NotBelieved as NotProven
@@ -145,6 +148,7 @@ async def build(settings: Settings) -> Deps:
         frames=MailFrames(config.origin, tokens),
         picture_tokens=tokens,
         remote_pictures=RemotePictures(dial),
+        consents=SignIns(SigningIn(policy, tls=tls), settings.oauth_applications),
         sns=Sns(SnsDoor(web_client(policy, seconds=5.0), settings.ses_topics)),
         push=Push(
             PushTokens(
@@ -161,6 +165,37 @@ async def build(settings: Settings) -> Deps:
         patience=Patience(database.probe),
         parts=PartWatch({"postgresql": database.probe, "temporal": gateway.ping, "s3": blobs.ping}),
     )
+
+
+class SignIns:
+    """Google and Microsoft as the API knows them: whatever goes wrong there is a reason."""
+
+    def __init__(self, signing_in: SigningIn, applications: Mapping[str, Application]) -> None:
+        self._signing_in = signing_in
+        self._applications = applications
+
+    @property
+    def providers(self) -> frozenset[str]:
+        return frozenset(self._applications)
+
+    def url(self, provider: str, *, redirect_uri: str, state: str, verifier: str, address: str) -> str:
+        application = self._applications[provider]
+        return authorise_url(application, redirect_uri=redirect_uri, state=state, verifier=verifier, address=address)
+
+    async def granted(self, provider: str, *, code: str, redirect_uri: str, verifier: str) -> Granted:
+        application = self._applications.get(provider)
+        if application is None:
+            raise ConsentFailed("application_missing")
+        try:
+            tokens = await self._signing_in.exchange(
+                application, code=code, redirect_uri=redirect_uri, verifier=verifier
+            )
+            missing = lacking(application, tokens.scopes)
+            addresses = frozenset() if missing else await self._signing_in.addresses(application, tokens.access)
+        except ProviderError as error:
+            raise ConsentFailed(error.reason) from None
+        refresh = tokens.refresh.reveal() if tokens.refresh else ""
+        return Granted(tokens.access.reveal(), refresh, tokens.seconds, tokens.scopes, missing, addresses)
 
 
 class Bucket:

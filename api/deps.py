@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from api.blobs import Blobs
+from api.consents import Consents
 from api.mail_frames import MailFrames
 from api.metrics import Metrics
 from api.part_watch import PartWatch
@@ -70,6 +71,7 @@ class Deps:
     picture_tokens: PictureTokens
     remote_pictures: RemotePictures
     sns: SnsDoor
+    consents: Consents
     push: PushDoor
     pokes: PushPokes
     limits: RateLimits

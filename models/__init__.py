@@ -26,7 +26,7 @@ from models.messages import (
     SuppressedAddress,
     Upload,
 )
-from models.oauth_grants import OAuthGrant
+from models.oauth_grants import OAuthGrant, OAuthStart
 from models.people import (
     ApiKey,
     Contact,
@@ -72,6 +72,7 @@ __all__ = [
     "MessageRecipient",
     "MessageReference",
     "OAuthGrant",
+    "OAuthStart",
     "PushNotice",
     "Quarantine",
     "Reingest",

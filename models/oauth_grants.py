@@ -1,4 +1,4 @@
-"""What people granted us at Google and Microsoft: one row for each mailbox, with its sealed tokens."""
+"""What people granted us at Google and Microsoft: one row for each mailbox, with its sealed tokens; and consents under way."""
 
 import datetime as dt
 import uuid
@@ -32,3 +32,20 @@ class OAuthGrant(TenantRow, Base):
     ended_reason: Mapped[str | None]
     granted_at: Mapped[CreatedAt]
     renewed_at: Mapped[CreatedAt]
+
+
+class OAuthStart(TenantRow, Base):
+    """A consent that was begun and has not come back. The row goes when it does, so each `state` is good once; only its hash is
+    kept. `inbox_id` is the inbox that is connected again, null for a new one.
+    """
+
+    __tablename__ = "oauth_starts"
+    __table_args__ = (own("inboxes", "inbox_id"), UniqueConstraint("tenant_id", "state_hash"))
+
+    id: Mapped[Id]
+    inbox_id: Mapped[uuid.UUID | None]
+    state_hash: Mapped[bytes]
+    provider: Mapped[str]
+    name: Mapped[str]
+    email_address: Mapped[str]
+    expires_at: Mapped[dt.datetime]

@@ -5,7 +5,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
-from api.app import Push, Sns
+from api.app import Push, SignIns, Sns
 from api.blobs import BlobMissing, BlobsAway
 from api.deps import ApiConfig, Deps
 from api.mail_frames import MailFrames
@@ -23,6 +23,9 @@ from contracts.connect import ConnectCheck, ConnectReport
 from providers.egress import EgressPolicy
 from providers.egress_http import web_client
 from providers.gmail.push_token import PushTokens
+from providers.oauth.application import google
+from providers.oauth.signing_in import SigningIn
+from providers.secret import Secret
 from providers.ses.sns_door import SnsDoor
 from store.sealing import Sealer
 from store.unit_of_work import Database
@@ -156,6 +159,7 @@ def make_deps(database: Database, url: str, **changes: Any) -> Deps:
         "frames": MailFrames(config.origin, tokens),
         "picture_tokens": tokens,
         "remote_pictures": RemotePictures(no_dial),
+        "consents": SignIns(SigningIn(EgressPolicy()), {"gmail": google("client.apps.example.com", Secret("secret"))}),
         "sns": Sns(SnsDoor(web_client(EgressPolicy()), ())),
         "push": Push(PushTokens(web_client(EgressPolicy()), audience=None, account=None), graph=False),
         "limits": RateLimits(caller=Rate(1e6, 1e6), tenant=Rate(1e6, 1e6), search=Rate(1e6, 1e6), hook=Rate(1e6, 1e6)),

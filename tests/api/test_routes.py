@@ -87,6 +87,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/uploads/{upload_id}/complete"): Case(at("upload_id", "upload")),
     ("GET", "/v1/inboxes"): Case(),
     ("POST", "/v1/inboxes"): Case(body=lambda w: dict(new_inbox()), status=201),
+    ("POST", "/v1/inboxes/oauth/start"): Case(
+        body=lambda w: {"provider": "gmail", "email_address": "team@example.com"}
+    ),
+    ("GET", "/oauth/callback"): Case(status=303),
     ("GET", "/v1/inboxes/{inbox_id}"): Case(INBOX),
     ("PATCH", "/v1/inboxes/{inbox_id}"): Case(INBOX, lambda w: {"name": "Renamed"}),
     ("POST", "/v1/inboxes/{inbox_id}/test"): Case(INBOX),
