@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     ses_topics: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="comma separated ARNs of the SNS topics that may report about mail sent through SES"
     )
+    google_pubsub_topic: str | None = Field(
+        None, pattern=r"^projects/[^/\s]+/topics/[^/\s]+$", description="Pub/Sub topic at which Gmail shall announce changes; none asks for none"
+    )
     google_push_audience: str | None = Field(
         None, description="audience of the Pub/Sub push subscription's tokens; none means that no announcement of Gmail is believed"
     )

@@ -33,6 +33,7 @@ from activities.reingest import Reingesting
 from activities.sweep import Sweeping
 from activities.token_keeper import TokenKeeper
 from activities.turns import FairTurns
+from activities.watch_renewal import GmailWatcher, GraphWatcher, Watcher, WatchRenewing
 from contracts import failpoints
 from contracts.failpoints import Failpoint
 from providers.dns.lookup import DnsLookup
@@ -75,6 +76,7 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     OutboundVerify,
     Reingesting,
     Sweeping,
+    WatchRenewing,
 )
 FETCHES, FETCHES_OF_ONE = 32, 24
 SENDS, SENDS_OF_ONE = 128, 48
@@ -133,6 +135,19 @@ def api_makers(
     return ApiMakers({"gmail": gmail, "graph": graph}, {"gmail": from_gmail, "graph": from_graph})
 
 
+def api_watchers(settings: Settings, policy: EgressPolicy) -> dict[str, Watcher]:
+    """Who asks for announcements, by provider; none where the operator has set no place for them."""
+    google = GmailEndpoint(settings.google_url, policy) if settings.google_url else GmailEndpoint(policy=policy)
+    microsoft = GraphEndpoint(settings.microsoft_graph_url, policy=policy)
+    topic, url = settings.google_pubsub_topic, settings.graph_push_notification_url
+    found: dict[str, Watcher] = {}
+    if topic is not None:
+        found["gmail"] = GmailWatcher(lambda _, token: GmailAccount(token, endpoint=google), topic)
+    if url is not None:
+        found["graph"] = GraphWatcher(lambda _, token: GraphAccount(token, endpoint=microsoft), url)
+    return found
+
+
 @contextlib.asynccontextmanager
 async def composed(settings: Settings) -> AsyncIterator[Steps]:
     """Providers, store and activities from settings; everything is closed at the end."""
@@ -159,6 +174,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
         sources=makers.sources,
         senders=makers.senders,
     )
+    watchers = api_watchers(settings, policy)
     parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
     turns = {
         "fetch": FairTurns(FETCHES, most_of_one=FETCHES_OF_ONE),
@@ -207,7 +223,8 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 OutboundRecord(database),
                 OutboundVerify(database, accounts, pool),
                 Reingesting(database, blobs, ingestion, parsers),
-                Sweeping(database, poll_seconds=settings.poll_seconds),
+                Sweeping(database, poll_seconds=settings.poll_seconds, watched=tuple(watchers)),
+                WatchRenewing(database, accounts, watchers),
             ),
             {"postgresql": database.probe, "s3": blobs.ping},
             database,

@@ -103,6 +103,12 @@ class Accounts:
             raise failure("NotConnected")
         return make(inbox, partial(self._tokens.access_token, inbox.tenant_id, inbox.id))
 
+    def token_of(self, inbox: InboxState) -> AccessToken | None:
+        """Asks for the inbox's access token; None where nobody keeps tokens."""
+        if self._tokens is None:
+            return None
+        return partial(self._tokens.access_token, inbox.tenant_id, inbox.id)
+
     def smtp(self, inbox: InboxState) -> SmtpAccount:
         """How to submit mail. Without a user name there is no sign-in (a relay that trusts our address)."""
         place = _place(inbox, "smtp")

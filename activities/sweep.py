@@ -5,7 +5,7 @@ These are among the few steps that look over all tenants.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from temporalio import activity
 
@@ -24,17 +24,21 @@ BREACHES_KEPT = dt.timedelta(days=30)
 
 
 class Sweeping(SweepSteps):
-    """`poll_seconds` is the poll interval of inboxes without IDLE. `clock` gives aware instants."""
+    """`poll_seconds` is the poll interval of inboxes without IDLE; `watched` are the
+    providers that are asked to announce changes. `clock` gives aware instants.
+    """
 
     def __init__(
         self,
         database: Database,
         *,
         poll_seconds: int = 300,
+        watched: Collection[str] = (),
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
+        self._watched = watched
         self._clock = clock
 
     @activity.defn(name="sweep.find")
@@ -48,6 +52,7 @@ class Sweeping(SweepSteps):
                     full=question.full,
                     now=self._clock(),
                     poll_seconds=self._poll_seconds,
+                    watched=self._watched,
                 )
             found = tuple(SweepFound(str(r.tenant_id), str(r.id), str(r.inbox_id or "")) for r in rows)
             last = len(found) < sweep.PAGE or question.kind.value in sweep.ONE_PAGE

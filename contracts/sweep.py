@@ -8,7 +8,7 @@ from temporalio import activity
 
 class SweepKind(StrEnum):
     """Rows that should have a running workflow: SendMessage, InboxSync, ConnectInbox, Backfill, AutoResponse, Reingest,
-    CheckDomain.
+    CheckDomain, WatchRenewal.
     """
 
     SENDS = "sends"
@@ -18,6 +18,7 @@ class SweepKind(StrEnum):
     AUTO_RESPONSES = "auto_responses"
     REINGESTS = "reingests"
     DOMAINS = "domains"
+    WATCHES = "watches"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.connect import ConnectInput
     from contracts.domains import DomainRef
     from contracts.inbound import InboxSyncInput
-    from contracts.refs import ConversationRef, FolderRef, MessageRef
+    from contracts.refs import ConversationRef, FolderRef, InboxRef, MessageRef
     from contracts.reingest import ReingestRef
     from contracts.search_attributes import INBOX_ID, TENANT_ID
     from contracts.sweep import SweepFindings, SweepFound, SweepKind, SweepQuestion, SweepState, SweepSteps
@@ -119,3 +119,5 @@ def _flow(kind: SweepKind, found: SweepFound) -> tuple[str, object, str]:
             return "Reingest", ReingestRef(found.tenant_id, found.id), ids.reingest(found.id)
         case SweepKind.DOMAINS:
             return "CheckDomain", DomainRef(found.tenant_id, found.id), ids.check_domain(found.id)
+        case SweepKind.WATCHES:
+            return "WatchRenewal", InboxRef(found.tenant_id, found.id), ids.watch_renewal(found.id)

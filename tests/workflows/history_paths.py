@@ -39,9 +39,10 @@ from contracts.outbound import (
     VerifyOutcome,
     VerifyReport,
 )
-from contracts.refs import ConversationRef, FolderRef, MessageRef
+from contracts.refs import ConversationRef, FolderRef, InboxRef, MessageRef
 from contracts.reingest import ReingestProgress, ReingestRef
 from contracts.sweep import SweepFindings, SweepFound, TidyReport
+from contracts.watch_renewal import WatchOutcome
 
 TENANT = str(uuid.UUID(int=1))
 STILL = object()  # a step that goes on until it is cancelled or the recording ends
@@ -296,6 +297,7 @@ ANSWERS = (
 
 NOTHING = SweepFindings(())
 LOOKED_UP = DomainReport(held=True, records=7, open=1)
+WATCHED = WatchOutcome("granted")
 TIDIED = TidyReport(0, 0, 0, 0, 0, 3)
 
 
@@ -313,15 +315,20 @@ CHECKS = (
     Path("CheckDomain", "removed", ids.check_domain(opaque("removed")), DomainRef(TENANT, opaque("removed")), {"domains.check": [fails("NotFound")]}),
 )
 
+WATCHES = tuple(
+    Path("WatchRenewal", name, ids.watch_renewal(opaque(name)), InboxRef(TENANT, opaque(name)), {"watch.renew": [answer]})
+    for name, answer in (("granted", WATCHED), ("refused", WatchOutcome("refused", "topic_refused")), ("removed", fails("NotFound")))
+)
+
 SWEEPS = (
     sweep("nothing-to-do", [NOTHING]),
-    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), page("reingest", 1), page("domain", 1), NOTHING]),
+    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), page("reingest", 1), page("domain", 1), page("watch", 1), NOTHING]),
     sweep("what-runs-is-left-alone", [page("twice", 1, opaque("twice 0")), page("twice", 1), NOTHING]),
     sweep("tidying-fails", [NOTHING], fails("DatabaseUnavailable")),
     sweep("continued-as-new", [page("many", 10, opaque("many 9")), page("more", 10, opaque("more 9")), page("most", 10), NOTHING]),
 )
 
-PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *CHECKS, *SWEEPS)
+PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *CHECKS, *WATCHES, *SWEEPS)
 
 # What a step answers where a path does not say: the workflows that others start end, or wait, at once.
 DEFAULTS: Mapping[str, Any] = {
@@ -330,6 +337,7 @@ DEFAULTS: Mapping[str, Any] = {
     "backfill.step": FINISHED,
     "connect.verify": WELCOME,
     "domains.check": LOOKED_UP,
+    "watch.renew": WATCHED,
     "connect.discover": TWO_FOLDERS,
     "connect.fail": None,
     "inbound.open": APART,
