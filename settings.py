@@ -11,10 +11,15 @@ import re
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts import failpoints
+from providers.dns.lookup import read_server
+from providers.gmail.push_token import GOOGLE_KEYS
+from providers.oauth.application import GRAPH, Application, google, microsoft
+from providers.secret import Secret
+from providers.ses.sns_message import TOPIC
 
 KEY_BYTES = 32
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,40}")  # stands between bars in the associated data
@@ -70,9 +75,46 @@ class Settings(BaseSettings):
     egress_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="comma separated networks that inboxes may reach although they are private"
     )
+    dns_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma separated name servers that domains are checked with; none means those of the machine"
+    )
+    domain_mx: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma separated hosts that a domain's MX records should name; none takes any"
+    )
+    domain_spf_include: str = Field("", description="name that a domain's SPF record should include; empty asks for none")
     poll_seconds: int = Field(
         300, ge=5, le=900, description="seconds between two looks at all folders, with IDLE and without; at most 15 minutes"
     )
+    ses_topics: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma separated ARNs of the SNS topics that may report about mail sent through SES"
+    )
+    google_pubsub_topic: str | None = Field(
+        None, pattern=r"^projects/[^/\s]+/topics/[^/\s]+$", description="Pub/Sub topic at which Gmail shall announce changes; none asks for none"
+    )
+    google_push_audience: str | None = Field(
+        None, description="audience of the Pub/Sub push subscription's tokens; none means that no announcement of Gmail is believed"
+    )
+    google_push_account: str | None = Field(
+        None, description="address of the service account that the Pub/Sub push subscription authenticates as"
+    )
+    google_keys_url: str = Field(GOOGLE_KEYS, description="where the keys are that Google signs those tokens with")
+    graph_push_notification_url: str | None = Field(
+        None, description="public https address of /api/webhooks/graph-push; none means that no notice of Graph is believed"
+    )
+    google_client_id: str | None = Field(None, description="OAuth client id of the Google Cloud console")
+    google_client_secret: SecretStr | None = Field(None, description="its secret")
+    google_url: str | None = Field(
+        None, description="where Google's sign-in and Gmail are, ends with a slash; none means Google's own addresses"
+    )
+    microsoft_client_id: str | None = Field(None, description="application (client) id of the Entra app registration")
+    microsoft_client_secret: SecretStr | None = Field(None, description="the value of its client secret")
+    microsoft_tenant: str = Field(
+        "common", pattern="^[A-Za-z0-9.-]{1,100}$", description="whose accounts may sign in: common, organizations or a tenant's id"
+    )
+    microsoft_login_url: str | None = Field(
+        None, description="where Entra's sign-in is, ends with a slash, for national clouds; none means Microsoft's own"
+    )
+    microsoft_graph_url: str = Field(GRAPH, description="where Graph is, ends with a slash, for national clouds")
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
     )
@@ -88,7 +130,7 @@ class Settings(BaseSettings):
             failpoints.parse(value)
         return value or None
 
-    @field_validator("egress_allow", "credential_keys_lost", mode="before")
+    @field_validator("egress_allow", "credential_keys_lost", "ses_topics", "dns_servers", "domain_mx", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
@@ -99,6 +141,42 @@ class Settings(BaseSettings):
         for network in value:
             ipaddress.ip_network(network)
         return value
+
+    @field_validator("ses_topics")
+    @classmethod
+    def _check_topics(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in value:
+            if TOPIC.fullmatch(topic) is None:
+                raise ValueError("holds what is no topic; write ARNs like arn:aws:sns:eu-central-1:123456789012:ses-events")
+        return value
+
+    @field_validator("dns_servers")
+    @classmethod
+    def _check_servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for server in value:
+            read_server(server)
+        return value
+
+    @field_validator("google_keys_url", "graph_push_notification_url")
+    @classmethod
+    def _only_https(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("https://"):
+            raise ValueError("write an address that begins with https://")
+        return value
+
+    @model_validator(mode="after")
+    def _check_applications(self) -> "Settings":
+        for provider in ("google", "microsoft"):
+            held = [bool(getattr(self, f"{provider}_client_{part}")) for part in ("id", "secret")]
+            if any(held) and not all(held):
+                name = f"MAILROOM_{provider.upper()}_CLIENT"
+                raise ValueError(f"{name}_ID and {name}_SECRET belong together: give both or none")
+        for name in ("google_url", "microsoft_login_url", "microsoft_graph_url"):
+            value = getattr(self, name)
+            if value is not None and not value.endswith("/"):
+                raise ValueError(f"MAILROOM_{name.upper()} must end with a slash")
+        _ = self.oauth_applications
+        return self
 
     @field_validator("session_secret", "token_secret")
     @classmethod
@@ -117,6 +195,23 @@ class Settings(BaseSettings):
     def s3_address(self) -> str:
         """The S3 endpoint, AWS's own of the region when none is set."""
         return self.s3_endpoint or f"https://s3.{self.s3_region}.amazonaws.com"
+
+    @property
+    def oauth_applications(self) -> dict[str, Application]:
+        """By provider, those that have a client id. Raises ValueError for an address without https."""
+        found: dict[str, Application] = {}
+        if self.google_client_id and self.google_client_secret:
+            secret = Secret(self.google_client_secret.get_secret_value())
+            found["gmail"] = google(self.google_client_id, secret, root=self.google_url)
+        if self.microsoft_client_id and self.microsoft_client_secret:
+            found["graph"] = microsoft(
+                self.microsoft_client_id,
+                Secret(self.microsoft_client_secret.get_secret_value()),
+                tenant=self.microsoft_tenant,
+                root=self.microsoft_login_url,
+                graph=self.microsoft_graph_url,
+            )
+        return found
 
     @property
     def key_ring(self) -> dict[str, bytes]:
@@ -156,7 +251,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = ["Mailroom cannot start, its settings are not right:"]
         for item in error.errors():
-            name = "MAILROOM_" + "_".join(str(p) for p in item["loc"]).upper()
+            name = "MAILROOM_" + ("_".join(str(p) for p in item["loc"]).upper() or "*")
             field = Settings.model_fields.get(str(item["loc"][0])) if item["loc"] else None
             meaning = f" ({field.description})" if field and field.description else ""
             lines.append(f"  {name}: {item['msg']}{meaning}")

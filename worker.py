@@ -44,16 +44,18 @@ from worker_steps import Steps, composed
 from worker_telemetry import HISTOGRAMS, CountingFailures, WorkerTelemetry
 from workflows.auto_response import AutoResponse
 from workflows.backfill import Backfill
+from workflows.check_domain import CheckDomain
 from workflows.connect_inbox import ConnectInbox
 from workflows.inbox_sync import InboxSync
 from workflows.reingest import Reingest
 from workflows.send_message import SendMessage
 from workflows.sweep import Sweep
 from workflows.under_watch import UnderWatch
+from workflows.watch_renewal import WatchRenewal
 
 log = logging.getLogger("mailroom.worker")
 
-WORKFLOWS = (AutoResponse, Backfill, ConnectInbox, InboxSync, Reingest, SendMessage, Sweep)
+WORKFLOWS = (AutoResponse, Backfill, CheckDomain, ConnectInbox, InboxSync, Reingest, SendMessage, Sweep, WatchRenewal)
 GRACE = timedelta(seconds=25)
 PLENTY = 500  # slots where seats are what is scarce
 HARD_EXIT_SECONDS = 38.0  # integrity T-8: SIGTERM to exit in 40 s, whatever hangs

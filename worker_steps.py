@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from dataclasses import dataclass
 from typing import Any
 
-from activities.accounts import Accounts
+from activities.accounts import AccessToken, Accounts, SenderMaker, SourceMaker
 from activities.auto_response import AutoResponseClaiming
 from activities.backfill import Backfilling
 from activities.connect import Connecting
+from activities.domain_check import DomainChecking
 from activities.inbound_at_once import InboundAtOnce
 from activities.inbound_fetch import InboundFetch
 from activities.inbound_ingest import InboundIngest
@@ -30,15 +31,31 @@ from activities.outbound_verify import OutboundVerify
 from activities.parser_pool import ParserPool
 from activities.reingest import Reingesting
 from activities.sweep import Sweeping
+from activities.token_keeper import TokenKeeper
 from activities.turns import FairTurns
+from activities.watch_renewal import GmailWatcher, GraphWatcher, Watcher, WatchRenewing
 from contracts import failpoints
 from contracts.failpoints import Failpoint
+from providers.dns.lookup import DnsLookup
 from providers.egress import EgressPolicy
+from providers.gmail.account import GmailAccount
+from providers.gmail.endpoint import GmailEndpoint
+from providers.gmail.quota import QuotaBudgets
+from providers.gmail.sender import GmailSender
+from providers.gmail.source import GmailSource
+from providers.graph.account import GraphAccount
+from providers.graph.endpoint import GraphEndpoint
+from providers.graph.sender import GraphSender
+from providers.graph.source import GraphSource
 from providers.imap.pool import ImapPool
+from providers.mail_api import MailApiSender, MailApiSource
+from providers.oauth.application import GRAPH
+from providers.oauth.signing_in import SigningIn
 from providers.s3.blobs import BlobStore
 from providers.smtp.account import SmtpAccount
 from providers.smtp.sender import SmtpSender
 from settings import Settings
+from store.inbox_state import InboxState
 from store.sealing import Sealer
 from store.unit_of_work import Database
 
@@ -46,6 +63,7 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     AutoResponseClaiming,
     Backfilling,
     Connecting,
+    DomainChecking,
     InboundFetch,
     InboundIngest,
     InboundOpen,
@@ -58,6 +76,7 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     OutboundVerify,
     Reingesting,
     Sweeping,
+    WatchRenewing,
 )
 FETCHES, FETCHES_OF_ONE = 32, 24
 SENDS, SENDS_OF_ONE = 128, 48
@@ -86,6 +105,49 @@ class Steps:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class ApiMakers:
+    """What makes the source and the sender of a mailbox behind a web API, by provider."""
+
+    sources: Mapping[str, SourceMaker]
+    senders: Mapping[str, SenderMaker]
+
+
+def api_makers(
+    policy: EgressPolicy, *, google_url: str | None = None, graph_url: str = GRAPH
+) -> ApiMakers:
+    """How a mailbox behind a web API is read and sent from. Each Gmail mailbox has one budget of quota in this process."""
+    google = GmailEndpoint(google_url, policy) if google_url else GmailEndpoint(policy=policy)
+    microsoft, budgets = GraphEndpoint(graph_url, policy=policy), QuotaBudgets()
+
+    def gmail(inbox: InboxState, token: AccessToken) -> MailApiSource:
+        return GmailSource(GmailAccount(token, endpoint=google, budget=budgets.of(str(inbox.id))))
+
+    def graph(_: InboxState, token: AccessToken) -> MailApiSource:
+        return GraphSource(GraphAccount(token, endpoint=microsoft))
+
+    def from_gmail(inbox: InboxState, token: AccessToken) -> MailApiSender:
+        return GmailSender(GmailAccount(token, endpoint=google, budget=budgets.of(str(inbox.id))))
+
+    def from_graph(_: InboxState, token: AccessToken) -> MailApiSender:
+        return GraphSender(GraphAccount(token, endpoint=microsoft))
+
+    return ApiMakers({"gmail": gmail, "graph": graph}, {"gmail": from_gmail, "graph": from_graph})
+
+
+def api_watchers(settings: Settings, policy: EgressPolicy) -> dict[str, Watcher]:
+    """Who asks for announcements, by provider; none where the operator has set no place for them."""
+    google = GmailEndpoint(settings.google_url, policy) if settings.google_url else GmailEndpoint(policy=policy)
+    microsoft = GraphEndpoint(settings.microsoft_graph_url, policy=policy)
+    topic, url = settings.google_pubsub_topic, settings.graph_push_notification_url
+    found: dict[str, Watcher] = {}
+    if topic is not None:
+        found["gmail"] = GmailWatcher(lambda _, token: GmailAccount(token, endpoint=google), topic)
+    if url is not None:
+        found["graph"] = GraphWatcher(lambda _, token: GraphAccount(token, endpoint=microsoft), url)
+    return found
+
+
 @contextlib.asynccontextmanager
 async def composed(settings: Settings) -> AsyncIterator[Steps]:
     """Providers, store and activities from settings; everything is closed at the end."""
@@ -103,7 +165,16 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
     )
     pool = ImapPool(policy)
     watching = ImapPool(policy, per_account=1, total=settings.worker_watches)
-    accounts = Accounts(database, Sealer(settings.key_ring))
+    sealer = Sealer(settings.key_ring)
+    makers = api_makers(policy, google_url=settings.google_url, graph_url=settings.microsoft_graph_url)
+    accounts = Accounts(
+        database,
+        sealer,
+        tokens=TokenKeeper(database, sealer, SigningIn(policy), settings.oauth_applications),
+        sources=makers.sources,
+        senders=makers.senders,
+    )
+    watchers = api_watchers(settings, policy)
     parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
     turns = {
         "fetch": FairTurns(FETCHES, most_of_one=FETCHES_OF_ONE),
@@ -124,6 +195,12 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 AutoResponseClaiming(database),
                 Backfilling(database, blobs, pool, accounts, ingestion, turns=turns["history"]),
                 Connecting(database, pool, accounts, policy),
+                DomainChecking(
+                    database,
+                    DnsLookup(settings.dns_servers),
+                    mx_hosts=settings.domain_mx,
+                    spf_include=settings.domain_spf_include,
+                ),
                 InboundFetch(
                     database,
                     blobs,
@@ -146,7 +223,8 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 OutboundRecord(database),
                 OutboundVerify(database, accounts, pool),
                 Reingesting(database, blobs, ingestion, parsers),
-                Sweeping(database, poll_seconds=settings.poll_seconds),
+                Sweeping(database, poll_seconds=settings.poll_seconds, watched=tuple(watchers)),
+                WatchRenewing(database, accounts, watchers),
             ),
             {"postgresql": database.probe, "s3": blobs.ping},
             database,

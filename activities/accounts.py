@@ -1,16 +1,19 @@
 """From an inbox's row and its sealed credentials to the accounts that the providers sign in with.
 
 `settings` is `{"imap": {"host", "port", "security", "username", "auth"}, "smtp": {the same}, "verify_tls": bool}`; the
-sealed value is `{"imap": {"secret"}, "smtp": {"secret"}}`. A secret is opened here and travels only as `Secret`.
+sealed value is `{"imap": {"secret"}, "smtp": {"secret"}}`. A secret is opened here and travels only as `Secret`. Mailboxes behind
+a web API are signed in to with access tokens, which somebody else keeps fresh.
 """
 
 import uuid
-from collections.abc import Mapping
-from typing import Any, Literal, cast
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Literal, Protocol, cast
 
 from activities._edges import failure
 from providers.errors import AuthFailed
 from providers.imap.account import ImapAccount
+from providers.mail_api import MailApiSender, MailApiSource
 from providers.secret import Secret
 from providers.smtp.account import SmtpAccount
 from store.inbox_state import Health, InboxState, read_inbox
@@ -20,14 +23,40 @@ from store.unit_of_work import Database
 COLUMN = "credentials_sealed"
 SECURITIES = ("tls", "starttls", "plain")
 METHODS = ("password", "xoauth2")
+API_PROVIDERS = frozenset({"gmail", "graph"})
+
+
+class TokenKeeper(Protocol):
+    """Keeps the access tokens of inboxes behind a web API."""
+
+    async def access_token(self, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> Secret:
+        """A token that is good now. Asked before each call, so it remembers its own. Raises AuthFailed."""
+
+
+AccessToken = Callable[[], Awaitable[Secret]]
+SourceMaker = Callable[[InboxState, AccessToken], MailApiSource]
+SenderMaker = Callable[[InboxState, AccessToken], MailApiSender]
 
 
 class Accounts:
-    """Opens accounts. `sealer` holds the key ring; nothing it opens is kept."""
+    """Opens accounts. `sealer` holds the key ring; nothing it opens is kept. `sources` and `senders` make the source
+    and the sender of an inbox by its provider, with the tokens of `tokens`; without either such an inbox counts as not connected.
+    """
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sealer: Sealer,
+        *,
+        tokens: TokenKeeper | None = None,
+        sources: Mapping[str, SourceMaker] | None = None,
+        senders: Mapping[str, SenderMaker] | None = None,
+    ) -> None:
         self._database = database
         self._sealer = sealer
+        self._tokens = tokens
+        self._sources = sources or {}
+        self._senders = senders or {}
 
     async def inbox(self, tenant_id: str, inbox_id: str) -> InboxState:
         """The inbox's row. Raises the failure NotFound."""
@@ -55,6 +84,30 @@ class Accounts:
             auth=_auth(place),
             verify_tls=inbox.settings.get("verify_tls") is not False,
         )
+
+    def mail_api(self, inbox: InboxState, *, ask: bool = False) -> MailApiSource:
+        """The mailbox behind a web API; close it when done. Raises the failure NotConnected where it is none, or where nobody
+        keeps its tokens, and AuthFailed as `imap` does.
+        """
+        if inbox.health == Health.AUTH_FAILED and not ask:
+            raise AuthFailed
+        make = self._sources.get(inbox.provider)
+        if make is None or self._tokens is None:
+            raise failure("NotConnected")
+        return make(inbox, partial(self._tokens.access_token, inbox.tenant_id, inbox.id))
+
+    def mail_api_sender(self, inbox: InboxState) -> MailApiSender:
+        """How mail leaves through a web API; close it when done. Raises the failure NotConnected as `mail_api` does."""
+        make = self._senders.get(inbox.provider)
+        if make is None or self._tokens is None:
+            raise failure("NotConnected")
+        return make(inbox, partial(self._tokens.access_token, inbox.tenant_id, inbox.id))
+
+    def token_of(self, inbox: InboxState) -> AccessToken | None:
+        """Asks for the inbox's access token; None where nobody keeps tokens."""
+        if self._tokens is None:
+            return None
+        return partial(self._tokens.access_token, inbox.tenant_id, inbox.id)
 
     def smtp(self, inbox: InboxState) -> SmtpAccount:
         """How to submit mail. Without a user name there is no sign-in (a relay that trusts our address)."""

@@ -1,46 +1,39 @@
-"""Step `inbound.fetch`: raw bytes of new mail to the bucket, ledger rows and cursor in one transaction, folder by folder.
+"""Step `inbound.fetch`: raw bytes of new mail to the bucket, ledger rows and cursor in one transaction.
 
-After the new mail of all folders come balance sheets, when they are due, and the refill of gaps, for a bounded time. What the mail server does wrong is reported, not raised: it is written to the inbox where people see it, and the workflow
-decides when to ask again. What our own database or bucket does wrong is raised and tried again by Temporal.
+How a mailbox is read is for `imap_pass.py` and `api_pass.py`; lease, turns, health and the few mails that are ingested at once
+are here. What the mail server does wrong is reported, not raised: it is written to the inbox where people see it, and the
+workflow decides when to ask again. What our own database or bucket does wrong is raised and tried again by Temporal.
 """
 
 import datetime as dt
-import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from temporalio import activity
 
 from activities._edges import edges, failure, name_of
-from activities.accounts import Accounts
-from activities.folder_pass import FolderPass, PassReport
-from activities.folder_refill import FolderRefill
+from activities.accounts import API_PROVIDERS, Accounts
+from activities.api_pass import ApiPass
 from activities.heartbeat import heartbeats
+from activities.imap_pass import ImapPass, Passed
 from activities.ingestion import Ingestion, Lane
 from activities.packing import LARGEST_MAIL, Packer
 from activities.recent_packs import RecentPacks
-from activities.turns import FairTurns, Turn
-from activities.write_back import write_back
+from activities.turns import FairTurns
 from contracts.failpoints import Failpoint, reached
 from contracts.failures import SENTENCES
 from contracts.inbound import FetchOrder, FetchReport, InboundSteps, ResyncScope
-from providers.errors import FolderGone, ProviderError
+from providers.errors import ProviderError
 from providers.imap.pool import ImapPool
-from providers.imap.source import ImapSource
 from providers.s3.blobs import BlobStore
-from store.audits import AuditReason, audits_done, postpone_audit
-from store.folders import FolderRow, FolderState, ListedFolder, list_folders, park, revive, save_listed
+from store.audits import AuditReason, audits_done
 from store.inbox_state import Health, InboxState, Lease, hold_lease, record_ill, record_well, take_lease
 from store.ledger import count_pending
 from store.sealing import CredentialsUnreadable
 from store.unit_of_work import Database
 
-LIST_EVERY = 600.0  # seconds between two looks at which folders there are
-REMEMBERED = 10_000
-BALANCE_SECONDS = 20.0  # of one pass, so that new mail never waits for a refill longer (integrity I-14)
-AUDIT_AGAIN = 3600.0
 SEATS = 32
 # So few mails are ingested at once: two more round trips through Temporal would double the time until people see them.
 FEW = 20
@@ -49,15 +42,6 @@ FEW_SECONDS = 10.0
 OURS = frozenset({"StorageUnavailable", "BlobMissing"})
 # Only a person can mend these, so asking again and again would only lock accounts.
 FINAL = frozenset({"CredentialsUnreadable", "EgressBlocked"})
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """`more`: there is still something to be refilled, and this pass let go of it so that new mail comes first."""
-
-    report: PassReport
-    folders: int
-    more: bool
 
 
 class InboundFetch(InboundSteps):
@@ -84,11 +68,10 @@ class InboundFetch(InboundSteps):
         self._turns = turns or FairTurns(SEATS)
         self._ingestion = ingestion
         self._database = database
-        self._packer = Packer(blobs, packs)
-        self._pool = pool
         self._accounts = accounts
-        self._largest = largest
-        self._listed_at: dict[uuid.UUID, float] = {}
+        packer = Packer(blobs, packs)
+        self._imap_pass = ImapPass(database, packer, pool, accounts, largest=largest)
+        self._api_pass = ApiPass(database, packer, accounts)
 
     @activity.defn(name="inbound.fetch")
     async def fetch(self, order: FetchOrder) -> FetchReport:
@@ -108,9 +91,9 @@ class InboundFetch(InboundSteps):
             async with heartbeats(), self._named(inbox.id):
                 async with self._turns.turn(inbox.tenant_id) as turn:
                     try:
-                        account = self._accounts.imap(inbox, ask=True)
-                        async with self._pool.lease(str(inbox.id), account) as source:
-                            report = await self._all(source, inbox, lease, order, turn, reason)
+                        by_api = inbox.provider in API_PROVIDERS
+                        one_pass = self._api_pass if by_api else self._imap_pass
+                        report = await one_pass.run(inbox, lease, order, turn, reason)
                     except (ProviderError, CredentialsUnreadable) as error:
                         return await self._ill(inbox, lease, error)
                     told = await self._well(
@@ -150,93 +133,6 @@ class InboundFetch(InboundSteps):
         if inbox.audit_due_at is None or inbox.audit_due_at > dt.datetime.now(dt.UTC):
             return None
         return AuditReason.ASKED if inbox.audit_asked else AuditReason.NIGHTLY
-
-    async def _all(
-        self,
-        source: ImapSource,
-        inbox: InboxState,
-        lease: Lease,
-        order: FetchOrder,
-        turn: Turn,
-        reason: AuditReason | None,
-    ) -> Passed:
-        await self._list(source, inbox, lease, now=order.scope is ResyncScope.ALL)
-        async with self._database.unit_of_work(inbox.tenant_id) as connection:
-            folders = await list_folders(connection, inbox.tenant_id, inbox.id)
-        whole = order.scope is not ResyncScope.NEW
-        one = uuid.UUID(order.folder_id) if order.scope is ResyncScope.FOLDER and order.folder_id else None
-        report, passed = PassReport(), []
-        one_pass = FolderPass(
-            self._database,
-            self._packer,
-            source,
-            inbox,
-            lease,
-            largest=self._largest,
-            run=activity.info().workflow_run_id,
-            pass_on=turn.pass_on,
-        )
-        for folder in folders:
-            if (one is not None and folder.id != one) or not folder.synced:
-                continue
-            if folder.state == FolderState.PARKED and not await self._revived(
-                folder, inbox, lease, asked=whole
-            ):
-                continue
-            try:
-                # A sheet is only as good as what is known of deletions: they are read before it.
-                report += await one_pass.sync(folder, whole=reason is not None, flags=order.flags)
-                await write_back(self._database, source, inbox, lease, folder.id)
-            except FolderGone:
-                await self._park(inbox, lease, folder)
-                continue
-            passed.append(folder)
-        refill = FolderRefill(
-            self._database, source, inbox, lease, one_pass, ends=time.monotonic() + BALANCE_SECONDS
-        )
-        more = False
-        try:
-            for folder in passed:
-                try:
-                    balanced = await refill.balance(folder.id, reason=reason)
-                except FolderGone:
-                    await self._park(inbox, lease, folder)
-                    continue
-                report += PassReport(balanced.written)
-                more = more or balanced.more
-                await turn.pass_on()
-        except ProviderError:
-            if reason is not None:
-                async with self._database.unit_of_work(inbox.tenant_id) as connection:
-                    await postpone_audit(connection, inbox.tenant_id, inbox.id, seconds=AUDIT_AGAIN)
-            raise
-        return Passed(report, len(passed), more)
-
-    async def _park(self, inbox: InboxState, lease: Lease, folder: FolderRow) -> None:
-        async with self._database.unit_of_work(inbox.tenant_id) as connection:
-            await hold_lease(connection, lease)
-            await park(connection, inbox.tenant_id, folder.id, "gone")
-
-    async def _list(self, source: ImapSource, inbox: InboxState, lease: Lease, *, now: bool) -> None:
-        """Which folders there are. Not asked at every pass: a new mail should not wait for it."""
-        if not now and time.monotonic() - self._listed_at.get(inbox.id, -LIST_EVERY) < LIST_EVERY:
-            return
-        listed = [ListedFolder(f.path, f.name, f.role.value) for f in await source.folders() if f.selectable]
-        async with self._database.unit_of_work(inbox.tenant_id) as connection:
-            await hold_lease(connection, lease)
-            await save_listed(connection, inbox.tenant_id, inbox.id, listed)
-        if len(self._listed_at) >= REMEMBERED:
-            self._listed_at.clear()
-        self._listed_at[inbox.id] = time.monotonic()
-
-    async def _revived(self, folder: FolderRow, inbox: InboxState, lease: Lease, *, asked: bool) -> bool:
-        """A folder whose UIDVALIDITY never rests is looked at again when a person asks for it."""
-        if not asked or folder.state_reason == "gone":
-            return False
-        async with self._database.unit_of_work(inbox.tenant_id) as connection:
-            await hold_lease(connection, lease)
-            await revive(connection, inbox.tenant_id, folder.id)
-        return True
 
     async def _well(self, inbox: InboxState, lease: Lease, passed: Passed, *, audited: bool) -> FetchReport:
         report = passed.report

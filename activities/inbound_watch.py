@@ -16,7 +16,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities._edges import edges
-from activities.accounts import Accounts
+from activities.accounts import API_PROVIDERS, Accounts
 from activities.heartbeat import heartbeats
 from activities.inbound_at_once import InboundAtOnce, Taken
 from activities.parser_pool import ChildrenDoNotStart
@@ -82,6 +82,8 @@ class InboundWatch(InboundSteps):
             inbox = await self._accounts.inbox(order.tenant_id, order.inbox_id)
             if inbox.connected_at is None or inbox.paused_at is not None:
                 return WatchReport(WakeReason.NOT_CONNECTED)
+            if inbox.provider in API_PROVIDERS:
+                return WatchReport(WakeReason.UNSUPPORTED)  # there is nothing to wait on: the workflow looks every so often
             async with heartbeats():
                 try:
                     account = self._accounts.imap(inbox)

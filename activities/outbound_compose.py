@@ -128,6 +128,8 @@ class OutboundCompose(OutboundSteps):
             to=named["to"],
             cc=named["cc"],
             bcc=named["bcc"],
+            # An automatic answer asks for none.
+            reply_to=(Address(source.reply_to),) if source.reply_to and not automatic else (),
             subject=source.subject,
             text=source.text if source.text.strip() or source.html is None else None,
             html=_clean_html(source),

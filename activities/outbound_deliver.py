@@ -1,4 +1,4 @@
-"""One submission of a frozen mail over SMTP, recorded stage by stage and ended with what is proven (integrity S-2 to S-7).
+"""One submission of a frozen mail, over SMTP or a web API, recorded stage by stage and ended with what is proven (S-2 to S-7).
 
 If it dies before the stage `dot` is committed, nothing was accepted and the next attempt sends the same bytes. If it
 dies after, the row stands at `dot` and nobody submits it again. A copy of this step that wakes up late can commit no
@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 
 from activities._edges import edges, failure
-from activities.accounts import Accounts
+from activities.accounts import API_PROVIDERS, Accounts
+from activities.deliver_api import ApiRoute, HandedOver
 from activities.heartbeat import heartbeats
 from activities.outbound_compose import run_id
 from activities.turns import FairTurns
@@ -30,10 +31,12 @@ from contracts.timing import DEFERRED_FIRST, DEFERRED_LAST, GIVE_UP_AFTER
 from mail.outgoing_addresses import checked
 from mail.values import Address
 from providers.errors import ProviderError
+from providers.mail_api import SentMail
 from providers.s3.blobs import BlobStore
 from providers.smtp.account import SmtpAccount
 from providers.smtp.outcome import RecipientOutcome, Stage, SubmitOutcome
 from rules.send_retry import next_wait
+from store.api_drafts import note_sent
 from store.outbound_attempts import Claim, claim, commit_stage
 from store.outbound_frozen import Envelope, read_envelope
 from store.outbound_outcomes import AttemptEnd, End, RecipientEnd, end_attempt
@@ -59,6 +62,9 @@ ENDED = {
     "failed": DeliverOutcome.FAILED,
     "unknown": DeliverOutcome.UNKNOWN,
 }
+
+OnStage = Callable[[Stage], Awaitable[None]]
+HandOver = Callable[[Envelope, OnStage, int], Awaitable[HandedOver]]
 
 
 class Submitter(Protocol):
@@ -119,9 +125,28 @@ class OutboundDeliver(OutboundSteps):
             return DeliverReport(ENDED[envelope.send_status])
         # Everything that may fail without a word to the server comes before the claim.
         raw = await self._frozen_bytes(envelope)
-        sender = self._submitter(
-            self._accounts.smtp(await self._accounts.inbox(str(tenant_id), str(envelope.inbox_id)))
-        )
+        inbox = await self._accounts.inbox(str(tenant_id), str(envelope.inbox_id))
+        if inbox.provider not in API_PROVIDERS:
+            sender = self._submitter(self._accounts.smtp(inbox))
+
+            async def by_smtp(mail: Envelope, on_stage: OnStage, _: int) -> HandedOver:
+                return HandedOver(await self._submit(sender, raw, mail, on_stage))
+
+            return await self._attempt(tenant_id, message_id, by_smtp)
+        route = ApiRoute(self._database, tenant_id, self._accounts.mail_api_sender(inbox), self._clock)
+
+        async def by_api(mail: Envelope, on_stage: OnStage, attempt: int) -> HandedOver:
+            return await route.hand_over(raw, mail, attempt, on_stage)
+
+        try:
+            return await self._attempt(tenant_id, message_id, by_api)
+        finally:
+            await route.close()
+
+    async def _attempt(
+        self, tenant_id: uuid.UUID, message_id: uuid.UUID, hand_over: HandOver
+    ) -> DeliverReport:
+        """The row is claimed, the mail handed over, the end written; how it is handed over is the provider's affair."""
         reached(Failpoint.DELIVER_BEFORE_CLAIM)
         async with self._database.unit_of_work(tenant_id) as connection:
             mine = await claim(
@@ -138,9 +163,9 @@ class OutboundDeliver(OutboundSteps):
         if mine is None:
             return DeliverReport(_not_claimed(envelope.send_status))
         reached(Failpoint.DELIVER_CLAIMED)
-        outcome = await self._submit(sender, raw, envelope, tenant_id, mine.attempt)
+        handed = await hand_over(envelope, self._stages(tenant_id, envelope.id, mine.attempt), mine.attempt)
         reached(Failpoint.DELIVER_REPLIED)
-        return await self._record(tenant_id, envelope, mine, outcome)
+        return await self._record(tenant_id, envelope, mine, handed)
 
     async def _frozen_bytes(self, envelope: Envelope) -> bytes:
         """The bytes that every attempt sends, or a failure: other bytes are never sent (S-1)."""
@@ -149,9 +174,9 @@ class OutboundDeliver(OutboundSteps):
             raise failure("BlobMissing")
         return raw
 
-    async def _submit(
-        self, sender: Submitter, raw: bytes, envelope: Envelope, tenant_id: uuid.UUID, attempt: int
-    ) -> SubmitOutcome:
+    def _stages(self, tenant_id: uuid.UUID, message_id: uuid.UUID, attempt: int) -> OnStage:
+        """Commits each stage before it is entered, fenced by the attempt's number."""
+
         async def on_stage(stage: Stage) -> None:
             if stage is Stage.DOT:
                 reached(Failpoint.DELIVER_BEFORE_DOT)
@@ -159,28 +184,35 @@ class OutboundDeliver(OutboundSteps):
                 await commit_stage(
                     connection,
                     tenant_id=tenant_id,
-                    message_id=envelope.id,
+                    message_id=message_id,
                     attempt=attempt,
                     stage=stage.value,
                     workflow_run=run_id(),
                 )
             reached(COMMITTED[stage])
 
+        return on_stage
+
+    async def _submit(
+        self, sender: Submitter, raw: bytes, envelope: Envelope, on_stage: OnStage
+    ) -> SubmitOutcome:
         recipients = [checked(Address(r.address), "to").address for r in envelope.open_recipients]
         own = checked(Address(envelope.from_address), "from_").address
-        utf8 = not all(address.isascii() for address in (*recipients, own))
+        back = checked(Address(envelope.bounce_address), "bounce_address").address if envelope.bounce_address else own
+        utf8 = not all(address.isascii() for address in (*recipients, own, back))
         # RFC 3834 §3.3: an automatic answer has no return address of its own, so that nothing can answer it.
-        mail_from = own if envelope.kind == "message" else ""
+        mail_from = back if envelope.kind == "message" else ""
         outcome = await sender.submit(raw, mail_from, recipients, on_stage, utf8)
-        if not mail_from and outcome.kind == "rejected" and outcome.stage == Stage.MAIL:
-            # Seen in practice: submission servers that let nobody send without an address of his own (553, 550). The
-            # refusal proves that nothing was accepted.
+        if mail_from != own and outcome.kind == "rejected" and outcome.stage == Stage.MAIL:
+            # Seen in practice: submission servers that let nobody send without an address of his own (553, 550), or with
+            # another one than his. The refusal proves that nothing was accepted.
             outcome = await sender.submit(raw, own, recipients, on_stage, utf8)
         return outcome
 
     async def _record(
-        self, tenant_id: uuid.UUID, envelope: Envelope, mine: Claim, outcome: SubmitOutcome
+        self, tenant_id: uuid.UUID, envelope: Envelope, mine: Claim, handed: HandedOver
     ) -> DeliverReport:
+        outcome = handed.outcome
         now = self._clock()
         wait = next_wait(
             waited=(now - mine.first_attempt_at).total_seconds(),
@@ -200,7 +232,7 @@ class OutboundDeliver(OutboundSteps):
             give_up=wait is None,
             next_at=None if wait is None else now + dt.timedelta(seconds=wait),
         )
-        written = await self._record_stubbornly(tenant_id, envelope.id, end, now)
+        written = await self._record_stubbornly(tenant_id, envelope.id, end, now, handed.mail)
         reached(Failpoint.DELIVER_RECORDED)
         return DeliverReport(
             OUTCOMES[written],
@@ -211,12 +243,17 @@ class OutboundDeliver(OutboundSteps):
         )
 
     async def _record_stubbornly(
-        self, tenant_id: uuid.UUID, message_id: uuid.UUID, end: AttemptEnd, now: dt.datetime
+        self,
+        tenant_id: uuid.UUID,
+        message_id: uuid.UUID,
+        end: AttemptEnd,
+        now: dt.datetime,
+        mail: SentMail | None,
     ) -> End:
         for pause in (*RECORD_AGAIN_AFTER, None):
             try:
                 async with self._database.unit_of_work(tenant_id) as connection:
-                    return await end_attempt(
+                    written = await end_attempt(
                         connection,
                         tenant_id=tenant_id,
                         message_id=message_id,
@@ -224,6 +261,16 @@ class OutboundDeliver(OutboundSteps):
                         now=now,
                         workflow_run=run_id(),
                     )
+                    if mail is not None:
+                        await note_sent(
+                            connection,
+                            tenant_id=tenant_id,
+                            message_id=message_id,
+                            provider_id=mail.id,
+                            thread_id=mail.thread_id,
+                            message_id_header=mail.message_id_header,
+                        )
+                    return written
             except SQLAlchemyError as error:  # a deadlock's victim, or a database that is away for a moment
                 if pause is None:
                     raise

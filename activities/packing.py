@@ -76,7 +76,9 @@ async def fetch_stretch(source: ImapSource, stretch: Stretch) -> Fetched:
     return Fetched(batch, {uid: await source.header_of(uid) for uid in stretch.large})
 
 
-async def prefetched(source: ImapSource, cut: Iterable[Stretch]) -> AsyncGenerator[tuple[Stretch, Fetched], None]:
+async def prefetched(
+    source: ImapSource, cut: Iterable[Stretch]
+) -> AsyncGenerator[tuple[Stretch, Fetched], None]:
     """Each stretch with its mails; the next one is fetched while the caller is busy with the last. Close it when leaving
     before its end: that costs the connection.
     """
@@ -137,7 +139,7 @@ class Packer:
                 placed[sha256] = offset
                 pack.append(raw)
                 offset += len(raw)
-        key = await self._put(tenant_id, b"".join(pack)) if pack else None
+        key = await self.put(tenant_id, b"".join(pack)) if pack else None
         rows = []
         for (uid, raw, date, flags, reason), sha256 in zip(raws, hashes, strict=True):
             before = known.get(sha256)
@@ -184,7 +186,8 @@ class Packer:
         ]
         return rows
 
-    async def _put(self, tenant_id: uuid.UUID, data: bytes) -> str:
+    async def put(self, tenant_id: uuid.UUID, data: bytes) -> str:
+        """Store a pack under its content's name; the key. Twice is once."""
         sha256 = hashlib.sha256(data).hexdigest()
         key = f"raw/{tenant_id}/{sha256}.pack"
         reached(Failpoint.FETCH_BEFORE_PUT)

@@ -5,12 +5,13 @@ These are among the few steps that look over all tenants.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from temporalio import activity
 
 from activities._edges import edges
 from activities.heartbeat import heartbeats
+from activities.ses_notices import apply_waiting
 from contracts.sweep import SweepFindings, SweepFound, SweepQuestion, SweepSteps, TidyReport
 from store import loop_breaches, loop_budgets, sweep
 from store.search import index_all_tenants
@@ -23,17 +24,21 @@ BREACHES_KEPT = dt.timedelta(days=30)
 
 
 class Sweeping(SweepSteps):
-    """`poll_seconds` is the poll interval of inboxes without IDLE. `clock` gives aware instants."""
+    """`poll_seconds` is the poll interval of inboxes without IDLE; `watched` are the
+    providers that are asked to announce changes. `clock` gives aware instants.
+    """
 
     def __init__(
         self,
         database: Database,
         *,
         poll_seconds: int = 300,
+        watched: Collection[str] = (),
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
+        self._watched = watched
         self._clock = clock
 
     @activity.defn(name="sweep.find")
@@ -47,9 +52,11 @@ class Sweeping(SweepSteps):
                     full=question.full,
                     now=self._clock(),
                     poll_seconds=self._poll_seconds,
+                    watched=self._watched,
                 )
             found = tuple(SweepFound(str(r.tenant_id), str(r.id), str(r.inbox_id or "")) for r in rows)
-            return SweepFindings(found, found[-1].id if len(found) == sweep.PAGE else None)
+            last = len(found) < sweep.PAGE or question.kind.value in sweep.ONE_PAGE
+            return SweepFindings(found, None if last else found[-1].id)
 
     @activity.defn(name="sweep.tidy")
     async def tidy(self) -> TidyReport:
@@ -60,6 +67,7 @@ class Sweeping(SweepSteps):
                     tidied = await sweep.tidy(connection, now=now)
                     await loop_budgets.forget(connection, before=now - BUDGETS_KEPT)
                     await loop_breaches.forget(connection, before=now - BREACHES_KEPT)
+                await apply_waiting(self._database, now=now)
                 indexed = 0
                 for _ in range(INDEX_BATCHES):
                     # Each batch is a transaction of its own: a long one would hold the event log's readers back.

@@ -5,9 +5,10 @@
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from temporalio.client import Client
 
 from api.access_log import AccessLog
 from api.blobs import BlobMissing, BlobsAway
+from api.consents import ConsentFailed, Granted
 from api.deps import ApiConfig, Deps
 from api.dispatch import problem_of
 from api.headers import SecurityHeaders
@@ -32,16 +34,27 @@ from api.passwords import Passwords
 from api.patience import GivenUp, Patience, bounded
 from api.picture_tokens import PictureTokens
 from api.problems import Problem, not_found
+from api.push_door import KeysAway, NotOurs
+from api.push_pokes import PushPokes
 from api.rate_limits import RateLimits
 from api.remote_pictures import RemotePictures
 from api.routes import routes
+from api.sns import NotBelieved, Notice, SnsAway
 from api.stream import EventStreams
 from api.temporal_gateway import TemporalGateway
 from contracts import failpoints
 from providers.egress import EgressPolicy, Purpose, blur, connect, tls_context
+from providers.egress_http import web_client
 from providers.errors import ProviderError
+from providers.gmail.push_token import NotOurs as NotOurToken
+from providers.gmail.push_token import PushTokens
+from providers.oauth.application import Application
+from providers.oauth.signing_in import SigningIn, authorise_url, lacking
 from providers.s3.blobs import BlobMissing as NoObject
 from providers.s3.blobs import BlobStore
+from providers.ses.sns_door import NotBelieved as NotProven
+from providers.ses.sns_door import SnsDoor
+from providers.ses.sns_message import SnsKind, SnsMessage
 from settings import Settings, load_settings
 from store.sealing import Sealer
 from store.unit_of_work import Database
@@ -70,6 +83,9 @@ def create_app(deps: Deps) -> Starlette:
             await deps.streams.close()
             deps.passwords.close()
             deps.frames.close()
+            await deps.pokes.close()
+            await deps.push.close()
+            await deps.sns.close()
             await deps.database.close()
 
     return Starlette(
@@ -132,11 +148,54 @@ async def build(settings: Settings) -> Deps:
         frames=MailFrames(config.origin, tokens),
         picture_tokens=tokens,
         remote_pictures=RemotePictures(dial),
+        consents=SignIns(SigningIn(policy, tls=tls), settings.oauth_applications),
+        sns=Sns(SnsDoor(web_client(policy, seconds=5.0), settings.ses_topics)),
+        push=Push(
+            PushTokens(
+                web_client(policy, seconds=5.0),
+                audience=settings.google_push_audience,
+                account=settings.google_push_account,
+                keys_url=settings.google_keys_url,
+            ),
+            graph=settings.graph_push_notification_url is not None,
+        ),
+        pokes=PushPokes(gateway.poke_sync),
         limits=RateLimits(),
         metrics=metrics,
         patience=Patience(database.probe),
         parts=PartWatch({"postgresql": database.probe, "temporal": gateway.ping, "s3": blobs.ping}),
     )
+
+
+class SignIns:
+    """Google and Microsoft as the API knows them: whatever goes wrong there is a reason."""
+
+    def __init__(self, signing_in: SigningIn, applications: Mapping[str, Application]) -> None:
+        self._signing_in = signing_in
+        self._applications = applications
+
+    @property
+    def providers(self) -> frozenset[str]:
+        return frozenset(self._applications)
+
+    def url(self, provider: str, *, redirect_uri: str, state: str, verifier: str, address: str) -> str:
+        application = self._applications[provider]
+        return authorise_url(application, redirect_uri=redirect_uri, state=state, verifier=verifier, address=address)
+
+    async def granted(self, provider: str, *, code: str, redirect_uri: str, verifier: str) -> Granted:
+        application = self._applications.get(provider)
+        if application is None:
+            raise ConsentFailed("application_missing")
+        try:
+            tokens = await self._signing_in.exchange(
+                application, code=code, redirect_uri=redirect_uri, verifier=verifier
+            )
+            missing = lacking(application, tokens.scopes)
+            addresses = frozenset() if missing else await self._signing_in.addresses(application, tokens.access)
+        except ProviderError as error:
+            raise ConsentFailed(error.reason) from None
+        refresh = tokens.refresh.reveal() if tokens.refresh else ""
+        return Granted(tokens.access.reveal(), refresh, tokens.seconds, tokens.scopes, missing, addresses)
 
 
 class Bucket:
@@ -185,6 +244,53 @@ class Bucket:
         except (GivenUp, TimeoutError):
             log.warning("the S3 store did not answer in time")
             raise BlobsAway("timeout") from None
+
+
+class Sns:
+    """The SNS door as the API knows it. A certificate that cannot be fetched says nothing about the message."""
+
+    def __init__(self, door: SnsDoor) -> None:
+        self._door = door
+
+    async def read(self, raw: bytes) -> Notice:
+        try:
+            message = await self._door.read(raw)
+        except NotProven as error:
+            raise NotBelieved(error.reason) from None
+        except ProviderError as error:
+            raise SnsAway(error.reason) from None
+
+        offers = message.kind is SnsKind.SUBSCRIBE
+        confirm = functools.partial(self._confirm, message) if offers else None
+        return Notice(message.id, message.topic, message.kind.value, message.body, confirm)
+
+    async def close(self) -> None:
+        await self._door.close()
+
+    async def _confirm(self, message: SnsMessage) -> None:
+        try:
+            await self._door.confirm(message)
+        except ProviderError as error:
+            raise SnsAway(error.reason) from None
+
+
+class Push:
+    """Google's tokens as the API knows them, and whether notices of Graph are expected."""
+
+    def __init__(self, tokens: PushTokens, *, graph: bool) -> None:
+        self._tokens = tokens
+        self.graph = graph
+
+    async def check(self, token: str) -> None:
+        try:
+            await self._tokens.check(token)
+        except NotOurToken as error:
+            raise NotOurs(error.reason) from None
+        except ProviderError as error:
+            raise KeysAway(error.reason) from None
+
+    async def close(self) -> None:
+        await self._tokens.close()
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

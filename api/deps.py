@@ -5,14 +5,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from api.blobs import Blobs
+from api.consents import Consents
 from api.mail_frames import MailFrames
 from api.metrics import Metrics
 from api.part_watch import PartWatch
 from api.passwords import Passwords
 from api.patience import Patience
 from api.picture_tokens import PictureTokens
+from api.push_door import PushDoor
+from api.push_pokes import PushPokes
 from api.rate_limits import RateLimits
 from api.remote_pictures import RemotePictures
+from api.sns import SnsDoor
 from api.stream import EventStreams
 from api.temporal_gateway import Gateway
 from store.sealing import Sealer
@@ -66,6 +70,10 @@ class Deps:
     frames: MailFrames
     picture_tokens: PictureTokens
     remote_pictures: RemotePictures
+    sns: SnsDoor
+    consents: Consents
+    push: PushDoor
+    pokes: PushPokes
     limits: RateLimits
     metrics: Metrics
     patience: Patience

@@ -124,11 +124,15 @@ def _responses(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
         codes.add(404)
     if endpoint.body is not None or endpoint.raw_body:
         codes |= {400, 413, 415}
+    if endpoint.raw_body and endpoint.access is Access.PUBLIC:  # a webhook: its signature is its sign-in
+        codes |= {401, 429}
     if endpoint.conflicts:
         codes.add(409)
     if endpoint.path == "/v1/session" and endpoint.method == "POST":
         codes |= {401, 429}
     answers: dict[str, Any] = {str(endpoint.status): good}
+    if endpoint.path == "/api/webhooks/graph-push":
+        answers["200"] = {"description": "The handshake's token", "content": good["content"]}
     if endpoint.path == "/readyz":
         answers["503"] = {"description": "One is down", "content": good["content"]}
         codes.discard(503)

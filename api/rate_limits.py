@@ -54,11 +54,13 @@ class RateLimits:
         caller: Rate = Rate(600, 200),
         tenant: Rate = Rate(6000, 1000),
         search: Rate = Rate(30, 15),
+        hook: Rate = Rate(3000, 200),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._caller = Buckets(caller, clock)
         self._tenant = Buckets(tenant, clock)
         self._search = Buckets(search, clock)
+        self._hook = Buckets(hook, clock)
 
     def call(self, caller: str, tenant: str) -> None:
         """Count one call, or raise 429."""
@@ -67,6 +69,10 @@ class RateLimits:
     def search(self, caller: str) -> None:
         """Count one search, or raise 429."""
         _refuse(self._search.take(caller))
+
+    def hook(self, source: str) -> None:
+        """Count one call of a webhook from a source outside, or raise 429."""
+        _refuse(self._hook.take(source))
 
 
 def _refuse(wait: float) -> None:

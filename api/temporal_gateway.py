@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.patience import GivenUp, Patience
 from contracts import ids, queues
 from contracts.connect import ConnectInput, ConnectReport
+from contracts.domains import DomainRef
 from contracts.inbound import InboxSyncInput, ResyncOrder
 from contracts.refs import FolderRef, MessageRef
 from contracts.reingest import ReingestRef
@@ -58,7 +59,11 @@ class Gateway(Protocol):
 
     async def check_inbox(self, tenant_id: str, inbox_id: str) -> CheckOutcome: ...
 
+    async def check_domain(self, tenant_id: str, domain_id: str) -> bool: ...
+
     async def start_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool: ...
+
+    async def poke_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool: ...
 
     async def signal_sync(self, inbox_id: str, name: str) -> bool: ...
 
@@ -130,13 +135,44 @@ class TemporalGateway:
         except WorkflowFailureError as error:
             return CheckOutcome(None, _failure_name(error))
 
+    async def check_domain(self, tenant_id: str, domain_id: str) -> bool:
+        """Look its records up, for at most 30 s; two callers share one look. False when that did not end well: the row is
+        due and the sweep looks again. Raises TemporalAway.
+        """
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                handle = await self._reached(
+                    self._client.start_workflow(
+                        "CheckDomain",
+                        DomainRef(tenant_id, domain_id),
+                        id=ids.check_domain(domain_id),
+                        task_queue=queues.FLOW,
+                        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                        search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, tenant_id)]),
+                        static_summary="Look a domain's records up",
+                        rpc_timeout=timedelta(seconds=RPC_SECONDS),
+                    )
+                )
+                await self._reached(handle.result(), seconds=2 * CHECK_SECONDS)
+        except (TimeoutError, WorkflowFailureError):
+            return False
+        return True
+
     async def start_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool:
+        return await self._sync(tenant_id, inbox_id, provider)
+
+    async def poke_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool:
+        """Let the sync look now, in one call whether it runs or not."""
+        return await self._sync(tenant_id, inbox_id, provider, signal="poke")
+
+    async def _sync(self, tenant_id: str, inbox_id: str, provider: str, *, signal: str | None = None) -> bool:
         return await self._start(
             "InboxSync",
             InboxSyncInput(tenant_id, inbox_id, provider),
             workflow_id=ids.inbox_sync(inbox_id),
             attributes=[*_of_inbox(tenant_id, inbox_id), SearchAttributePair(PROVIDER, provider)],
             summary="Keep an inbox in step",
+            signal=signal,
         )
 
     async def signal_sync(self, inbox_id: str, name: str) -> bool:

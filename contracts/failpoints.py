@@ -16,7 +16,9 @@ log = logging.getLogger("mailroom.failpoints")
 
 
 class Failpoint(StrEnum):
-    """The places, each with what has happened and what has not. `process` is "api" or "worker"."""
+    """The places, each with what has happened and what has not. `process` is "api", "worker" or "api_mailbox": a worker
+    that sends through a mailbox behind a web API, which the rig has none of.
+    """
 
     place: str
     process: str
@@ -87,6 +89,11 @@ class Failpoint(StrEnum):
     DELIVER_DOT_OUT = "deliver.dot_out", "the dot has left, its reply is not read"
     DELIVER_REPLIED = "deliver.replied", "the server took the mail, nothing is recorded"
     DELIVER_RECORDED = "deliver.recorded", "the outcome is committed, Temporal does not know"
+    DELIVER_DRAFT_TRACED = "deliver.draft_traced", "an earlier draft is looked for, nothing was done", "api_mailbox"
+    DELIVER_DRAFT_PREPARED = "deliver.draft_prepared", "the provider keeps a draft, no row names it", "api_mailbox"
+    DELIVER_DRAFT_KEPT = "deliver.draft_kept", "the row names the draft, `dot` is not committed", "api_mailbox"
+    VERIFY_TRACED = "verify.traced", "the draft was looked for, the finding is not written", "api_mailbox"
+    VERIFY_UNSENT = "verify.unsent", "the message is queued again with its draft, Temporal does not know", "api_mailbox"
     VERIFY_LOOKED = "verify.looked", "Sent was searched for a doubtful mail, the finding is not told"
     SETTLE_BEFORE_COMMIT = "settle.before_commit", "an end is written, not committed"
     SETTLED = "settle.after_commit", "an end is committed, Temporal does not know"

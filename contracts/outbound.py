@@ -40,9 +40,12 @@ class DeliverOutcome(StrEnum):
 
 
 class VerifyOutcome(StrEnum):
+    """`unsent`: proven not sent, and the row is queued again (or failed, when its time was over)."""
+
     FOUND = "found"
     NOT_FOUND = "not_found"
     CANNOT_LOOK = "cannot_look"
+    UNSENT = "unsent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,10 @@ class SendEnd:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
+    """`retry_after_seconds` stands beside `unsent`."""
+
     outcome: VerifyOutcome
+    retry_after_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,9 @@ class OutboundSteps:
 
     @activity.defn(name="outbound.verify")
     async def verify(self, ref: MessageRef) -> VerifyReport:
-        """Look for the Message-ID in Sent. Found is proof; not found is none (integrity: Sending once)."""
+        """Look for the mail in Sent, or for its draft behind a web API. Found is proof; not found is none (integrity: Sending
+        once).
+        """
         raise NotImplementedError
 
     @activity.defn(name="outbound.settle")

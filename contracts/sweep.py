@@ -7,7 +7,9 @@ from temporalio import activity
 
 
 class SweepKind(StrEnum):
-    """Rows that should have a running workflow: SendMessage, InboxSync, ConnectInbox, Backfill, AutoResponse, Reingest."""
+    """Rows that should have a running workflow: SendMessage, InboxSync, ConnectInbox, Backfill, AutoResponse, Reingest,
+    CheckDomain, WatchRenewal.
+    """
 
     SENDS = "sends"
     INBOXES = "inboxes"
@@ -15,6 +17,8 @@ class SweepKind(StrEnum):
     BACKFILLS = "backfills"
     AUTO_RESPONSES = "auto_responses"
     REINGESTS = "reingests"
+    DOMAINS = "domains"
+    WATCHES = "watches"
 
 
 @dataclass(frozen=True, slots=True)

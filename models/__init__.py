@@ -10,6 +10,7 @@ from models.conversations import (
     ThreadKey,
     ThreadSuggestion,
 )
+from models.domains import Domain
 from models.events import Event, EventCursor, IdempotencyKey, LoopBreach, LoopBudget
 from models.inboxes import Folder, Gap, Inbox, LedgerEntry, Quarantine
 from models.intents import Intent
@@ -25,6 +26,7 @@ from models.messages import (
     SuppressedAddress,
     Upload,
 )
+from models.oauth_grants import OAuthGrant, OAuthStart
 from models.people import (
     ApiKey,
     Contact,
@@ -36,8 +38,10 @@ from models.people import (
     User,
     Workspace,
 )
+from models.push_notices import PushNotice
 from models.reingests import Reingest, ReingestChange
 from models.restores import Restore
+from models.sns_notices import SnsNotice
 
 __all__ = [
     "ApiKey",
@@ -51,6 +55,7 @@ __all__ = [
     "ConversationAssignment",
     "ConversationTag",
     "DeliveryEvent",
+    "Domain",
     "Event",
     "EventCursor",
     "Folder",
@@ -66,6 +71,9 @@ __all__ = [
     "Message",
     "MessageRecipient",
     "MessageReference",
+    "OAuthGrant",
+    "OAuthStart",
+    "PushNotice",
     "Quarantine",
     "Reingest",
     "ReingestChange",
@@ -73,6 +81,7 @@ __all__ = [
     "SearchDocument",
     "SendStep",
     "Session",
+    "SnsNotice",
     "SuppressedAddress",
     "Tag",
     "Tenant",

@@ -118,6 +118,18 @@ class IntentState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class NoticeState(StrEnum):
+    """What became of a message of SNS. `unmatched`: about no mail of ours. `ignored`: it asks for nothing. `failed`: five
+    attempts to apply it failed.
+    """
+
+    WAITING = "waiting"
+    APPLIED = "applied"
+    UNMATCHED = "unmatched"
+    IGNORED = "ignored"
+    FAILED = "failed"
+
+
 class AuditReason(StrEnum):
     """Why a balance sheet was drawn up: its night had come, a person asked, or a gap was filled and had to be proven so."""
 

@@ -30,23 +30,59 @@ class Inbox(TenantRow, Base):
     __tablename__ = "inboxes"
     __table_args__ = (
         own("workspaces", "workspace_id", ondelete="SET NULL"),
+        own("domains", "domain_id", ondelete="NO ACTION"),
         one_of("channel", Channel),
         one_of("provider", Provider),
         one_of("health", Health),
         CheckConstraint("undo_send_seconds between 0 and 600", name="undo_send_seconds"),
         CheckConstraint("backfill_days >= 0", name="backfill_days"),
         CheckConstraint("max_syncs_per_hour between 1 and 3600", name="max_syncs_per_hour"),
+        CheckConstraint(
+            "(domain_id is null) = (local_part is null) and (domain_id is not null or not is_catchall)",
+            name="domain",
+        ),
         # A key, so that a new epoch takes the row's strongest lock: see `store/inbox_state.py`.
         UniqueConstraint("tenant_id", "id", "lease_epoch"),
         Index(None, "connected_at", postgresql_where=text("deleted_at is null")),
+        # Whom an announcement means.
+        Index(
+            "ix_inboxes_gmail_address",
+            text("lower(email_address)"),
+            postgresql_where=text("provider = 'gmail' and deleted_at is null"),
+        ),
+        Index(
+            "uq_inboxes_graph_subscription_id",
+            "graph_subscription_id",
+            unique=True,
+            postgresql_where=text("graph_subscription_id is not null"),
+        ),
+        # RFC 5321 §2.4 lets a host tell local parts apart by case; nobody's mail should depend on it.
+        Index(
+            "uq_inboxes_local_part",
+            "tenant_id",
+            "domain_id",
+            text("lower(local_part)"),
+            unique=True,
+            postgresql_where=text("domain_id is not null and deleted_at is null"),
+        ),
+        Index(
+            "uq_inboxes_catchall",
+            "tenant_id",
+            "domain_id",
+            unique=True,
+            postgresql_where=text("is_catchall and deleted_at is null"),
+        ),
     )
 
     id: Mapped[Id]
     workspace_id: Mapped[uuid.UUID | None]
+    domain_id: Mapped[uuid.UUID | None]
     channel: Mapped[str] = mapped_column(server_default="email")
     provider: Mapped[str] = mapped_column(server_default="imap")
     name: Mapped[str]
     email_address: Mapped[str]
+    local_part: Mapped[str | None]
+    is_catchall: Mapped[bool] = mapped_column(server_default=text("false"))
     display_name: Mapped[str] = mapped_column(server_default="")
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     credentials_sealed: Mapped[bytes | None]
@@ -63,6 +99,12 @@ class Inbox(TenantRow, Base):
     audit_asked: Mapped[bool] = mapped_column(server_default=text("false"))
     lease_epoch: Mapped[int] = mapped_column(server_default="0")
     gmail_history_id: Mapped[str | None]
+    gmail_watch_expires_at: Mapped[dt.datetime | None]
+    graph_subscription_id: Mapped[str | None]
+    graph_subscription_expires_at: Mapped[dt.datetime | None]
+    graph_client_state_hash: Mapped[str | None]
+    watch_due_at: Mapped[dt.datetime | None]
+    watch_failures: Mapped[int] = mapped_column(server_default="0")
     auto_response_enabled: Mapped[bool] = mapped_column(server_default=text("false"))
     auto_response_subject: Mapped[str] = mapped_column(server_default="")
     auto_response_body: Mapped[str] = mapped_column(server_default="")
@@ -103,6 +145,7 @@ class Folder(TenantRow, Base):
     highest_modseq: Mapped[int | None]
     flags_at: Mapped[dt.datetime | None]
     graph_delta_link: Mapped[str | None]
+    listing_after: Mapped[str | None]
     backfill_state: Mapped[str] = mapped_column(server_default="none")
     backfill_uid: Mapped[int | None]
     backfill_total: Mapped[int] = mapped_column(server_default="0")

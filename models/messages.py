@@ -133,6 +133,8 @@ class Message(TenantRow, Base):
     send_round: Mapped[int] = mapped_column(server_default="0")
     first_attempt_at: Mapped[dt.datetime | None]
     unknown_since: Mapped[dt.datetime | None]
+    api_draft_id: Mapped[str | None]  # the draft that a provider with a web API keeps of it
+    api_submitted_at: Mapped[dt.datetime | None]  # when that draft was last to be sent, in this round
     sent_copy_at: Mapped[dt.datetime | None]
     copy_due_at: Mapped[dt.datetime | None]  # the sweep files the copy in Sent then, if it is still missing
     copy_tries: Mapped[int] = mapped_column(server_default="0")

@@ -38,7 +38,8 @@ class RemoteMail:
 @dataclass(frozen=True, slots=True)
 class MailPage:
     """One page of a listing. `after` asks for the next one, None at the end; the last page carries the `cursor` from which
-    `changes` goes on, taken early enough that nothing between listing and replaying is missed. `total` is an estimate.
+    `changes` goes on, taken early enough that nothing between listing and replaying is missed. A provider that knows it from the
+    beginning (Gmail) tells it with every page. `total` is an estimate.
     """
 
     mails: tuple[RemoteMail, ...]
@@ -77,8 +78,12 @@ class MailApiSource(Protocol):
     async def folders(self) -> tuple[RemoteFolder, ...]:
         """Folders or labels, with their roles."""
 
-    async def listing(self, folder: str | None, after: str | None = None) -> MailPage:
-        """One page, from the beginning or where another ended; newest first where the provider can."""
+    async def listing(
+        self, folder: str | None, after: str | None = None, *, states: bool = False
+    ) -> MailPage:
+        """One page, from the beginning or where another ended; newest first where the provider can. `states`: with flags,
+        labels and dates, even where that costs a call for each mail.
+        """
 
     async def changes(self, folder: str | None, cursor: str) -> MailChanges:
         """What happened since. Raises CursorExpired."""
@@ -131,3 +136,6 @@ class MailApiSender(Protocol):
 
     async def discard(self, draft_id: str) -> None:
         """Throw an unsent draft away; one that is gone already is fine."""
+
+    async def close(self) -> None:
+        """Let go of connections."""

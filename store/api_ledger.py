@@ -49,11 +49,19 @@ INSERT = text(
     returning id, state, reason
     """
 )
+FAILED_COLUMNS = {
+    "provider_message_id": "text",
+    "folder_id": "uuid",
+    "internal_date": "timestamptz",
+    "flags": "text[]",
+    "historical": "boolean",
+}
+# What the provider told of the mail is kept: the octets, when they come, may come alone.
 FAILED = text(
-    """
-    insert into ledger (tenant_id, inbox_id, folder_id, provider_message_id, historical, state, reason, attempts, fetch_run)
-    select :tenant, :inbox, :folder, v.id, :historical, 'seen', 'fetch_unreadable', 1, :run
-    from unnest(cast(:ids as text[])) as v(id)
+    f"""
+    insert into ledger (tenant_id, inbox_id, state, reason, attempts, fetch_run, {", ".join(FAILED_COLUMNS)})
+    select :tenant, :inbox, 'seen', 'fetch_unreadable', 1, :run, v.*
+    from ({rows_of(FAILED_COLUMNS)}) as v ({", ".join(FAILED_COLUMNS)})
     on conflict (tenant_id, inbox_id, provider_message_id) where provider_message_id is not null do update set
       attempts = ledger.attempts + 1, reason = excluded.reason, fetch_run = excluded.fetch_run, updated_at = now(),
       state = case when ledger.attempts + 1 >= :most then 'quarantined' else 'seen' end
@@ -63,14 +71,24 @@ FAILED = text(
 )
 KNOWN = text(
     """
-    select provider_message_id as id, state from ledger where tenant_id = :tenant and inbox_id = :inbox
+    select provider_message_id as id, state, raw_key is null and state in ('vanished', 'skipped') as empty
+    from ledger where tenant_id = :tenant and inbox_id = :inbox
       and provider_message_id = any(cast(:ids as text[]))
     """
 )
 WAITING = text(
     """
-    select provider_message_id from ledger where tenant_id = :tenant and inbox_id = :inbox and state = 'seen'
-      and provider_message_id is not null order by attempts, id limit :limit
+    select provider_message_id, folder_id, internal_date, flags, historical from ledger
+    where tenant_id = :tenant and inbox_id = :inbox and state = 'seen' and provider_message_id is not null
+    order by attempts, id limit :limit
+    """
+)
+# Rows that hold nothing: the mail was gone or not wanted when it was looked at.
+REOPEN = text(
+    """
+    update ledger set state = 'seen', attempts = 0, gone_at = null, updated_at = now()
+    where tenant_id = :tenant and inbox_id = :inbox and provider_message_id = any(cast(:ids as text[]))
+      and raw_key is null and state in ('vanished', 'skipped')
     """
 )
 # An opaque cursor has no order, so it is moved only from where the caller stood.
@@ -110,7 +128,9 @@ class ApiPlace:
 
 @dataclass(frozen=True, slots=True)
 class ApiRow:
-    """One mail to be written, by the provider's id. `reason` tells why a row is quarantined or vanished."""
+    """One mail to be written, by the provider's id. `reason` tells why a row is quarantined, skipped or vanished; `folder_id`
+    where the mail lies, where that is not the place itself.
+    """
 
     provider_message_id: str
     state: LedgerState
@@ -122,6 +142,26 @@ class ApiRow:
     flags: tuple[str, ...] = ()
     historical: bool = False
     reason: str | None = None
+    folder_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMail:
+    """A mail that has a row. `empty`: the row holds nothing, because the mail was gone or not wanted; it may be reopened."""
+
+    state: LedgerState
+    empty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMail:
+    """A mail that is to be fetched again, with what was told of it when it was first seen."""
+
+    id: str
+    folder_id: uuid.UUID | None
+    internal_date: dt.datetime | None
+    flags: frozenset[str]
+    historical: bool
 
 
 async def write_api_rows(
@@ -137,7 +177,7 @@ async def write_api_rows(
         {
             "id": new_id(),
             "provider_message_id": r.provider_message_id,
-            "folder_id": place.folder_id,
+            "folder_id": r.folder_id or place.folder_id,
             "raw_sha256": r.raw_sha256,
             "raw_key": r.raw_key,
             "raw_offset": r.raw_offset,
@@ -169,44 +209,52 @@ async def write_api_rows(
 
 
 async def count_failed_fetches(
-    connection: AsyncConnection,
-    place: ApiPlace,
-    ids: Sequence[str],
-    *,
-    historical: bool = False,
-    run: str | None = None,
+    connection: AsyncConnection, place: ApiPlace, failed: Sequence[ApiRow], *, run: str | None = None
 ) -> WrittenRows:
     """The provider lists these mails and does not give their bytes. They wait as `seen` rows, so that the cursor may pass
     them, and the third failure quarantines them. A mail that has its bytes already is left as it is.
     """
-    if not ids:
+    if not failed:
         return WrittenRows()
-    answer = await connection.execute(
-        FAILED,
+    records = [
         {
-            **place.bound(),
-            "ids": sorted(set(ids)),
-            "historical": historical,
-            "run": run,
-            "most": FETCH_ATTEMPTS,
-        },
-    )
+            "provider_message_id": r.provider_message_id,
+            "folder_id": r.folder_id or place.folder_id,
+            "internal_date": r.internal_date,
+            "flags": r.flags,
+            "historical": r.historical,
+        }
+        for r in {row.provider_message_id: row for row in failed}.values()
+    ]
+    records.sort(key=lambda record: str(record["provider_message_id"]))
+    bind = {"tenant": place.tenant_id, "inbox": place.inbox_id, "run": run, "most": FETCH_ATTEMPTS}
+    answer = await connection.execute(FAILED, {**bind, **bound(records)})
     given_up = [(row.id, row.reason) for row in answer if row.state == LedgerState.QUARANTINED]
     await _quarantine(connection, place, given_up)
     return WrittenRows(quarantined=len(given_up))
 
 
-async def known_ids(
+async def known_mails(
     connection: AsyncConnection, place: ApiPlace, ids: Sequence[str]
-) -> Mapping[str, LedgerState]:
-    """Which of `ids` have a row in this inbox, in any folder, and its state."""
+) -> Mapping[str, KnownMail]:
+    """Which of `ids` have a row in this inbox, in any folder."""
     answer = await connection.execute(KNOWN, {**place.bound(), "ids": list(ids)})
-    return {row.id: LedgerState(row.state) for row in answer}
+    return {row.id: KnownMail(LedgerState(row.state), row.empty) for row in answer}
 
 
-async def waiting_ids(connection: AsyncConnection, place: ApiPlace, limit: int = 200) -> list[str]:
+async def waiting_mails(connection: AsyncConnection, place: ApiPlace, limit: int = 200) -> list[WaitingMail]:
     """Mails of this inbox that are to be fetched again: those that failed, and those that a person asked for."""
-    return list((await connection.execute(WAITING, {**place.bound(), "limit": limit})).scalars())
+    answer = await connection.execute(WAITING, {**place.bound(), "limit": limit})
+    return [
+        WaitingMail(r.provider_message_id, r.folder_id, r.internal_date, frozenset(r.flags), r.historical)
+        for r in answer
+    ]
+
+
+async def reopen(connection: AsyncConnection, place: ApiPlace, ids: Sequence[str]) -> None:
+    """These mails are there, or wanted, after all: their empty rows may be filled, by what is written right after."""
+    if ids:
+        await connection.execute(REOPEN, {**place.bound(), "ids": list(ids)})
 
 
 async def read_cursor(connection: AsyncConnection, place: ApiPlace) -> str | None:
@@ -217,10 +265,10 @@ async def read_cursor(connection: AsyncConnection, place: ApiPlace) -> str | Non
 
 
 async def move_api_cursor(
-    connection: AsyncConnection, place: ApiPlace, *, before: str | None, cursor: str
+    connection: AsyncConnection, place: ApiPlace, *, before: str | None, cursor: str | None
 ) -> None:
-    """From `before` to `cursor`, in the transaction that gave every mail up to it a row. Raises CursorMoved, which takes
-    the transaction's rows back, when the place stands elsewhere.
+    """From `before` to `cursor`, in the transaction that gave every mail up to it a row, or opened a gap for those that have
+    none. Raises CursorMoved, which takes the transaction's rows back, when the place stands elsewhere.
     """
     statement = MOVE_GMAIL if place.folder_id is None else MOVE_GRAPH
     answer = await connection.execute(statement, {**place.bound(), "before": before, "cursor": cursor})

@@ -27,12 +27,13 @@ FACTS = text(
     """
     select c.id, c.number, c.subject, c.historical, c.merged_into, c.inbox_id,
            i.auto_response_enabled, i.auto_response_subject, i.auto_response_body, i.auto_response_html,
-           i.email_address, i.display_name, i.name as inbox_name, i.created_at as inbox_created_at,
+           i.email_address, coalesce(nullif(i.display_name, ''), d.from_name, '') as display_name, i.name as inbox_name, i.created_at as inbox_created_at,
            i.settings ->> :since_key as enabled_since, i.deleted_at,
            t.name as org_name
     from conversations c
     join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
     join tenants t on t.id = c.tenant_id
+    left join domains d on d.tenant_id = i.tenant_id and d.id = i.domain_id
     where c.tenant_id = :tenant and c.id = :id and c.deleted_at is null
     for no key update of c
     """

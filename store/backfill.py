@@ -42,7 +42,7 @@ ORDERS: dict[str, tuple[tuple[BackfillState, ...], BackfillState]] = {
 
 WAITING = text(
     """
-    select id from folders where tenant_id = :tenant and inbox_id = :inbox and synced
+    select id from folders where tenant_id = :tenant and inbox_id = :inbox and synced and uidvalidity is not null
       and backfill_state in ('waiting', 'running') order by id
     """
 )

@@ -15,6 +15,7 @@ from sqlalchemy.orm import aliased
 from models import (
     Conversation,
     ConversationAssignment,
+    Domain,
     Inbox,
     Message,
     MessageRecipient,
@@ -139,12 +140,12 @@ async def sending_address(
 ) -> SendingAddress:
     row = (
         await connection.execute(
-            select(Inbox.email_address, Inbox.display_name, Inbox.name).where(
-                Inbox.tenant_id == tenant_id, Inbox.id == inbox_id
-            )
+            select(Inbox.email_address, Inbox.display_name, Inbox.name, Domain.from_name)
+            .outerjoin(Domain, and_(Domain.tenant_id == Inbox.tenant_id, Domain.id == Inbox.domain_id))
+            .where(Inbox.tenant_id == tenant_id, Inbox.id == inbox_id)
         )
     ).one()
-    return SendingAddress(row.email_address, row.display_name or row.name)
+    return SendingAddress(row.email_address, row.display_name or row.from_name or row.name)
 
 
 async def change_conversation(

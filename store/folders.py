@@ -62,7 +62,8 @@ SAVE = text(
 BACK_AGAIN = text(
     """
     select id from folders where tenant_id = :tenant and inbox_id = :inbox and path = any(cast(:paths as text[]))
-      and state = 'parked' and state_reason = 'gone' and synced and uidvalidity is not null for no key update
+      and state = 'parked' and state_reason = 'gone' and synced
+      and (uidvalidity is not null or graph_delta_link is not null) for no key update
     """
 )
 PARK_MISSING = text(
@@ -132,7 +133,9 @@ OPEN_RESET = text(
     """
 )
 # Two steps, because the database refuses that a cursor goes back within one UIDVALIDITY: these numbers begin anew.
-FORGET_CURSOR = text("update folders set uidvalidity = null, last_uid = 0 where tenant_id = :tenant and id = :id")
+FORGET_CURSOR = text(
+    "update folders set uidvalidity = null, last_uid = 0 where tenant_id = :tenant and id = :id"
+)
 LOWER_CURSOR = text(
     """
     update folders set uidvalidity = :uidvalidity, last_uid = cast(:next as bigint) - 1, first_uid = least(first_uid, :next),
@@ -193,9 +196,15 @@ async def read_folder(
 
 
 async def save_listed(
-    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, listed: Sequence[ListedFolder]
+    connection: AsyncConnection,
+    tenant_id: uuid.UUID,
+    inbox_id: uuid.UUID,
+    listed: Sequence[ListedFolder],
+    *,
+    synced: Sequence[str] = SYNCED_ROLES,
 ) -> None:
-    """Folders that are new are added (INBOX and Sent synced), those that are gone parked, those that are back revived.
+    """Folders that are new are added (those of the roles `synced` to be synced), those that are gone parked, those that are
+    back revived.
 
     An empty list is never read as "all gone": nothing is changed then. Running it twice changes nothing. A synced folder
     that is back was out of sight for a while, which is a gap.
@@ -213,7 +222,7 @@ async def save_listed(
             "paths": paths,
             "names": [f.name for f in listed],
             "roles": [f.role for f in listed],
-            "synced": [f.role in SYNCED_ROLES for f in listed],
+            "synced": [f.role in synced for f in listed],
         },
     )
     await connection.execute(PARK_MISSING, {**place, "paths": paths})

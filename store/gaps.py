@@ -48,9 +48,11 @@ OPEN = text(
     returning id, xmax = 0 as new
     """
 )
+# One that is read over a web API has no UIDVALIDITY; its first listing has begun.
 FOLDERS = text(
     """
-    select id from folders where tenant_id = :tenant and inbox_id = :inbox and synced and uidvalidity is not null
+    select id from folders where tenant_id = :tenant and inbox_id = :inbox and synced
+      and (uidvalidity is not null or backfill_started_at is not null)
     order by id
     """
 )

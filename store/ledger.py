@@ -105,12 +105,13 @@ REMATCH = text(
     order by raw_sha256, id
     """
 )
-# A folder's history belongs to its backfill as long as that is under way; what it leaves behind is the live lane's.
+# A folder's history belongs to its backfill as long as that is under way; what it leaves behind is the live lane's. Mail that
+# has no UID comes without a backfill of its own.
 LANE = """
     case when :historical then l.historical and l.folder_id = :folder
-         else not l.historical or coalesce(f.backfill_state, 'none') not in ('waiting', 'running', 'paused') end
+         else not l.historical or l.uid is null or coalesce(f.backfill_state, 'none') not in ('waiting', 'running', 'paused') end
 """
-# Fresh rows first, in bulk; a row that did not come through before waits behind them and goes in small company, at
+# Fresh rows first, in bulk, and live ones before history; a row that did not come through before waits behind them and goes in small company, at
 # last alone, so that it can only stop itself.
 CLAIM = text(
     f"""
@@ -120,7 +121,7 @@ CLAIM = text(
       from ledger l left join folders f on f.tenant_id = l.tenant_id and f.id = l.folder_id
       where l.tenant_id = :tenant and l.inbox_id = :inbox and l.state = 'stored' and {LANE}
         and not (l.id = any(cast(:but as uuid[])))
-      order by l.attempts, l.id limit :limit
+      order by l.attempts, l.historical, l.id limit :limit
     )
     select * from pending where attempts = (select min(attempts) from pending) order by id
     """

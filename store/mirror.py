@@ -124,15 +124,7 @@ async def mirror_flags(connection: AsyncConnection, place: Place, flags: Mapping
     )
     changed = answer.all()
     told = {row.message_id: row.flags for row in changed if row.message_id is not None}
-    if told:
-        ids = list(told)
-        await lock_ingest(connection, place.inbox_id)  # before the rows, as ingest does
-        await connection.execute(LOCK_CONVERSATIONS, {"tenant": place.tenant_id, "ids": ids})
-        rows = await connection.execute(
-            FLAG_MESSAGES,
-            {"tenant": place.tenant_id, "ids": ids, "flags": [array_text(told[i]) for i in ids]},
-        )
-        await _tell_flags(connection, place, rows.all())
+    await flag_messages(connection, place.tenant_id, place.inbox_id, told)
     deleted = [uid for uid in uids if DELETED in flags[uid]]
     gone = await _gone(connection, place, GONE, {"uids": deleted}) if deleted else 0
     back = [uid for uid in uids if DELETED not in flags[uid]]
@@ -164,40 +156,66 @@ async def void_rows(connection: AsyncConnection, place: Place, *, first: int, ui
     await connection.execute(VOID_ROWS, {**place.bound(), "first": first, "uids": list(uids)})
 
 
+async def flag_messages(
+    connection: AsyncConnection,
+    tenant_id: uuid.UUID,
+    inbox_id: uuid.UUID,
+    told: Mapping[uuid.UUID, Sequence[str]],
+) -> None:
+    """The messages whose mails bear these flags now: read or unread with them, and told so."""
+    if not told:
+        return
+    ids = list(told)
+    await lock_ingest(connection, inbox_id)  # before the rows, as ingest does
+    await connection.execute(LOCK_CONVERSATIONS, {"tenant": tenant_id, "ids": ids})
+    bound = {"tenant": tenant_id, "ids": ids, "flags": [array_text(told[i]) for i in ids]}
+    rows = await connection.execute(FLAG_MESSAGES, bound)
+    await _tell_flags(connection, tenant_id, inbox_id, rows.all())
+
+
+async def tell_gone(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, message_ids: Sequence[uuid.UUID]
+) -> None:
+    """Tell of those messages that lie nowhere any more."""
+    if not message_ids:
+        return
+    nowhere = await connection.execute(NOWHERE, {"tenant": tenant_id, "ids": list(message_ids)})
+    await append_events(
+        connection,
+        [
+            NewEvent(
+                "message.updated",
+                tenant_id,
+                inbox_id=inbox_id,
+                conversation_id=row.conversation_id,
+                message_id=row.id,
+                payload={"gone": True},
+            )
+            for row in nowhere
+        ],
+    )
+
+
 async def _gone(
     connection: AsyncConnection, place: Place, statement: TextClause, bound: Mapping[str, object]
 ) -> int:
     answer = await connection.execute(statement, {**place.bound(), **bound})
     rows = answer.scalars().all()
-    ids = [i for i in rows if i is not None]
-    if ids:
-        nowhere = await connection.execute(NOWHERE, {"tenant": place.tenant_id, "ids": ids})
-        await append_events(
-            connection,
-            [
-                NewEvent(
-                    "message.updated",
-                    place.tenant_id,
-                    inbox_id=place.inbox_id,
-                    conversation_id=row.conversation_id,
-                    message_id=row.id,
-                    payload={"gone": True},
-                )
-                for row in nowhere
-            ],
-        )
+    await tell_gone(connection, place.tenant_id, place.inbox_id, [i for i in rows if i is not None])
     return len(rows)
 
 
-async def _tell_flags(connection: AsyncConnection, place: Place, rows: Sequence[Row[Any]]) -> None:
+async def _tell_flags(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, rows: Sequence[Row[Any]]
+) -> None:
     events: list[NewEvent] = []
     conversations: dict[uuid.UUID, int] = {}
     for row in rows:
         events.append(
             NewEvent(
                 "message.updated",
-                place.tenant_id,
-                inbox_id=place.inbox_id,
+                tenant_id,
+                inbox_id=inbox_id,
                 conversation_id=row.conversation_id,
                 message_id=row.id,
                 payload={"is_read": row.is_read},
@@ -208,8 +226,8 @@ async def _tell_flags(connection: AsyncConnection, place: Place, rows: Sequence[
     events += [
         NewEvent(
             "conversation.updated",
-            place.tenant_id,
-            inbox_id=place.inbox_id,
+            tenant_id,
+            inbox_id=inbox_id,
             conversation_id=conversation_id,
             payload={"version": version},
         )

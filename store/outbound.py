@@ -15,12 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mail.html_text import html_to_text
 from mail.outgoing_errors import HeaderInjection, refuse_injection
 from mail.subjects import reply_subject, with_ticket_number
-from models.enums import MessageKind, SendStatus
+from models.enums import MessageKind, Provider, SendStatus
 from store.addresses import address_key
 from store.event_log import NewEvent, append_events
 from store.outbound_decisions import cancel_message, resolve_message, retry_message, what_can_be_done
 from store.outbound_files import attach_uploads
-from store.outbound_recipients import CannotSend, Recipient, check_recipients, default_recipients
+from store.outbound_recipients import (
+    CannotSend,
+    Recipient,
+    check_recipients,
+    default_recipients,
+    refuse_suppressed,
+)
 from store.outbound_rows import lock_conversation
 from store.send_steps import append_step
 
@@ -51,9 +57,11 @@ KNOWN_KEY = text(
 )
 CONVERSATION = text(
     """
-    select c.number, c.subject, c.version, c.inbox_id, i.email_address, i.display_name, i.name, i.undo_send_seconds,
-           i.deleted_at
+    select c.number, c.subject, c.version, c.inbox_id, i.provider, i.email_address, i.name, i.undo_send_seconds,
+           i.deleted_at,
+           coalesce(nullif(i.display_name, ''), d.from_name, '') as display_name
     from conversations c join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
+    left join domains d on d.tenant_id = i.tenant_id and d.id = i.domain_id
     where c.tenant_id = :tenant and c.id = :id
     """
 )
@@ -138,8 +146,8 @@ async def queue_reply(
     """Make the message row with everything it needs, `queued` or `scheduled`, and its events.
 
     Raises StaleView, or CannotSend with the field and the remedy. The same idempotency key again answers with the
-    first message and writes nothing. An address on the suppression list is not refused: an agent who writes to it
-    decides so (only automatic mails are refused). If the caller's transaction dies, nothing was queued.
+    first message and writes nothing. An address on the suppression list is refused in an inbox that sends through SES
+    only: elsewhere an agent who writes to it decides so. If the caller's transaction dies, nothing was queued.
     """
     conversation_id = await lock_conversation(connection, tenant_id, reply.conversation_id)
     if conversation_id is None:
@@ -164,6 +172,8 @@ async def queue_reply(
         connection, tenant_id=tenant_id, conversation_id=conversation_id
     )
     recipients = check_recipients(chosen)
+    if desk["provider"] == Provider.SES:
+        await refuse_suppressed(connection, tenant_id, recipients, now)
 
     undo_until = now + dt.timedelta(seconds=desk["undo_send_seconds"])
     scheduled_at = reply.send_at if reply.send_at is not None and reply.send_at > undo_until else None

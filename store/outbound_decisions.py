@@ -23,7 +23,7 @@ ROUNDS_BY_POLICY = 2
 NEW_ROUND = text(
     """
     update messages set send_round = send_round + 1, first_attempt_at = null, unknown_since = null, undo_until = :now,
-      scheduled_at = null
+      scheduled_at = null, api_submitted_at = null
     where tenant_id = :tenant and id = :id
     """
 )

@@ -22,10 +22,12 @@ CHAIN_TAIL = (
 SOURCE = text(
     """
     select m.id, m.conversation_id, m.inbox_id, m.kind, m.send_status, m.from_address, m.from_name, m.subject,
-           m.body_text, m.body_html, m.raw_key, m.raw_length, c.number, i.deleted_at as inbox_deleted_at
+           m.body_text, m.body_html, m.raw_key, m.raw_length, c.number, i.deleted_at as inbox_deleted_at,
+           d.reply_to_address
     from messages m
     join inboxes i on i.tenant_id = m.tenant_id and i.id = m.inbox_id
     left join conversations c on c.tenant_id = m.tenant_id and c.id = m.conversation_id
+    left join domains d on d.tenant_id = i.tenant_id and d.id = i.domain_id
     where m.tenant_id = :tenant and m.id = :id and m.direction = 'outbound'
     """
 )
@@ -87,9 +89,11 @@ ADD_THREAD_KEY = text(
 )
 ENVELOPE = text(
     """
-    select id, inbox_id, kind, send_status, from_address, message_id_header, sent_at, raw_key, raw_length, raw_sha256,
-           sent_copy_at
-    from messages where tenant_id = :tenant and id = :id and direction = 'outbound'
+    select m.id, m.inbox_id, m.kind, m.send_status, m.from_address, m.message_id_header, m.sent_at, m.raw_key, m.raw_length,
+           m.raw_sha256, m.sent_copy_at, d.bounce_address
+    from messages m join inboxes i on i.tenant_id = m.tenant_id and i.id = m.inbox_id
+    left join domains d on d.tenant_id = i.tenant_id and d.id = i.domain_id
+    where m.tenant_id = :tenant and m.id = :id and m.direction = 'outbound'
     """
 )
 
@@ -126,6 +130,7 @@ class MailSource:
     frozen_bytes: int | None
     from_address: str
     from_name: str
+    reply_to: str | None
     subject: str
     text: str
     html: str | None
@@ -158,6 +163,7 @@ class Envelope:
     kind: str
     send_status: str
     from_address: str
+    bounce_address: str | None
     message_id: str
     date: dt.datetime
     raw_key: str
@@ -193,6 +199,7 @@ async def read_source(
         frozen_bytes=None if row.raw_key is None else row.raw_length,
         from_address=row.from_address,
         from_name=row.from_name,
+        reply_to=row.reply_to_address,
         subject=row.subject,
         text=row.body_text,
         html=row.body_html,
@@ -266,6 +273,7 @@ async def read_envelope(
         kind=row.kind,
         send_status=row.send_status,
         from_address=row.from_address,
+        bounce_address=row.bounce_address,
         message_id=row.message_id_header,
         date=row.sent_at,
         raw_key=row.raw_key,

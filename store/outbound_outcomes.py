@@ -167,6 +167,37 @@ async def settle_unknown(
     return End.UNKNOWN
 
 
+async def settle_unsent(
+    connection: AsyncConnection,
+    *,
+    tenant_id: uuid.UUID,
+    message_id: uuid.UUID,
+    attempt: int,
+    sentence: str,
+    now: dt.datetime,
+    next_at: dt.datetime | None,
+    workflow_run: str | None = None,
+) -> End:
+    """There is proof that the message at its dot was not sent: its draft lies unsent at the provider. It is queued again, and
+    keeps that draft; without `next_at` it is given up. STALE unless the row still stands at the dot of `attempt`.
+    """
+    row = await lock_message(connection, tenant_id, message_id)
+    at_dot = row is not None and row.send_status == SendStatus.SENDING and row.send_stage == SendStage.DOT
+    if row is None or not at_dot or row.send_attempts != attempt:
+        return End.STALE
+    await append_step(
+        connection,
+        tenant_id=tenant_id,
+        message_id=message_id,
+        step="proven_unsent",
+        attempt=attempt,
+        detail=sentence,
+        workflow_run=workflow_run,
+        next_at=next_at,
+    )
+    return await _close(connection, row, sentence=sentence, now=now, final=next_at is None)
+
+
 async def settle_failed(
     connection: AsyncConnection,
     *,

@@ -4,6 +4,7 @@ The default is computed when the agent looks and when the reply is queued; what 
 mail never changes it: chatwoot #15193).
 """
 
+import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +17,17 @@ from mail.outgoing_errors import ComposeError
 from mail.reply_addresses import reply_addresses
 from mail.values import Address
 from store.addresses import address_key
+from store.suppression import suppressed_among
 
 MOST_RECIPIENTS = 100
 TYPES = ("to", "cc", "bcc")
+WHY = {
+    "bounce": "mail to it came back for good",
+    "complaint": "its owner reported our mail as spam",
+    "unsubscribe": "its owner asked for no more mail",
+    "manual": "somebody here has put it on the list",
+}
+REMEDY = "Leave it out, or have an admin lift it under Suppressed addresses."
 
 OWN_ADDRESSES = text(
     "select email_address from inboxes where tenant_id = :tenant and deleted_at is null and channel = 'email'"
@@ -139,6 +148,16 @@ def check_recipients(recipients: Sequence[Recipient]) -> tuple[Recipient, ...]:
     if len(kept) < len(recipients) and any(r.type not in TYPES for r in recipients):
         raise CannotSend("to", "a recipient's type is one of to, cc and bcc")
     return tuple(kept)
+
+
+async def refuse_suppressed(
+    connection: AsyncConnection, tenant_id: uuid.UUID, recipients: Sequence[Recipient], now: dt.datetime
+) -> None:
+    """Raises CannotSend where a recipient is on the list of suppressed addresses: SES counts what bounces against us."""
+    found = await suppressed_among(connection, tenant_id, [r.address for r in recipients], now=now)
+    for recipient in recipients:
+        if (reason := found.get(recipient.address)) is not None:
+            raise CannotSend(recipient.type, f"names {recipient.address}, to which nothing is sent because {WHY[reason]}. {REMEDY}")
 
 
 async def _recipients_of(

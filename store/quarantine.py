@@ -29,7 +29,7 @@ RESOLVE = text(
     """
 )
 # A mail whose bytes are here is read again; one that could not be fetched, or only in part, is fetched again, as long as
-# its UID still means the same mail.
+# its UID still means the same mail; a web API's id always does.
 RETRY = text(
     """
     update ledger l set attempts = 0, updated_at = now(),
@@ -38,7 +38,8 @@ RETRY = text(
       left join folders f on f.tenant_id = own.tenant_id and f.id = own.folder_id
     where q.tenant_id = :tenant and q.id = :id and q.resolved_at is null
       and l.tenant_id = q.tenant_id and l.id = q.ledger_id and l.state = 'quarantined'
-      and ((l.raw_key is not null and q.reason <> 'too_large') or f.uidvalidity = l.uidvalidity)
+      and ((l.raw_key is not null and q.reason <> 'too_large') or f.uidvalidity = l.uidvalidity
+        or l.provider_message_id is not null)
     returning l.inbox_id
     """
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, Table
 
-from models import Base, Inbox
+from models import Base, Inbox, OAuthGrant
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +33,7 @@ class SealedColumn:
 
 
 # A test compares this list with all binary columns of the models: a forgotten one would lose its values with the old key.
-SEALED = (SealedColumn(Inbox.__tablename__, "credentials_sealed", "credentials_key_id", "id"),)
+SEALED = (
+    SealedColumn(Inbox.__tablename__, "credentials_sealed", "credentials_key_id", "id"),
+    SealedColumn(OAuthGrant.__tablename__, "tokens_sealed", "tokens_key_id", "inbox_id"),
+)

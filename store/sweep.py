@@ -6,6 +6,7 @@ life lately, so that silence stays cheap; the first sweep of a new Temporal data
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import TextClause, text
@@ -54,7 +55,7 @@ BACKFILLS = text(
     """
     select f.tenant_id, f.id, f.inbox_id from folders f
     join inboxes i on i.tenant_id = f.tenant_id and i.id = f.inbox_id
-    where f.id > :after and f.backfill_state in ('waiting', 'running') and f.synced
+    where f.id > :after and f.backfill_state in ('waiting', 'running') and f.synced and f.uidvalidity is not null
       and i.connected_at is not null and i.deleted_at is null and i.paused_at is null
     order by f.id limit :limit
     """
@@ -87,6 +88,22 @@ AUTO_RESPONSES = text(
     order by id limit :limit
     """
 )
+# The longest due come first: a domain that is checked is due again much later.
+DOMAINS = text(
+    """
+    select d.tenant_id, d.id, cast(null as uuid) as inbox_id from domains d
+    where d.check_due_at <= :now and d.deleted_at is null order by d.check_due_at limit :limit
+    """
+)
+# What a watch is granted ends within days; where none is asked for, nothing is due.
+WATCHES = text(
+    """
+    select i.tenant_id, i.id, i.id as inbox_id from inboxes i
+    where i.provider = any(:watched) and i.connected_at is not null and i.deleted_at is null and i.paused_at is null
+      and i.health <> 'auth_failed' and (i.watch_due_at is null or i.watch_due_at <= :now)
+    order by i.watch_due_at nulls first, i.id limit :limit
+    """
+)
 FINDERS: dict[str, TextClause] = {
     "sends": SENDS,
     "inboxes": INBOXES,
@@ -94,7 +111,10 @@ FINDERS: dict[str, TextClause] = {
     "backfills": BACKFILLS,
     "auto_responses": AUTO_RESPONSES,
     "reingests": REINGESTS,
+    "domains": DOMAINS,
+    "watches": WATCHES,
 }
+ONE_PAGE = frozenset({"domains", "watches"})  # look-ups at other people's servers: what is behind the page has the next minute
 
 OLD_SESSIONS = text("delete from sessions where expires_at < :now")
 # An upload lives a day; what became a file of a message has a row of its own and does not need it.
@@ -143,6 +163,7 @@ async def find(
     full: bool,
     now: dt.datetime,
     poll_seconds: int = 300,
+    watched: Collection[str] = (),
 ) -> list[Found]:
     """At most ten rows of one kind behind `after`; as the system. `kind` is a key of `FINDERS`.
 
@@ -152,6 +173,7 @@ async def find(
     bound = {
         "after": after or NOWHERE,
         "limit": PAGE,
+        "watched": list(watched),
         "now": now,
         "full": full,
         "soon": now + dt.timedelta(seconds=90),

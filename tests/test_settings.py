@@ -104,3 +104,30 @@ def test_no_folder_is_left_unlooked_at_for_more_than_a_quarter_of_an_hour(enviro
         return
     with pytest.raises(SettingsError, match="MAILROOM_POLL_SECONDS"):
         load_settings()
+
+
+def test_a_client_id_without_its_secret_is_named(environment) -> None:
+    environment.setenv("MAILROOM_GOOGLE_CLIENT_ID", "client.apps.example.com")
+    with pytest.raises(SettingsError, match="MAILROOM_GOOGLE_CLIENT_ID and MAILROOM_GOOGLE_CLIENT_SECRET"):
+        load_settings()
+
+
+def test_a_sign_in_address_without_https_is_refused(environment) -> None:
+    environment.setenv("MAILROOM_MICROSOFT_CLIENT_ID", "11111111-2222-3333-4444-555555555555")
+    environment.setenv("MAILROOM_MICROSOFT_CLIENT_SECRET", "microsoft-secret-canary")
+    environment.setenv("MAILROOM_MICROSOFT_LOGIN_URL", "http://login.example.com/")
+    with pytest.raises(SettingsError, match="https") as caught:
+        load_settings()
+    assert "canary" not in str(caught.value)
+
+
+def test_an_application_is_what_its_settings_say(environment) -> None:
+    assert load_settings().oauth_applications == {}
+    environment.setenv("MAILROOM_MICROSOFT_CLIENT_ID", "11111111-2222-3333-4444-555555555555")
+    environment.setenv("MAILROOM_MICROSOFT_CLIENT_SECRET", "microsoft-secret-canary")
+    environment.setenv("MAILROOM_MICROSOFT_TENANT", "organizations")
+    load_settings.cache_clear()
+    settings = load_settings()
+    (application,) = settings.oauth_applications.values()
+    assert application.token_url == "https://login.microsoftonline.com/organizations/oauth2/v2.0/token"
+    assert "canary" not in repr(settings) + repr(application)

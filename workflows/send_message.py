@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         SettleOrder,
         SettleReport,
         VerifyOutcome,
+        VerifyReport,
     )
     from contracts.refs import MessageRef
 
@@ -118,16 +119,21 @@ class SendMessage:
             if left > 0:
                 self._show("outcome unknown; looked for in Sent again soon")
                 await workflow.sleep(timedelta(seconds=left), summary="before looking into Sent again")
-            outcome = await self._look(ref)
-            if outcome is VerifyOutcome.FOUND:
+            look = await self._look(ref)
+            if look.outcome is VerifyOutcome.FOUND:
                 await self._settle(ref, DeliverOutcome.SENT)
+                return
+            if look.outcome is VerifyOutcome.UNSENT:
+                wait = timedelta(seconds=look.retry_after_seconds or timing.DEFERRED_FIRST.total_seconds())
+                self._show(f"proven not sent; tried again in {wait}")
+                await self._pause(wait, "until the next attempt")
                 return
         settled = await self._settle(ref, DeliverOutcome.UNKNOWN)
         self._show("sent again, as this inbox wants" if settled.again else "waiting for a person to decide")
 
-    async def _look(self, ref: MessageRef) -> VerifyOutcome:
+    async def _look(self, ref: MessageRef) -> VerifyReport:
         try:
-            report = await workflow.execute_activity_method(
+            return await workflow.execute_activity_method(
                 OutboundSteps.verify,
                 ref,
                 task_queue=queues.IMAP,
@@ -137,8 +143,7 @@ class SendMessage:
                 summary="look for it in Sent",
             )
         except ActivityError:
-            return VerifyOutcome.CANNOT_LOOK  # no proof either way; the schedule goes on
-        return report.outcome
+            return VerifyReport(VerifyOutcome.CANNOT_LOOK)  # no proof either way; the schedule goes on
 
     async def _file_unless_poked(self, ref: MessageRef) -> None:
         """A Sent folder that refuses for minutes must not keep a person's retry waiting."""

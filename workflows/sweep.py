@@ -14,8 +14,9 @@ from temporalio.workflow import ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
     from contracts.connect import ConnectInput
+    from contracts.domains import DomainRef
     from contracts.inbound import InboxSyncInput
-    from contracts.refs import ConversationRef, FolderRef, MessageRef
+    from contracts.refs import ConversationRef, FolderRef, InboxRef, MessageRef
     from contracts.reingest import ReingestRef
     from contracts.search_attributes import INBOX_ID, TENANT_ID
     from contracts.sweep import SweepFindings, SweepFound, SweepKind, SweepQuestion, SweepState, SweepSteps
@@ -116,3 +117,7 @@ def _flow(kind: SweepKind, found: SweepFound) -> tuple[str, object, str]:
             return "AutoResponse", conversation, ids.auto_response(found.id)
         case SweepKind.REINGESTS:
             return "Reingest", ReingestRef(found.tenant_id, found.id), ids.reingest(found.id)
+        case SweepKind.DOMAINS:
+            return "CheckDomain", DomainRef(found.tenant_id, found.id), ids.check_domain(found.id)
+        case SweepKind.WATCHES:
+            return "WatchRenewal", InboxRef(found.tenant_id, found.id), ids.watch_renewal(found.id)

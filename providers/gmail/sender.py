@@ -99,6 +99,9 @@ class GmailSender:
         except NotThere:
             return
 
+    async def close(self) -> None:
+        await self._account.close()
+
     async def _draft(self, raw: bytes, thread_id: str | None) -> str:
         about = {"threadId": thread_id} if thread_id else {}
 

@@ -50,8 +50,10 @@ class GmailSource:
         answer = await self._account.repeatable(work, units=1)
         return folders_of(answer.get("labels", ()))
 
-    async def listing(self, folder: str | None, after: str | None = None) -> MailPage:
-        """One page, newest first. The history id is taken before the first page and comes back as `cursor` of the last.
+    async def listing(
+        self, folder: str | None, after: str | None = None, *, states: bool = False
+    ) -> MailPage:
+        """One page, newest first. The history id is taken before the first page and comes as the `cursor` of each.
 
         Raises CursorExpired where `after` is no longer understood: list from the beginning.
         """
@@ -74,13 +76,13 @@ class GmailSource:
                 raise
             raise CursorExpired from None  # 400: page tokens have an age too
         mails = tuple(RemoteMail(m["id"], m.get("threadId")) for m in answer.get("messages", ()))
-        if self._with_states:
+        if states or self._with_states:
             # One that is deleted meanwhile is not in the answer; the history will tell.
-            states = await self._fetcher.states([one.id for one in mails])
-            mails = tuple(states.get(one.id, one) for one in mails)
+            told = await self._fetcher.states([one.id for one in mails])
+            mails = tuple(told.get(one.id, one) for one in mails)
         further = answer.get("nextPageToken")
         if further:
-            return MailPage(mails, f"{start}:{total}:{further}", total=total)
+            return MailPage(mails, f"{start}:{total}:{further}", cursor=start, total=total)
         return MailPage(mails, None, cursor=start, total=total)
 
     async def changes(self, folder: str | None, cursor: str) -> MailChanges:

@@ -103,6 +103,9 @@ class GraphSender:
         except NotThere:
             return
 
+    async def close(self) -> None:
+        await self._account.close()
+
     async def _throw_away(self, draft_id: str) -> None:
         """A half-made draft. Failing leaves it lying in Drafts, where it harms nobody; the caller has an error to tell."""
         try:

@@ -36,10 +36,12 @@ class GraphSource:
     async def folders(self) -> tuple[RemoteFolder, ...]:
         return await self._tree.folders()
 
-    async def listing(self, folder: str | None, after: str | None = None) -> MailPage:
+    async def listing(
+        self, folder: str | None, after: str | None = None, *, states: bool = False
+    ) -> MailPage:
         """A page of the first round of the delta query, newest first. What comes while it is listed follows in `changes`.
 
-        `total` is told with the first page. Raises CursorExpired when `after` got too old: begin again.
+        `total` is told with the first page, and `states` come anyway. Raises CursorExpired when `after` got too old: begin again.
         """
         name = _named(folder)
         total = None if after else await self._count(name)

@@ -41,7 +41,7 @@ class SubmitOutcome:
 
     `stage` is where the attempt ended, `reason` a stable machine phrase, `reply_text` the server's words for people
     with addresses removed. `error` is what went wrong on our side of the talk, where something did: a ProviderError,
-    or whatever `on_stage` raised.
+    or whatever `on_stage` raised. `provider_id` is the id that a provider gave the mail, where it gives one (SES).
     """
 
     kind: Kind
@@ -52,3 +52,4 @@ class SubmitOutcome:
     enhanced: str | None = None
     reply_text: str = ""
     error: Exception | None = None
+    provider_id: str | None = None

@@ -1,5 +1,6 @@
-"""Rooms for the inbound flow: parser children once per session, an inbox on Dovecot for each test."""
+"""Rooms for the inbound flow: parser children once per session, an inbox on Dovecot or on Gmail's stand-in for each test."""
 
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -9,10 +10,14 @@ import pytest_asyncio
 from activities.parser_pool import ParserPool
 from providers.s3.blobs import BlobStore
 from store.unit_of_work import Database
+from tests.activities.api_room import ApiRoom
 from tests.activities.mail_room import SECRET, MailRoom
 from tests.conftest import S3Server
+from tests.servers.certificates import Certificates
 from tests.servers.databases import Database as ServerDatabase
 from tests.servers.dovecot import Dovecot, DovecotAccount
+from tests.servers.gmail_mailbox import GmailMailbox
+from tests.servers.gmail_server import GmailServer
 
 
 @pytest.fixture(scope="session")
@@ -69,5 +74,34 @@ async def room(
     made = await MailRoom(
         mail_database, blobs, parsers, port=dovecot.port, user=account.user, password=account.password
     ).open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="session")
+def gmail_tls(certificates: Certificates) -> ssl.SSLContext:
+    return certificates.client_context()
+
+
+@pytest.fixture
+def gmail_box(google: GmailServer) -> GmailMailbox:
+    return google.add_mailbox("desk@example.org")
+
+
+@pytest_asyncio.fixture
+async def gmail_room(
+    mail_database: Database,
+    blobs: BlobStore,
+    parsers: ParserPool,
+    google: GmailServer,
+    gmail_box: GmailMailbox,
+    gmail_tls: ssl.SSLContext,
+) -> AsyncIterator[ApiRoom]:
+    """An inbox whose mailbox is at Gmail, connected."""
+    made = await ApiRoom(
+        mail_database, blobs, parsers, port=1, user="", password="",
+        provider="gmail", root=google.url, tls=gmail_tls, page=5,
+        make_token=lambda: google.oauth.access_token(gmail_box.address),
+    ).open()  # fmt: skip
     yield made
     await made.close()

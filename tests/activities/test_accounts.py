@@ -3,16 +3,21 @@
 import dataclasses
 import datetime as dt
 import uuid
+from typing import cast
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.accounts import Accounts
+from activities.accounts import AccessToken, Accounts
+from providers.errors import AuthFailed
+from providers.mail_api import MailApiSource
+from providers.secret import Secret
 from store.inbox_state import InboxState
 from store.sealing import CredentialsUnreadable, Sealer
 from store.unit_of_work import Database
 
 SEALER = Sealer({"k1": b"k" * 32})
+NOWHERE = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
 PLACE = {"host": "mail.example.org", "port": 993, "security": "tls", "username": "desk", "auth": "password"}
 
 
@@ -34,7 +39,7 @@ def inbox(**settings: object) -> InboxState:
 
 @pytest.fixture
 def accounts() -> Accounts:
-    return Accounts(Database("postgresql+psycopg://nobody@127.0.0.1:1/none"), SEALER)
+    return Accounts(NOWHERE, SEALER)
 
 
 def test_both_accounts_have_their_own_secret(accounts: Accounts) -> None:
@@ -64,3 +69,33 @@ def test_settings_that_cannot_be_used_are_not_connected(accounts: Accounts, wron
 def test_a_sealed_value_of_another_inbox_does_not_open(accounts: Accounts) -> None:
     with pytest.raises(CredentialsUnreadable):
         accounts.imap(dataclasses.replace(inbox(), id=uuid.uuid4()))
+
+
+class Keeper:
+    async def access_token(self, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> Secret:
+        return Secret(f"{tenant_id}/{inbox_id}")
+
+
+async def test_a_mailbox_behind_a_web_api_is_opened_with_its_own_token() -> None:
+    def make(row: InboxState, token: AccessToken) -> MailApiSource:
+        made.append(token)
+        return cast(MailApiSource, row)
+
+    made: list[AccessToken] = []
+    accounts = Accounts(NOWHERE, SEALER, tokens=Keeper(), sources={"gmail": make})
+    row = dataclasses.replace(inbox(), provider="gmail")
+    assert accounts.mail_api(row) is cast(object, row)
+    assert (await made[0]()).reveal() == f"{row.tenant_id}/{row.id}"
+    with pytest.raises(AuthFailed):
+        accounts.mail_api(dataclasses.replace(row, health="auth_failed"))
+    assert accounts.mail_api(dataclasses.replace(row, health="auth_failed"), ask=True)
+
+
+@pytest.mark.parametrize("provider", ["imap", "graph"])
+def test_without_a_source_or_a_keeper_of_tokens_it_is_not_connected(provider: str) -> None:
+    row = dataclasses.replace(inbox(), provider=provider)
+    sources = {"graph": lambda *_: cast(MailApiSource, row)}
+    for accounts in (Accounts(NOWHERE, SEALER, sources=sources), Accounts(NOWHERE, SEALER, tokens=Keeper())):
+        with pytest.raises(ApplicationError) as error:
+            accounts.mail_api(row)
+        assert error.value.type == "NotConnected"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities import folder_refill, inbound_fetch
+from activities import folder_refill, imap_pass
 from activities.folder_pass import FolderPass
 from contracts.inbound import ResyncScope
 from models.enums import GapCause
@@ -158,11 +158,11 @@ async def test_new_mail_comes_before_a_long_refill(
     """Time is up after each piece: the pass lets go, and the next one begins with new mail."""
     await lose(full, 1, 2, 3)
     monkeypatch.setattr(folder_refill, "PIECE", 1)
-    monkeypatch.setattr(inbound_fetch, "BALANCE_SECONDS", 0.0)
+    monkeypatch.setattr(imap_pass, "BALANCE_SECONDS", 0.0)
     report = await audit(full)
     assert (report.stored, report.more) == (0, True)
     deliver(letter(99))
-    monkeypatch.setattr(inbound_fetch, "BALANCE_SECONDS", 20.0)
+    monkeypatch.setattr(imap_pass, "BALANCE_SECONDS", 20.0)
     report = await full.fetch()
     assert (report.stored, report.more) == (4, False)
     first = await full.rows("select uid from ledger order by id desc limit 4")

@@ -210,7 +210,7 @@ async def test_a_broken_fetch_is_quarantined_and_can_be_asked_again(
 
 
 async def test_a_mail_over_the_limit_is_shown_by_its_headers(room: MailRoom, deliver: Deliver) -> None:
-    room.fetching._largest = 2_000
+    room.fetching._imap_pass._largest = 2_000
     await room.connect()
     deliver(letter(1, subject="Huge", body="x" * 60 + "\n" + "y" * 70 + "\n" * 3000))
     deliver(letter(2))
@@ -220,7 +220,7 @@ async def test_a_mail_over_the_limit_is_shown_by_its_headers(room: MailRoom, del
     assert huge["conversation_id"] is not None
     (row,) = await room.rows("select q.reason, l.state, l.message_id from quarantine q join ledger l on l.id = q.ledger_id")
     assert row == {"reason": "too_large", "state": "quarantined", "message_id": huge["id"]}
-    room.fetching._largest = 1_000_000
+    room.fetching._imap_pass._largest = 1_000_000
     quarantine = await room.one("select id from quarantine")
     async with room.database.unit_of_work(room.tenant_id) as connection:
         await retry(connection, room.tenant_id, quarantine)

@@ -93,7 +93,7 @@ async def test_a_folder_that_reappears_is_compared_whole(room: MailRoom, deliver
     await room.sync()
     await room.rows("update folders set state = 'parked', state_reason = 'gone' where role = 'inbox'")
     await room.rows("delete from ledger where uid = 2")
-    room.fetching._listed_at.clear()
+    room.fetching._imap_pass._listed_at.clear()
     assert (await room.fetch()).stored == 1
     assert (await room.folder())["state"] == "active"
     (gap,) = await room.rows("select cause, missing, refilled, closed_at is not null as closed from gaps")

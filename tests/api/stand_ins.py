@@ -5,6 +5,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from api.app import Push, SignIns, Sns
 from api.blobs import BlobMissing, BlobsAway
 from api.deps import ApiConfig, Deps
 from api.mail_frames import MailFrames
@@ -13,11 +14,19 @@ from api.part_watch import PartWatch
 from api.passwords import Passwords
 from api.patience import Patience
 from api.picture_tokens import PictureTokens
+from api.push_pokes import PushPokes
 from api.rate_limits import Rate, RateLimits
 from api.remote_pictures import RemotePictures
 from api.stream import EventStreams
-from api.temporal_gateway import CheckOutcome, Gateway
+from api.temporal_gateway import CheckOutcome, Gateway, TemporalAway
 from contracts.connect import ConnectCheck, ConnectReport
+from providers.egress import EgressPolicy
+from providers.egress_http import web_client
+from providers.gmail.push_token import PushTokens
+from providers.oauth.application import google
+from providers.oauth.signing_in import SigningIn
+from providers.secret import Secret
+from providers.ses.sns_door import SnsDoor
 from store.sealing import Sealer
 from store.unit_of_work import Database
 
@@ -89,8 +98,16 @@ class RecordingGateway(Gateway):
         self._take("check", tenant_id, inbox_id)
         return self.outcome
 
+    async def check_domain(self, tenant_id: str, domain_id: str) -> bool:
+        if not self._take("check_domain", tenant_id, domain_id):
+            raise TemporalAway
+        return True
+
     async def start_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool:
         return self._take("sync", tenant_id, inbox_id, provider)
+
+    async def poke_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool:
+        return self._take("poke", tenant_id, inbox_id, provider)
 
     async def signal_sync(self, inbox_id: str, name: str) -> bool:
         return self._take("signal", inbox_id, name)
@@ -142,7 +159,10 @@ def make_deps(database: Database, url: str, **changes: Any) -> Deps:
         "frames": MailFrames(config.origin, tokens),
         "picture_tokens": tokens,
         "remote_pictures": RemotePictures(no_dial),
-        "limits": RateLimits(caller=Rate(1e6, 1e6), tenant=Rate(1e6, 1e6), search=Rate(1e6, 1e6)),
+        "consents": SignIns(SigningIn(EgressPolicy()), {"gmail": google("client.apps.example.com", Secret("secret"))}),
+        "sns": Sns(SnsDoor(web_client(EgressPolicy()), ())),
+        "push": Push(PushTokens(web_client(EgressPolicy()), audience=None, account=None), graph=False),
+        "limits": RateLimits(caller=Rate(1e6, 1e6), tenant=Rate(1e6, 1e6), search=Rate(1e6, 1e6), hook=Rate(1e6, 1e6)),
         "metrics": metrics,
         "patience": Patience(database.probe),
     }
@@ -152,4 +172,5 @@ def make_deps(database: Database, url: str, **changes: Any) -> Deps:
         "temporal": parts["gateway"].ping,
         "s3": parts["blobs"].ping,
     }
-    return Deps(**({"parts": PartWatch(pings)} | parts))
+    pokes = PushPokes(parts["gateway"].poke_sync, rest_seconds=0.0)
+    return Deps(**({"parts": PartWatch(pings), "pokes": pokes} | parts))

@@ -14,6 +14,7 @@ from api.auth import Access
 from api.endpoint import Endpoint
 from api.routes import ENDPOINTS
 from api.schemas.base import Classification, ConversationStatus, LedgerState
+from api.schemas.suppressions import SuppressionReason
 from models import enums
 from tests.api.reingest_rows import planned_run
 from tests.api.world import PASSWORD, World, new_inbox
@@ -38,6 +39,8 @@ def at(name: str, row: str) -> tuple[tuple[str, str], ...]:
 CONVERSATION, INBOX = at("conversation_id", "conversation"), at("inbox_id", "inbox")
 MESSAGE, QUARANTINE = at("message_id", "message"), at("quarantine_id", "quarantine")
 REINGEST = at("reingest_id", "reingest")
+DOMAIN = at("domain_id", "domain")
+SUPPRESSED = "gone@customer.example.com"
 CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/session"): Case(body=lambda w: {"email": w.emails["agent"], "password": PASSWORD}),
     ("GET", "/v1/session"): Case(),
@@ -84,6 +87,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/uploads/{upload_id}/complete"): Case(at("upload_id", "upload")),
     ("GET", "/v1/inboxes"): Case(),
     ("POST", "/v1/inboxes"): Case(body=lambda w: dict(new_inbox()), status=201),
+    ("POST", "/v1/inboxes/oauth/start"): Case(
+        body=lambda w: {"provider": "gmail", "email_address": "team@example.com"}
+    ),
+    ("GET", "/oauth/callback"): Case(status=303),
     ("GET", "/v1/inboxes/{inbox_id}"): Case(INBOX),
     ("PATCH", "/v1/inboxes/{inbox_id}"): Case(INBOX, lambda w: {"name": "Renamed"}),
     ("POST", "/v1/inboxes/{inbox_id}/test"): Case(INBOX),
@@ -97,6 +104,14 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/v1/inboxes/{inbox_id}/audits"): Case(INBOX),
     ("GET", "/v1/inboxes/{inbox_id}/gaps"): Case(INBOX),
     ("POST", "/v1/inboxes/{inbox_id}/audit"): Case(INBOX, status=202),
+    ("GET", "/v1/domains"): Case(),
+    ("POST", "/v1/domains"): Case(body=lambda w: {"name": f"d{uuid.uuid4().hex}.example.com"}, status=201),
+    ("GET", "/v1/domains/{domain_id}"): Case(DOMAIN),
+    ("PATCH", "/v1/domains/{domain_id}"): Case(DOMAIN, lambda w: {"from_name": "Example Shop"}),
+    ("DELETE", "/v1/domains/{domain_id}"): Case(at("domain_id", "spare domain"), status=204),
+    ("POST", "/v1/domains/{domain_id}/verify"): Case(DOMAIN),
+    ("PUT", "/v1/domains/{domain_id}/inboxes/{inbox_id}"): Case(DOMAIN + INBOX, lambda w: {"is_catchall": True}),
+    ("DELETE", "/v1/domains/{domain_id}/inboxes/{inbox_id}"): Case(DOMAIN + INBOX, status=204),
     ("GET", "/v1/quarantine"): Case(),
     ("GET", "/v1/quarantine/{quarantine_id}/raw"): Case(QUARANTINE),
     ("GET", "/v1/quarantine/{quarantine_id}/text"): Case(QUARANTINE),
@@ -114,6 +129,11 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/reingests/{reingest_id}/resume"): Case(REINGEST, status=409),
     ("POST", "/v1/reingests/{reingest_id}/cancel"): Case(REINGEST),
     ("GET", "/v1/events/stream"): Case(skip_call=True),
+    ("GET", "/v1/suppressions"): Case(),
+    ("POST", "/v1/suppressions/lift"): Case(body=lambda w: {"address": SUPPRESSED}, status=204),
+    ("POST", "/api/webhooks/ses"): Case(content=b"{}", status=401),
+    ("POST", "/api/webhooks/gmail-push"): Case(content=b"{}", status=401),
+    ("POST", "/api/webhooks/graph-push"): Case(content=b"{}", status=401),
     ("GET", "/healthz"): Case(),
     ("GET", "/readyz"): Case(),
     ("GET", "/metrics"): Case(),
@@ -149,7 +169,14 @@ async def fill(world: World) -> None:
         slot = (await agent.post("/v1/uploads", json={"filename": "a.txt", "size_bytes": 3})).json()
         world.ids["upload"] = uuid.UUID(slot["id"])
         await agent.put(slot["put_url"], content=b"abc", headers=slot["headers"])
+    await world.rows(
+        "insert into suppressed_addresses (tenant_id, address_key, address, reason) values (:tenant, :a, :a, 'bounce') on conflict do nothing",
+        a=SUPPRESSED,
+    )
     world.ids["reingest"] = await planned_run(world)
+    for row, name in (("domain", "example.org"), ("spare domain", "spare.example.org")):
+        world.ids[row] = await world.insert("domains", name=name, challenge="c0ffee")
+    await world.rows("update inboxes set domain_id = :d, local_part = 'desk' where id = :i", d=world.ids["domain"], i=world.ids["inbox"])
     token = world.deps.picture_tokens.of_attachment(world.tenant_id, world.ids["picture"])
     world.ids["token"] = token  # type: ignore[assignment]
 
@@ -265,6 +292,7 @@ def test_words_of_the_schemas_are_those_of_the_tables() -> None:
         (ConversationStatus, enums.ConversationStatus),
         (Classification, enums.Classification),
         (LedgerState, enums.LedgerState),
+        (SuppressionReason, enums.SuppressionReason),
     )
     for literal, enum in pairs:
         assert set(literal.__args__) == {e.value for e in enum}

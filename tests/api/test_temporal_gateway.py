@@ -10,11 +10,13 @@ import pytest_asyncio
 from temporalio import workflow
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from api.temporal_gateway import CheckOutcome, TemporalAway, TemporalGateway
 from contracts import ids
 from contracts.connect import ConnectCheck, ConnectInput, ConnectReport
+from contracts.domains import DomainRef, DomainReport
 from contracts.inbound import InboxSyncInput, ResyncOrder, ResyncScope
 from contracts.refs import MessageRef
 
@@ -46,6 +48,15 @@ class Checking:
         return ConnectReport((ConnectCheck("imap", "AuthFailed"), ConnectCheck("smtp")))
 
 
+@workflow.defn(name="CheckDomain")
+class Looking:
+    @workflow.run
+    async def run(self, ref: DomainRef) -> DomainReport:
+        if ref.tenant_id == "fails":
+            raise ApplicationError("gone", type="NotFound", non_retryable=True)
+        return DomainReport(held=True, records=5, open=1)
+
+
 @workflow.defn(name="InboxSync")
 class Syncing:
     def __init__(self) -> None:
@@ -72,7 +83,7 @@ async def gateway(temporal_client: Client, monkeypatch) -> TemporalGateway:
     worker = Worker(
         temporal_client,
         task_queue=queue,
-        workflows=[Sending, Checking, Syncing],
+        workflows=[Sending, Checking, Syncing, Looking],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
     async with worker:
@@ -102,6 +113,11 @@ async def test_a_check_reports(gateway) -> None:
     assert found == CheckOutcome(ConnectReport((ConnectCheck("imap", "AuthFailed"), ConnectCheck("smtp"))))
 
 
+async def test_a_domain_is_looked_up_and_what_ends_badly_is_said(gateway) -> None:
+    assert await gateway.check_domain(str(uuid.uuid4()), str(uuid.uuid4()))
+    assert not await gateway.check_domain("fails", str(uuid.uuid4()))
+
+
 async def test_a_resync_starts_what_does_not_run(gateway, temporal_client) -> None:
     tenant, inbox = str(uuid.uuid4()), str(uuid.uuid4())
     assert await gateway.resync(tenant, inbox, "imap", ResyncOrder(ResyncScope.ALL))
@@ -125,6 +141,8 @@ async def test_with_temporal_away_it_says_so_once_and_at_once(caplog) -> None:
         assert time.monotonic() - began < 0.5
         with pytest.raises(TemporalAway):
             await gateway.check_inbox("t", "i")
+        with pytest.raises(TemporalAway):
+            await gateway.check_domain("t", "d")
         with pytest.raises(TemporalAway):
             await gateway.resync("t", "i", "imap", ResyncOrder(ResyncScope.NEW))
         with pytest.raises(TemporalAway):

@@ -13,7 +13,7 @@ from models import Base
 from store.unit_of_work import Database
 
 ROOT = Path(__file__).parents[2]
-WITHOUT_TENANT = {"login_attempts", "event_cursors", "restores"}
+WITHOUT_TENANT = {"login_attempts", "event_cursors", "restores", "sns_notices"}
 
 # The few jobs that work over all tenants, and why. Adding one is a decision: give its reason here.
 CROSS_TENANT = {
@@ -21,6 +21,9 @@ CROSS_TENANT = {
     "api/metrics.py": "operators' figures count over all tenants",
     "api/auth.py": "a session or key names its tenant only once it is found",
     "api/session.py": "sign-in knows an address, not yet a tenant",
+    "api/ses_webhook.py": "a message of SNS names no tenant until the mail is found that it tells of",
+    "api/push_webhooks.py": "an announcement names a mailbox or a subscription, not a tenant; it gets ids only",
+    "activities/ses_notices.py": "the same, for those that the webhook left waiting",
     "activities/sweep.py": "finds what a crash left behind anywhere",
     "commands/backup.py": "a restored database is made safe whole, before anybody works with it",
     "commands/doctor.py": "asks whether the ring opens the rows of every tenant",

@@ -12,11 +12,12 @@ from store.api_ledger import (
     ApiPlace,
     ApiRow,
     CursorMoved,
+    KnownMail,
     count_failed_fetches,
-    known_ids,
+    known_mails,
     move_api_cursor,
     read_cursor,
-    waiting_ids,
+    waiting_mails,
     write_api_rows,
 )
 from store.inbox_state import Lease, LeaseLost, hold_lease, take_lease
@@ -100,7 +101,9 @@ async def test_a_mail_that_another_folder_shows_too_keeps_its_one_row(desk) -> N
     async with desk.database.unit_of_work(desk.tenant_id) as connection:
         await write_api_rows(connection, inbox, [stored("m1")])
         assert await write_api_rows(connection, other, [stored("m1")]) == WrittenRows()
-        assert await known_ids(connection, other, ["m1", "m2"]) == {"m1": LedgerState.STORED}
+        assert await known_mails(connection, other, ["m1", "m2"]) == {
+            "m1": KnownMail(LedgerState.STORED, empty=False)
+        }
     assert [r["folder_id"] for r in await ledger(desk)] == [inbox.folder_id]
 
 
@@ -162,7 +165,7 @@ async def test_a_zombie_moves_neither_rows_nor_cursor(desk) -> None:
 
 async def fail(desk: Desk, place: ApiPlace, *ids: str) -> WrittenRows:
     async with desk.database.unit_of_work(desk.tenant_id) as connection:
-        return await count_failed_fetches(connection, place, ids)
+        return await count_failed_fetches(connection, place, [ApiRow(i, LedgerState.SEEN) for i in ids])
 
 
 async def test_a_mail_that_cannot_be_fetched_is_quarantined_at_the_third_failure(desk) -> None:
@@ -184,9 +187,9 @@ async def test_a_mail_that_comes_after_a_failure_begins_its_attempts_anew(desk) 
     await fail(desk, place, "slow")
     await fail(desk, place, "slow", "slower")
     async with desk.database.unit_of_work(desk.tenant_id) as connection:
-        assert await waiting_ids(connection, place) == ["slower", "slow"]
+        assert [w.id for w in await waiting_mails(connection, place)] == ["slower", "slow"]
         assert await write_api_rows(connection, place, [stored("slow")]) == WrittenRows(stored=1)
-        assert await waiting_ids(connection, place) == ["slower"]
+        assert [w.id for w in await waiting_mails(connection, place)] == ["slower"]
     states = {r["provider_message_id"]: (r["state"], r["attempts"]) for r in await ledger(desk)}
     assert states == {"slow": ("stored", 0), "slower": ("seen", 1)}
 

@@ -93,12 +93,17 @@ async def test_backfills_that_wait_or_run_are_found(desk: Desk) -> None:
     ids = {}
     for state in ("waiting", "running", "paused", "done", "cancelled", "none"):
         (row,) = await desk.rows(
-            "insert into folders (tenant_id, inbox_id, name, path, synced, backfill_state)"
-            " values (:tenant, :inbox, :state, :state, true, :state) returning id",
+            "insert into folders (tenant_id, inbox_id, name, path, synced, backfill_state, uidvalidity)"
+            " values (:tenant, :inbox, :state, :state, true, :state, 1) returning id",
             inbox=desk.inbox_id,
             state=state,
         )
         ids[state] = row["id"]
+    await desk.rows(  # the first listing over a web API, which the inbox's own passes go on with
+        "insert into folders (tenant_id, inbox_id, name, path, synced, backfill_state)"
+        " values (:tenant, :inbox, 'All mail', '*', true, 'running')",
+        inbox=desk.inbox_id,
+    )
     assert set(await found(desk, "backfills")) == {ids["waiting"], ids["running"]}
 
 
@@ -193,3 +198,16 @@ async def test_what_a_re_ingest_found_is_forgotten_after_a_month(desk: Desk) -> 
             await sweep.tidy(connection, now=NOW)
     left = await desk.rows("select r.actor, r.state from reingests r where exists (select from reingest_changes c where c.reingest_id = r.id)")
     assert {(r["actor"], r["state"]) for r in left} == {("young", "applied"), ("unwanted", "cancelled"), ("waiting", "planned")}
+
+
+async def test_domains_that_are_due_are_found_the_longest_due_first(desk: Desk) -> None:
+    made = []
+    for n, hours in enumerate((-1, -3, 1, -2)):
+        [row] = await desk.rows(
+            "insert into domains (tenant_id, name, challenge, check_due_at, deleted_at) values (:tenant, :name, 'c', :due, :gone) returning id",
+            name=f"d{n}.example.org", due=NOW + dt.timedelta(hours=hours), gone=NOW if n == 3 else None,
+        )  # fmt: skip
+        made.append(row["id"])
+    async with desk.database.system_unit_of_work() as connection:
+        page = await sweep.find(connection, kind="domains", after=None, full=True, now=NOW)
+    assert [f.id for f in page if f.id in made] == [made[1], made[0]]

@@ -24,9 +24,11 @@ from tests.web import fake_data as data
 from tests.web import fake_timelines
 from tests.web.fake_balance import balance_routes
 from tests.web.fake_data import Row
+from tests.web.fake_domains import domain_routes
 from tests.web.fake_inboxes import inbox_routes
 from tests.web.fake_reingests import reingest_routes
 from tests.web.fake_state import Fake
+from tests.web.fake_suppressions import suppression_routes
 
 WEB = Path(__file__).parents[2] / "web"
 PIXEL = bytes.fromhex(
@@ -342,6 +344,8 @@ def build(fake: Fake) -> Starlette:
             Route("/v1/events/stream", events),
             *inbox_routes(fake),
             *balance_routes(fake),
+            *suppression_routes(fake),
+            *domain_routes(fake),
             *reingest_routes(fake),
             Route("/readyz", ready),
             Route("/s3/{id}", store, methods=["GET", "PUT", "OPTIONS"]),

@@ -40,6 +40,8 @@ class Fake:
         self.ledger = data.ledger_rows()
         self.reingests: list[Row] = []
         self.balance: list[Row] = []
+        self.suppressions: list[Row] = []
+        self.domains: dict[str, Row] = {}
         self.gaps: list[Row] = []
         self.uploads: dict[str, Row] = {}
         self.blobs: dict[str, bytes] = {}

@@ -15,6 +15,7 @@ from contracts import ids
 from contracts.auto_response import AutoResponseClaim
 from contracts.backfill import BackfillProgress
 from contracts.connect import ConnectCheck, ConnectInput, ConnectReport, DiscoverReport
+from contracts.domains import DomainRef, DomainReport
 from contracts.failures import NON_RETRYABLE, SENTENCES
 from contracts.inbound import (
     FetchReport,
@@ -38,9 +39,10 @@ from contracts.outbound import (
     VerifyOutcome,
     VerifyReport,
 )
-from contracts.refs import ConversationRef, FolderRef, MessageRef
+from contracts.refs import ConversationRef, FolderRef, InboxRef, MessageRef
 from contracts.reingest import ReingestProgress, ReingestRef
 from contracts.sweep import SweepFindings, SweepFound, TidyReport
+from contracts.watch_renewal import WatchOutcome
 
 TENANT = str(uuid.UUID(int=1))
 STILL = object()  # a step that goes on until it is cancelled or the recording ends
@@ -97,6 +99,10 @@ SENDS = (
     send(
         "unknown-found-in-sent", [DUE, DOUBT, OUT], deliver=[LOST], verify=[MISSED, FOUND],
         settle=[SettleReport(DeliverOutcome.SENT)],
+    ),
+    send(
+        "unknown-proven-unsent", [DUE, DOUBT, DUE, OUT], deliver=[LOST, SENT],
+        verify=[MISSED, VerifyReport(VerifyOutcome.UNSENT, 2.0)],
     ),
     send(
         "unknown-sent-again-by-policy", [DOUBT, DUE, OUT], verify=[VerifyReport(VerifyOutcome.CANNOT_LOOK)],
@@ -290,6 +296,8 @@ ANSWERS = (
 # -- Sweep -----------------------------------------------------------------------------------------------------------
 
 NOTHING = SweepFindings(())
+LOOKED_UP = DomainReport(held=True, records=7, open=1)
+WATCHED = WatchOutcome("granted")
 TIDIED = TidyReport(0, 0, 0, 0, 0, 3)
 
 
@@ -302,15 +310,25 @@ def sweep(name: str, find: Sequence[SweepFindings], tidy: Any = TIDIED) -> Path:
     return Path("Sweep", name, f"sweep-{name}", None, {"sweep.find": find, "sweep.tidy": [tidy]})
 
 
+CHECKS = (
+    Path("CheckDomain", "looked-up", ids.check_domain(opaque("looked up")), DomainRef(TENANT, opaque("looked up")), {"domains.check": [LOOKED_UP]}),
+    Path("CheckDomain", "removed", ids.check_domain(opaque("removed")), DomainRef(TENANT, opaque("removed")), {"domains.check": [fails("NotFound")]}),
+)
+
+WATCHES = tuple(
+    Path("WatchRenewal", name, ids.watch_renewal(opaque(name)), InboxRef(TENANT, opaque(name)), {"watch.renew": [answer]})
+    for name, answer in (("granted", WATCHED), ("refused", WatchOutcome("refused", "topic_refused")), ("removed", fails("NotFound")))
+)
+
 SWEEPS = (
     sweep("nothing-to-do", [NOTHING]),
-    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), page("reingest", 1), NOTHING]),
+    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), page("reingest", 1), page("domain", 1), page("watch", 1), NOTHING]),
     sweep("what-runs-is-left-alone", [page("twice", 1, opaque("twice 0")), page("twice", 1), NOTHING]),
     sweep("tidying-fails", [NOTHING], fails("DatabaseUnavailable")),
     sweep("continued-as-new", [page("many", 10, opaque("many 9")), page("more", 10, opaque("more 9")), page("most", 10), NOTHING]),
 )
 
-PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *SWEEPS)
+PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *CHECKS, *WATCHES, *SWEEPS)
 
 # What a step answers where a path does not say: the workflows that others start end, or wait, at once.
 DEFAULTS: Mapping[str, Any] = {
@@ -318,6 +336,8 @@ DEFAULTS: Mapping[str, Any] = {
     "backfill.plan": FINISHED,
     "backfill.step": FINISHED,
     "connect.verify": WELCOME,
+    "domains.check": LOOKED_UP,
+    "watch.renew": WATCHED,
     "connect.discover": TWO_FOLDERS,
     "connect.fail": None,
     "inbound.open": APART,

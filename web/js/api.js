@@ -187,12 +187,27 @@ export const inboxes = {
   ledger: (id, query, options) => get(`/v1/inboxes/${at(id)}/ledger`, { query, ...options }),
 };
 
+export const domains = {
+  list: (options) => get("/v1/domains", options),
+  add: (domain) => post("/v1/domains", domain),
+  change: (id, changes) => call("PATCH", `/v1/domains/${at(id)}`, { body: changes }),
+  remove: (id) => call("DELETE", `/v1/domains/${at(id)}`),
+  verify: (id) => post(`/v1/domains/${at(id)}/verify`),
+  join: (id, inbox, is_catchall) => call("PUT", `/v1/domains/${at(id)}/inboxes/${at(inbox)}`, { body: { is_catchall } }),
+  leave: (id, inbox) => call("DELETE", `/v1/domains/${at(id)}/inboxes/${at(inbox)}`),
+};
+
 export const quarantine = {
   list: (query, options) => get("/v1/quarantine", { query, ...options }),
   rawUrl: (id) => `/v1/quarantine/${at(id)}/raw`,
   text: (id, options) => get(`/v1/quarantine/${at(id)}/text`, { as: "text", ...options }),
   retry: (id) => post(`/v1/quarantine/${at(id)}/retry`),
   dismiss: (id) => post(`/v1/quarantine/${at(id)}/dismiss`),
+};
+
+export const suppressions = {
+  list: (query, options) => get("/v1/suppressions", { query, ...options }),
+  lift: (address) => post("/v1/suppressions/lift", { address }),
 };
 
 export const balances = {

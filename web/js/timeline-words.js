@@ -36,6 +36,7 @@ const STEPS = {
   unknown: ["Outcome unknown", "warn", "question"],
   gave_up: ["Given up", "bad", "cross"],
   proven_sent: ["Proven to be sent", "good", "check"],
+  proven_unsent: ["Proven not to be sent", "warn", "clock"],
   copy_in_sent: ["Copy filed in Sent", "good", "file"],
   copy_put_off: ["The copy in Sent could not be filed; tried again later", "warn", "file"],
   copy_given_up: ["The copy in Sent could not be filed", "bad", "file"],

@@ -47,9 +47,11 @@ export class SideNav extends RoomElement {
     fill(
       this.rooms,
       this.#link("/inboxes", "Inboxes", "inbox", name.startsWith("inbox"), null, store.get("inboxes").some((one) => one.health === "auth_failed")),
+      this.#link("/domains", "Domains", "link", name === "domains"),
       this.#link("/quarantine", "Quarantine", "shield", name === "quarantine", counts.quarantined, counts.quarantined > 0),
       this.#link("/spam", "Spam", "spam", name === "spam", counts.spam),
       store.mayManage ? this.#link("/balance", "Mailbox balance", "list", name === "balance") : null,
+      store.mayManage ? this.#link("/suppressed", "Suppressed", "bounce", name === "suppressed") : null,
       store.mayManage ? this.#link("/reingest", "Re-ingest", "refresh", name.startsWith("reingest")) : null,
       store.mayManage ? this.#link("/users", "People and keys", "people", name === "people") : null,
     );

@@ -1,0 +1,185 @@
+"""The balance sheet of one place of a mailbox behind a web API: listed again, compared with the ledger, and what is missing fetched.
+
+The same for a night's audit, a resync, and every gap, whatever opened it: an expired cursor, a long lockout. Everything it
+finds out is in rows before it acts: dying anywhere leaves the gap open, and the next pass compares again.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+from activities.api_boxes import ApiBox
+from activities.api_take import ApiTaker, Taken, to_fill
+from contracts.failpoints import Failpoint, reached
+from providers.errors import ProtocolBroken
+from providers.mail_api import CursorExpired, MailApiSource, MailPage, RemoteMail
+from store.api_balance import api_figures, record_api_audit
+from store.api_ledger import move_api_cursor, read_cursor
+from store.api_mirror import mirror_left
+from store.audits import AuditReason, BalanceFigures
+from store.gaps import GapCause, GapRow, close_gap, found_missing, gaps_of_folder, open_gap
+
+PIECE = 40
+RELIST_TRIES = 3
+STATES = (
+    2_000  # of the newest mails, labels are read again after a gap; older ones show them when they change
+)
+
+
+@dataclass(slots=True)
+class _Relisted:
+    """`missing` should be here and are not, newest first; `unasked` are drafts and thrown away ones without a row. `whole`: the
+    listing was read to its end and is as long as the provider said.
+    """
+
+    ids: set[str] = field(default_factory=set)
+    missing: list[RemoteMail] = field(default_factory=list)
+    unasked: list[RemoteMail] = field(default_factory=list)
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Balanced:
+    """`more`: time was up, and the next pass has something to go on with."""
+
+    taken: Taken = field(default_factory=Taken)
+    more: bool = False
+
+
+class ApiBalance:
+    """Works under the lease of `taker`; `ends` is when it lets go, on the monotonic clock."""
+
+    def __init__(self, source: MailApiSource, taker: ApiTaker, *, ends: float) -> None:
+        self._source = source
+        self._taker = taker
+        self._ends = ends
+
+    async def balance(self, box: ApiBox, *, reason: AuditReason | None) -> Balanced:
+        """With a `reason` a sheet is drawn up and kept; without one only where gaps are open. A first listing that is under
+        way comes first. Raises ProviderError, LeaseLost.
+        """
+        tenant_id, folder_id = box.place.tenant_id, box.folder.id
+        async with self._taker.writing() as connection:
+            gaps = await gaps_of_folder(connection, tenant_id, folder_id)
+        if box.folder.listing or not box.folder.begun or (reason is None and not gaps):
+            return Balanced()
+        again = await self._relisted(box, states=bool(gaps))
+        figures, extras = await self._figures(box, again)
+        gaps = await self._note(box, figures, gaps, reason)
+        reached(Failpoint.GAP_OPENED if figures.missing else Failpoint.AUDIT_RECORDED)
+        taken = Taken()
+        taken += await self._taker.take(box, again.unasked[::-1])
+        for start in range(0, len(again.missing), PIECE):
+            if time.monotonic() >= self._ends:
+                return Balanced(taken, more=True)
+            taken += await self._taker.take(box, again.missing[start : start + PIECE][::-1])
+        reached(Failpoint.GAP_REFILLED)
+        if extras and again.whole:
+            async with self._taker.writing() as connection:
+                await mirror_left(connection, box.place, extras)
+        changed = bool(figures.missing or extras or again.unasked)
+        if changed:
+            figures, _ = await self._figures(box, again)
+        if figures.missing:
+            return Balanced(taken, more=taken != Taken())
+        await self._close(box, figures, gaps, recorded=reason is not None and not changed)
+        return Balanced(taken)
+
+    async def _relisted(self, box: ApiBox, *, states: bool) -> _Relisted:
+        for _ in range(RELIST_TRIES):
+            try:
+                return await self._listing(box, states=states)
+            except CursorExpired:
+                continue  # a page grew too old while the others were read
+        raise ProtocolBroken("listing_expires")
+
+    async def _listing(self, box: ApiBox, *, states: bool) -> _Relisted:
+        again, after, total = _Relisted(), None, None
+        while True:
+            page = await self._source.listing(box.path, after, states=states and len(again.ids) < STATES)
+            total = page.total if total is None else total
+            cursor = await self._first_cursor(box, page)
+            known = await self._taker.known(box, [m.id for m in page.mails])
+            new = [m for m in page.mails if to_fill(m, known)]
+            mails = page.mails
+            if any(m.received_at is None for m in new):
+                # Dates and labels say whether these are missing or were never asked for.
+                mails = (await self._source.listing(box.path, after, states=True)).mails
+                unseen = {m.id for m in new}
+                new = [m for m in mails if m.id in unseen]
+            await self._taker.take(box, [m for m in mails if m.id in known and not known[m.id].empty])
+            again.ids |= {m.id for m in mails}
+            for mail in new:
+                if box.unwanted(mail) is not None:
+                    again.unasked += [mail] if mail.id not in known else []
+                elif mail.received_at is None or mail.received_at >= self._taker.horizon:
+                    again.missing.append(mail)
+            if page.after is None:
+                again.whole = total is None or total <= len(again.ids)
+                return again
+            dates = [m.received_at for m in new if m.received_at is not None]
+            if cursor is not None and new and len(dates) == len(mails) and max(dates) < self._taker.horizon:
+                again.whole = True  # down to the horizon, and rows below it are not compared
+                return again
+            after = page.after
+
+    async def _first_cursor(self, box: ApiBox, page: MailPage) -> str | None:
+        """The place's cursor; where it expired, the one that this listing tells. The gap stays open until all is compared."""
+        async with self._taker.writing() as connection:
+            cursor = await read_cursor(connection, box.place)
+            if cursor is None and page.cursor is not None:
+                await move_api_cursor(connection, box.place, before=None, cursor=page.cursor)
+        return cursor or page.cursor
+
+    async def _figures(self, box: ApiBox, again: _Relisted) -> tuple[BalanceFigures, list[str]]:
+        """The sheet of the moment, and the ids of rows without a mail."""
+        known = await self._taker.known(box, [m.id for m in (*again.missing, *again.unasked)])
+        missing = {m.id for m in again.missing if m.id not in known or known[m.id].empty}
+        unasked = {m.id for m in again.unasked if m.id not in known}
+        async with self._taker.writing() as connection:
+            return await api_figures(
+                connection,
+                box.place,
+                again.ids,
+                horizon=self._taker.horizon,
+                missing=missing,
+                unasked=unasked,
+            )
+
+    async def _note(
+        self, box: ApiBox, figures: BalanceFigures, gaps: list[GapRow], reason: AuditReason | None
+    ) -> list[GapRow]:
+        """Keep the sheet and what it found, in one transaction; the gaps that are open now."""
+        place, folder_id = box.place, box.folder.id
+        async with self._taker.writing() as connection:
+            if reason is not None:
+                await record_api_audit(connection, place, folder_id, figures, reason)
+            if figures.missing and not gaps:
+                await open_gap(
+                    connection,
+                    place.tenant_id,
+                    place.inbox_id,
+                    folder_id,
+                    GapCause.AUDIT,
+                    listed=figures.at_provider,
+                    missing=figures.missing,
+                )
+            await found_missing(
+                connection,
+                place.tenant_id,
+                [g.id for g in gaps],
+                listed=figures.at_provider,
+                missing=figures.missing,
+            )
+            found = await gaps_of_folder(connection, place.tenant_id, folder_id)
+        self._taker.credit(folder_id, [g.id for g in found])
+        return found
+
+    async def _close(
+        self, box: ApiBox, figures: BalanceFigures, gaps: list[GapRow], *, recorded: bool
+    ) -> None:
+        async with self._taker.writing() as connection:
+            for gap in gaps:
+                await close_gap(connection, box.place.tenant_id, gap.id, listed=figures.at_provider)
+            if not recorded:
+                await record_api_audit(connection, box.place, box.folder.id, figures, AuditReason.REFILLED)
+        reached(Failpoint.GAP_CLOSED)

@@ -1,0 +1,1 @@
+"""DNS as this installation's name servers answer it."""

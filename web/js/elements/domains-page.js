@@ -1,0 +1,173 @@
+/**
+ * `<domains-page>`: the domains, for each the records to set and how they stand, its inboxes and what its mail is sent as.
+ */
+
+import { domains, inboxes } from "/web/js/api.js";
+import { button, fill, h, icon, uid } from "/web/js/dom.js";
+import { plain, plural } from "/web/js/format.js";
+import { RoomElement, settle } from "/web/js/room-element.js";
+import { store } from "/web/js/store.js";
+import { stream } from "/web/js/stream.js";
+import { ask } from "/web/js/elements/ask-dialog.js";
+import { stateBadge } from "/web/js/elements/domain-record.js";
+import { timeAgo } from "/web/js/elements/time-ago.js";
+import { notify, notifyError } from "/web/js/elements/toast-stack.js";
+
+const DEFAULTS = [["from_name", "Sender's name", "text"], ["reply_to_address", "Reply-To", "email"], ["bounce_address", "Bounces go to", "email"]];
+const FLAGS = [["mx", "MX"], ["spf", "SPF"], ["dkim", "DKIM"], ["dmarc", "DMARC"]];
+
+export class DomainsPage extends RoomElement {
+  #open = new Set();
+
+  build() {
+    this.state = document.createElement("load-state");
+    this.list = h("ul", { class: "domains" });
+    this.adding = h("section", { class: "panel", hidden: true, "aria-label": "Add a domain" });
+    this.append(
+      h("header", { class: "page-head" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), h("h1", {}, "Domains")),
+      h("p", { class: "lead" }, "Inboxes are addresses in your domains. Set these records at your DNS provider; they are looked up daily and whenever you ask."),
+      this.state, this.list, this.adding,
+    );
+  }
+
+  attach() {
+    const fresh = settle(() => this.#load(), 300);
+    this.listen(stream, "change", ({ detail }) => ["domain.updated", "inbox.updated"].includes(detail.type) && fresh());
+    this.listen(stream, "reload", fresh);
+    this.adding.hidden = !store.mayManage;
+    fill(this.adding, this.#form([["name", "Domain", "text"]], {}, "Add domain", "plus", async ({ name }) => {
+      const made = await domains.add({ name });
+      this.#open.add(made.id);
+      await this.#load();
+    }));
+    this.state.loading(2, "card");
+    this.#load();
+  }
+
+  async #load() {
+    // What somebody is typing stays: the next change, or leaving the field, shows the rest.
+    if (this.list.querySelector("form input:focus")) return;
+    try {
+      const [page, boxes] = await Promise.all([domains.list({ signal: this.life }), inboxes.list({ signal: this.life })]);
+      store.set("inboxes", boxes.items);
+      this.state.done();
+      if (page.items.length === 0) this.state.empty("No domains yet", store.mayManage ? "Add the domain that your team's addresses are in." : "", { iconName: "link" });
+      fill(this.list, page.items.map((one) => this.#card(one, page.items.length === 1)));
+    } catch (error) {
+      if (error.name !== "AbortError" && this.list.childElementCount === 0) this.state.failed(error, () => this.#load());
+    }
+  }
+
+  #card(domain, only) {
+    const body = h("div", { class: "domain-body", hidden: !only && !this.#open.has(domain.id) });
+    const more = button(body.hidden ? "Records" : "Hide", { iconName: "down", kind: "small", "aria-expanded": String(!body.hidden), onclick: () => {
+      body.hidden = !body.hidden;
+      this.#open[body.hidden ? "delete" : "add"](domain.id);
+      more.setAttribute("aria-expanded", String(!body.hidden));
+      more.querySelector("span").textContent = body.hidden ? "Records" : "Hide";
+    } });
+    fill(body, domain.records.map((record) => Object.assign(document.createElement("domain-record"), { record })), this.#inboxes(domain), this.#sending(domain));
+    return h("li", { class: "panel domain", "data-id": domain.id },
+      h("div", { class: "panel-head" }, h("h2", {}, plain(domain.name)), stateBadge(domain.verified ? "ok" : "waiting", domain.verified ? "Yours" : "Not proven yet"),
+        h("div", { class: "actions" },
+          store.mayManage ? button("Check now", { iconName: "refresh", kind: "small primary", onclick: (event) => this.#check(event.currentTarget, domain) }) : null,
+          more,
+          store.mayManage ? button("", { iconName: "trash", kind: "quiet small", label: `Remove ${domain.name}`, onclick: () => this.#remove(domain) }) : null)),
+      h("p", { class: "domain-flags" }, FLAGS.map(([key, word]) => this.#flag(word, domain, key)), h("span", { class: "faint" }, domain.checked_at ? ["checked ", timeAgo(domain.checked_at, { long: true })] : "not checked yet")),
+      domain.missing_since ? h("p", { class: "notice warn" }, icon("warning"), h("span", {}, "The proof of ownership is gone from your DNS since ", timeAgo(domain.missing_since, { long: true }), ". After three days the domain is let go.")) : null,
+      body);
+  }
+
+  #flag(word, domain, key) {
+    const right = domain[`${key}_verified`];
+    return h("span", { class: right ? "flag good" : "flag" }, icon(right ? "check" : "cross", right ? "right" : "not right"), word);
+  }
+
+  #inboxes(domain) {
+    const inside = new Set(domain.inboxes.map((one) => one.id));
+    const near = store.mayManage ? store.get("inboxes").filter((one) => !inside.has(one.id) && one.email_address.toLowerCase().endsWith(`@${domain.name}`)) : [];
+    const act = (word, run) => (store.mayManage ? button(word, { kind: "small", onclick: () => this.#act(run) }) : null);
+    const line = (one, ...more) => h("li", {}, h("a", { href: `/inboxes/${one.id}` }, plain(one.email_address)), h("span", { class: "faint" }, plain(one.name)), more);
+    return h("div", { class: "domain-part" }, h("h3", {}, "Inboxes"),
+      inside.size + near.length === 0 ? h("p", { class: "faint" }, "No inbox has its address here yet.") : null,
+      h("ul", { class: "domain-inboxes" },
+        domain.inboxes.map((one) => line(one, one.is_catchall ? h("span", { class: "badge" }, "Catches the rest") : null,
+          act(one.is_catchall ? "Only its address" : "Catch the rest", () => domains.join(domain.id, one.id, !one.is_catchall)), act("Take out", () => domains.leave(domain.id, one.id)))),
+        near.map((one) => line(one, act("Put in this domain", () => domains.join(domain.id, one.id, false))))));
+  }
+
+  async #act(run) {
+    try {
+      await run();
+      await this.#load();
+    } catch (error) {
+      notifyError(error, "Not changed");
+    }
+  }
+
+  #sending(domain) {
+    if (!store.mayManage) return null;
+    return h("div", { class: "domain-part" }, h("h3", {}, "Mail is sent as"), this.#form(DEFAULTS, domain, "Save", "check", async (values) => {
+      await domains.change(domain.id, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim() || null])));
+      notify(`Saved for ${plain(domain.name)}.`);
+    }));
+  }
+
+  #form(fields, values, word, iconName, send) {
+    const rest = h("p", { class: "field-error", role: "alert" });
+    const made = fields.map(([name, label, type]) => {
+      const id = uid("domain");
+      const control = h("input", { id, name, type, autocomplete: "off", value: values[name] ?? "" });
+      return { name, control, root: h("div", { class: "field" }, h("label", { for: id }, label), control, h("p", { class: "field-error", role: "alert", hidden: true })) };
+    });
+    const submit = button(word, { type: "submit", iconName, kind: "small" });
+    return h("form", { class: "domain-form", novalidate: true, onsubmit: async (event) => {
+      event.preventDefault();
+      rest.textContent = "";
+      for (const { root } of made) root.lastChild.hidden = true;
+      submit.disabled = true;
+      submit.focus();
+      try {
+        await send(Object.fromEntries(made.map(({ name, control }) => [name, control.value])));
+        if (word === "Add domain") event.target.reset();
+      } catch (error) {
+        const known = made.filter(({ name }) => error.fields?.[name]);
+        for (const { name, root } of known) {
+          root.lastChild.textContent = error.fields[name];
+          root.lastChild.hidden = false;
+        }
+        if (known.length === 0) rest.textContent = error.message;
+      } finally {
+        submit.disabled = false;
+      }
+    } }, made.map(({ root }) => root), submit, rest);
+  }
+
+  async #check(pressed, domain) {
+    pressed.disabled = true;
+    this.#open.add(domain.id);
+    try {
+      const seen = await domains.verify(domain.id);
+      const open = seen.records.filter((one) => one.status !== "ok").length;
+      notify(open === 0 ? `Every record of ${plain(domain.name)} is right.` : `${plural(open, "record")} of ${plain(domain.name)} ${open === 1 ? "is" : "are"} not right yet.`);
+      await this.#load();
+    } catch (error) {
+      notifyError(error, "Not checked");
+    } finally {
+      pressed.disabled = false;
+    }
+  }
+
+  async #remove(domain) {
+    const sure = await ask({ title: `Remove ${plain(domain.name)}?`, paragraphs: ["The domain is free for others at once. Adding it again needs a new record."], confirm: "Remove", danger: true });
+    if (!sure) return;
+    try {
+      await domains.remove(domain.id);
+      await this.#load();
+    } catch (error) {
+      notifyError(error, "Not removed");
+    }
+  }
+}
+
+customElements.define("domains-page", DomainsPage);
