@@ -1,6 +1,7 @@
 """Free loopback ports, remembered in the data directory so that a restart keeps its addresses while they are still free.
 
-Nothing is reserved between choosing and the server's own bind; a server that finds its port taken says so itself.
+A new port is claimed (`stack/port_claims.py`), so that another start does not choose it before its server listens; a server that finds its
+port taken all the same says so itself.
 """
 
 import errno
@@ -8,6 +9,7 @@ import random
 import socket
 from pathlib import Path
 
+from stack.port_claims import claim
 from stack.private_file import read_json, write_private_json
 
 HOST = "127.0.0.1"
@@ -61,19 +63,21 @@ class PortBook:
         choice = random.SystemRandom()
         for _ in range(500):
             candidate = choice.randint(FIRST, LAST)
-            if self._usable(candidate, with_partner=with_partner):
+            if self._usable(candidate, with_partner=with_partner) and claim(_wanted(candidate, with_partner=with_partner)):
                 return self._take(name, candidate, with_partner=with_partner)
         raise PortTaken(f"no free port between {FIRST} and {LAST} was found for {name}; stop some servers")
 
     def _usable(self, port: int, *, with_partner: bool) -> bool:
-        wanted = [port, port + PARTNER_OFFSET] if with_partner else [port]
+        wanted = _wanted(port, with_partner=with_partner)
         return not self._given.intersection(wanted) and all(is_free(one) for one in wanted)
 
     def _take(self, name: str, port: int, *, with_partner: bool) -> int:
-        self._given.add(port)
-        if with_partner:
-            self._given.add(port + PARTNER_OFFSET)
+        self._given.update(_wanted(port, with_partner=with_partner))
         if self._remembered.get(name) != port:
             self._remembered[name] = port
             write_private_json(self._path, self._remembered)
         return port
+
+
+def _wanted(port: int, *, with_partner: bool) -> list[int]:
+    return [port, port + PARTNER_OFFSET] if with_partner else [port]
