@@ -79,6 +79,14 @@ class FolderGone(ProviderError):
     transient = False
 
 
+class NotThere(ProviderError):
+    """No such mail, draft, label, folder or subscription. Mostly normal: it was moved or deleted while we looked elsewhere."""
+
+    reason = "not_found"
+    sentence = "This is no longer in the mailbox."
+    transient = False
+
+
 class ProtocolBroken(ProviderError):
     """The server answered something that the protocol does not allow; nothing may be concluded from it."""
 

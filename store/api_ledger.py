@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.enums import LedgerState
 from store.bulk import bound, new_id, rows_of
-from store.ledger import QUARANTINE, WrittenRows
+from store.ledger import Written, WrittenRows, quarantine_and_count
 
 FETCH_ATTEMPTS = 3
 
@@ -195,17 +195,7 @@ async def write_api_rows(
     answer = await connection.execute(
         INSERT, {"tenant": place.tenant_id, "inbox": place.inbox_id, "run": run, **bound(records)}
     )
-    written = answer.all()
-    await _quarantine(
-        connection, place, [(w.id, w.reason) for w in written if w.state == LedgerState.QUARANTINED]
-    )
-    count = {state: sum(w.state == state for w in written) for state in LedgerState}
-    return WrittenRows(
-        stored=count[LedgerState.STORED],
-        quarantined=count[LedgerState.QUARANTINED],
-        vanished=count[LedgerState.VANISHED],
-        skipped=count[LedgerState.SKIPPED],
-    )
+    return await quarantine_and_count(connection, place.tenant_id, [Written(*row) for row in answer])
 
 
 async def count_failed_fetches(
@@ -229,9 +219,7 @@ async def count_failed_fetches(
     records.sort(key=lambda record: str(record["provider_message_id"]))
     bind = {"tenant": place.tenant_id, "inbox": place.inbox_id, "run": run, "most": FETCH_ATTEMPTS}
     answer = await connection.execute(FAILED, {**bind, **bound(records)})
-    given_up = [(row.id, row.reason) for row in answer if row.state == LedgerState.QUARANTINED]
-    await _quarantine(connection, place, given_up)
-    return WrittenRows(quarantined=len(given_up))
+    return await quarantine_and_count(connection, place.tenant_id, [Written(*row) for row in answer])
 
 
 async def known_mails(
@@ -274,17 +262,3 @@ async def move_api_cursor(
     answer = await connection.execute(statement, {**place.bound(), "before": before, "cursor": cursor})
     if answer.first() is None:
         raise CursorMoved(f"the cursor of inbox {place.inbox_id} is not where this pass began")
-
-
-async def _quarantine(
-    connection: AsyncConnection, place: ApiPlace, broken: Sequence[tuple[uuid.UUID, str | None]]
-) -> None:
-    if broken:
-        await connection.execute(
-            QUARANTINE,
-            {
-                "tenant": place.tenant_id,
-                "ids": [ledger_id for ledger_id, _ in broken],
-                "reasons": [reason or "unknown" for _, reason in broken],
-            },
-        )

@@ -5,8 +5,10 @@ Rows are written with the folder's cursor in one transaction, after the raw byte
 
 import datetime as dt
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +22,7 @@ __all__ = [
     "LedgerState",
     "PendingMail",
     "Place",
+    "Written",
     "WrittenRows",
     "asked_again",
     "claim",
@@ -27,6 +30,7 @@ __all__ = [
     "count_pending",
     "identities_of",
     "known_uids",
+    "quarantine_and_count",
     "rematched",
     "see_again",
     "write_rows",
@@ -207,6 +211,14 @@ class WrittenRows:
         )
 
 
+class Written(NamedTuple):
+    """A row as the database tells that it was written, by `returning id, state, reason`."""
+
+    id: uuid.UUID
+    state: str
+    reason: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The folder, in one UIDVALIDITY, whose UIDs a batch speaks of."""
@@ -249,17 +261,27 @@ async def write_rows(
         for r in rows
     ]
     answer = await connection.execute(INSERT, {**place.bound(), "run": run, **bound(records)})
-    written = answer.all()
-    broken = [(row.id, row.reason or "unknown") for row in written if row.state == LedgerState.QUARANTINED]
+    return await quarantine_and_count(connection, place.tenant_id, [Written(*row) for row in answer])
+
+
+async def quarantine_and_count(
+    connection: AsyncConnection, tenant_id: uuid.UUID, written: Sequence[Written]
+) -> WrittenRows:
+    """Put the broken ones of a batch into quarantine, in its transaction, and count all by state."""
+    broken = [row for row in written if row.state == LedgerState.QUARANTINED]
     if broken:
         await connection.execute(
             QUARANTINE,
-            {"tenant": place.tenant_id, "ids": [b[0] for b in broken], "reasons": [b[1] for b in broken]},
+            {
+                "tenant": tenant_id,
+                "ids": [row.id for row in broken],
+                "reasons": [row.reason or "unknown" for row in broken],
+            },
         )
-    count = {state: sum(row.state == state for row in written) for state in LedgerState}
+    count = Counter(row.state for row in written)
     return WrittenRows(
         stored=count[LedgerState.STORED],
-        quarantined=count[LedgerState.QUARANTINED],
+        quarantined=len(broken),
         vanished=count[LedgerState.VANISHED],
         skipped=count[LedgerState.SKIPPED],
     )

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from providers.errors import (
     AuthFailed,
+    NotThere,
     ProtocolBroken,
     ProviderError,
     Refused,
@@ -15,9 +14,9 @@ from providers.errors import (
     TooLarge,
     Unreachable,
 )
+from providers.retry_after import retry_after
 
 REQUEST_REFUSED = "request_refused"  # an argument of ours was not taken (400)
-MAX_RETRY_AFTER = 24 * 3600.0
 _LIMITS = frozenset({
     "rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "concurrentLimitExceeded", "backendRateLimit",
 })  # fmt: skip
@@ -25,14 +24,6 @@ _DAILY = frozenset({"dailyLimitExceeded", "dailyLimitExceededUnreg", "sendingLim
 _SCOPES = frozenset({"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientScopes"})
 _API_OFF = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
 _POLICY = frozenset({"domainPolicy", "domainCannotUseApis", "appNotAuthorized"})
-
-
-class NotThere(ProviderError):
-    """No such mail, draft, label or history (404, 410). Mostly normal: it went away while we looked elsewhere."""
-
-    reason = "not_found"
-    sentence = "This is no longer in the mailbox."
-    transient: ClassVar[bool] = False
 
 
 class TokenRefused(AuthFailed):
@@ -52,7 +43,7 @@ class NameTaken(Refused):
 def fault_of(status: int, headers: Mapping[str, str], content: bytes) -> ProviderError:
     """What an answer of `status` 300 or more means. `headers` in lower case."""
     words = _reasons(content)
-    wait = retry_after(headers)
+    wait = retry_after(headers.get("retry-after"))
     if status == 401:
         return TokenRefused()
     if words & _DAILY:
@@ -96,21 +87,6 @@ def _forbidden(words: frozenset[str]) -> ProviderError:
             "The administrator of this Google domain does not allow this app. Ask them to trust it, then connect again.",
         )
     return Refused("forbidden")
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from a Retry-After header (a number or a date, RFC 9110 §10.2.3). None where there is none that can be read."""
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), MAX_RETRY_AFTER)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
 def _reasons(content: bytes) -> frozenset[str]:

@@ -8,10 +8,10 @@ from typing import Any, Literal, TypeAlias
 
 from googleapiclient.errors import HttpError
 
-from providers.errors import AuthFailed, ProviderError, Throttled, Unreachable
+from providers.errors import AuthFailed, NotThere, ProviderError, Throttled, Unreachable
 from providers.gmail.account import GmailAccount, translated
 from providers.gmail.endpoint import GmailApi
-from providers.gmail.faults import NotThere, TokenRefused
+from providers.gmail.faults import TokenRefused
 from providers.gmail.labels import mail_of
 from providers.gmail.transport import AnswerTooLarge, CheckedHttp
 from providers.mail_api import RawMail, RemoteMail

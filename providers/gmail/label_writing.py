@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from providers.errors import ProtocolBroken, Refused
+from providers.errors import NotThere, ProtocolBroken, Refused
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailApi
-from providers.gmail.faults import NameTaken, NotThere
+from providers.gmail.faults import NameTaken
 from providers.gmail.labels import INBOX, SPAM, STARRED, TRASH, UNREAD, mail_of
 from providers.gmail.transport import CheckedHttp
 from providers.mail_api import RemoteMail

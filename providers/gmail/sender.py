@@ -12,10 +12,10 @@ from typing import Any
 
 from googleapiclient.http import MediaIoBaseUpload
 
-from providers.errors import ProtocolBroken, ProviderError, Refused, TooLarge
+from providers.errors import NotThere, ProtocolBroken, ProviderError, Refused, TooLarge
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailApi
-from providers.gmail.faults import REQUEST_REFUSED, NotThere
+from providers.gmail.faults import REQUEST_REFUSED
 from providers.gmail.labels import DRAFT, SENT
 from providers.gmail.transport import CheckedHttp
 from providers.mail_api import SentMail, Trace

@@ -6,10 +6,10 @@ The mailbox is read as a whole: a reply does not inherit the labels of its threa
 from collections.abc import Sequence
 from typing import Any
 
-from providers.errors import ProtocolBroken, Refused
+from providers.errors import NotThere, ProtocolBroken, Refused
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailApi
-from providers.gmail.faults import REQUEST_REFUSED, NotThere
+from providers.gmail.faults import REQUEST_REFUSED
 from providers.gmail.fetching import MAX_OCTETS, MailFetcher
 from providers.gmail.labels import folders_of, mail_of
 from providers.gmail.transport import CheckedHttp

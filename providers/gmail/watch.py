@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from providers.errors import ProtocolBroken, Refused
+from providers.errors import NotThere, ProtocolBroken, Refused
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailApi
-from providers.gmail.faults import NotThere
 from providers.gmail.transport import CheckedHttp
 
 

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import ClassVar
 
 from providers.errors import (
     AuthFailed,
+    NotThere,
     ProtocolBroken,
     ProviderError,
     Refused,
@@ -16,8 +14,8 @@ from providers.errors import (
     Unreachable,
 )
 from providers.mail_api import CursorExpired
+from providers.retry_after import retry_after
 
-MAX_RETRY_AFTER = 24 * 3600.0
 _CURSOR = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 _LIMITS = frozenset({
     "applicationthrottled", "toomanyrequests", "errorserverbusy", "errorexceededconnectioncount", "activitylimitreached",
@@ -27,14 +25,6 @@ _LARGE = frozenset({
     "errormessagesizeexceeded", "errorattachmentsizelimitexceeded", "requestentitytoolarge", "maximumrequestlengthexceeded",
 })  # fmt: skip
 _NO_MAILBOX = frozenset({"errorinvaliduser", "mailboxnotenabledforrestapi", "mailboxnotsupportedforrestapi", "request_resourcenotfound"})  # fmt: skip
-
-
-class NotThere(ProviderError):
-    """No such mail, folder or subscription (404). Mostly normal: it was moved or deleted while we looked elsewhere."""
-
-    reason = "not_found"
-    sentence = "This is no longer in the mailbox."
-    transient: ClassVar[bool] = False
 
 
 class TokenRefused(AuthFailed):
@@ -70,7 +60,7 @@ class SendAsDenied(Refused):
 def fault_of(status: int, headers: Mapping[str, str], content: bytes) -> ProviderError:
     """What an answer of `status` 300 or more means. `headers` finds names in any case."""
     word = code_of(content)
-    wait = retry_after(headers)
+    wait = retry_after(headers.get("Retry-After"))
     if status == 410 or word in _CURSOR:
         return CursorExpired()
     if status == 401:
@@ -138,18 +128,3 @@ def code_of(content: bytes) -> str:
     except (ValueError, KeyError, TypeError):
         return ""
     return code.casefold() if isinstance(code, str) else ""
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from a Retry-After header (a number or a date, RFC 9110 §10.2.3). None where there is none that can be read."""
-    text = headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), MAX_RETRY_AFTER)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
-from providers.errors import Refused, TooLarge
+from providers.errors import NotThere, Refused, TooLarge
 from providers.graph.account import GraphAccount, Request
 from providers.graph.endpoint import quoted
-from providers.graph.faults import NotThere, ServerError
+from providers.graph.faults import ServerError
 from providers.mail_api import RawMail, RemoteMail
 
 

@@ -4,9 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from providers.errors import ProtocolBroken
+from providers.errors import NotThere, ProtocolBroken
 from providers.graph.account import GraphAccount, Reply, Request
-from providers.graph.faults import NotThere
 from providers.graph.values import text_of
 from providers.imap.values import RemoteFolder, Role
 from providers.mail_api import CursorExpired

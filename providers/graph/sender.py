@@ -8,12 +8,12 @@ import base64
 from typing import Any
 from urllib.parse import quote
 
-from providers.errors import ProtocolBroken, ProviderError, Refused
+from providers.errors import NotThere, ProtocolBroken, ProviderError, Refused
 from providers.executors import graph_lane
 from providers.graph.account import GraphAccount, Request
 from providers.graph.draft_json import DraftFile, sender_of, taken_apart
 from providers.graph.endpoint import quoted
-from providers.graph.faults import ChangedMeanwhile, NotThere
+from providers.graph.faults import ChangedMeanwhile
 from providers.graph.profile import profile_of
 from providers.graph.values import text_of
 from providers.mail_api import CursorExpired, SentMail, Trace

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from providers.errors import FolderGone, ProtocolBroken
+from providers.errors import FolderGone, NotThere, ProtocolBroken
 from providers.graph.account import GraphAccount, Request
 from providers.graph.endpoint import quoted
-from providers.graph.faults import NotThere
 from providers.graph.fetching import fetch_all
 from providers.graph.folders import FolderTree
 from providers.graph.profile import profile_of
@@ -37,7 +36,11 @@ class GraphSource:
         return await self._tree.folders()
 
     async def listing(
-        self, folder: str | None, after: str | None = None, *, states: bool = False
+        self,
+        folder: str | None,
+        after: str | None = None,
+        *,
+        states: bool = False,  # noqa: ARG002 - they come anyway
     ) -> MailPage:
         """A page of the first round of the delta query, newest first. What comes while it is listed follows in `changes`.
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from providers.errors import Refused
+from providers.errors import NotThere, Refused
 from providers.graph.account import GraphAccount, Request
 from providers.graph.endpoint import quoted
-from providers.graph.faults import NotThere
 from providers.graph.values import moment, text_of
 from providers.secret import Secret
 

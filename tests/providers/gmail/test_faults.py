@@ -1,13 +1,12 @@
 """Google's error answers, by status and machine word."""
 
 import json
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
 
 from providers.errors import (
     AuthFailed,
+    NotThere,
     ProtocolBroken,
     ProviderError,
     Refused,
@@ -15,7 +14,7 @@ from providers.errors import (
     TooLarge,
     Unreachable,
 )
-from providers.gmail.faults import NameTaken, NotThere, TokenRefused, fault_of, retry_after
+from providers.gmail.faults import NameTaken, TokenRefused, fault_of
 
 
 def body(reason: str | None, *, detail: str | None = None) -> bytes:
@@ -63,13 +62,3 @@ def test_the_newer_form_of_a_missing_scope_is_known_too() -> None:
 def test_a_body_that_is_not_googles_is_read_by_its_status(content: bytes) -> None:
     assert type(fault_of(429, {}, content)) is Throttled
     assert type(fault_of(403, {}, content)) is Refused
-
-
-def test_retry_after_as_seconds_and_as_a_date() -> None:
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    assert retry_after({"retry-after": "12"}) == 12
-    assert retry_after({"retry-after": soon}) == pytest.approx(90, abs=2)
-    assert retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
-    assert retry_after({"retry-after": "9" * 40}) == 86_400
-    for nonsense in ("", "soon", "-5", "²"):
-        assert retry_after({"retry-after": nonsense}) is None

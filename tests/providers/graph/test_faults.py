@@ -1,20 +1,16 @@
 """Statuses and codes of Graph as our errors."""
 
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import httpx
 import pytest
 
-from providers.errors import AuthFailed, ProtocolBroken, Refused, Throttled, TooLarge, Unreachable
+from providers.errors import AuthFailed, NotThere, ProtocolBroken, Refused, Throttled, TooLarge, Unreachable
 from providers.graph.faults import (
     ChangedMeanwhile,
-    NotThere,
     SendAsDenied,
     ServerError,
     TokenRefused,
     fault_of,
-    retry_after,
 )
 from providers.mail_api import CursorExpired
 from tests.servers.graph_faults import GraphError
@@ -64,10 +60,6 @@ def test_an_answer_of_another_form_is_judged_by_its_status():
         assert isinstance(fault_of(404, {}, content), NotThere)
 
 
-def test_retry_after_as_seconds_and_as_a_date():
+def test_retry_after_is_taken_over():
     assert fault(429, **{"Retry-After": "120"}).retry_after == 120
     assert fault(429).retry_after is None
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    assert 50 < (retry_after({"Retry-After": soon}) or 0) <= 60
-    assert retry_after({"Retry-After": "soon"}) is None
-    assert retry_after({"Retry-After": "99999999999"}) == 86400

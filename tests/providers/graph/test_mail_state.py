@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.graph.faults import NotThere
+from providers.errors import NotThere
 from providers.graph.mail_state import GraphMailState, immutable_ids
 from providers.imap.values import Role
 from tests.providers.graph.conftest import mail
