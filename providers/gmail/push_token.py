@@ -1,9 +1,12 @@
 """Whether a call at the push webhook comes from our own Pub/Sub subscription: the OIDC token that Google signs for it.
 
 Anybody with a Google account can make tokens that Google signed, so the audience and the service account's address decide. Keys
-are fetched over verified TLS through the egress rule and kept for an hour; running anything here twice repeats a read.
+are fetched over verified TLS through the egress rule, once for all who wait, and kept for an hour; while Google cannot be asked,
+the old ones are believed for some hours more. Running anything here twice repeats a read.
 """
 
+import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +23,9 @@ LEEWAY_SECONDS = 60  # clocks differ
 LONGEST_TOKEN = 8 * 1024
 MOST_KEY_OCTETS = 256 * 1024
 KEEP_SECONDS = 3600.0
+# Google publishes a key days before it signs with it and takes it back after its last token has expired, so keys of some hours
+# ago are as good as new; without them an outage of that one address would cost every announcement.
+LONGEST_KEPT_SECONDS = 6 * 3600.0
 ASK_AGAIN_SECONDS = 60.0  # a forger may name as many unknown keys as he likes
 LEAST_KEY_BITS = 2048
 
@@ -54,6 +60,7 @@ class PushTokens:
         self._keys: dict[str, Any] = {}
         self._fetched_at: float | None = None
         self._asked_at: float | None = None
+        self._fetch: asyncio.Task[ProviderError | None] | None = None
 
     async def check(self, token: str) -> None:
         """Return where the token is our subscription's. Raises NotOurs; or Unreachable, Throttled and their like when Google's
@@ -80,22 +87,46 @@ class PushTokens:
             raise NotOurs("foreign_account", "The token is another account's than MAILROOM_GOOGLE_PUSH_ACCOUNT.")
 
     async def close(self) -> None:
+        if self._fetch is not None:
+            self._fetch.cancel()
+            await asyncio.gather(self._fetch, return_exceptions=True)
         await self._client.aclose()
 
     async def _key(self, name: str) -> Any:
-        """The key of that id. Keys are asked for when they are old, or when Google may have a new one."""
-        now = self._now()
-        stale = self._fetched_at is None or now - self._fetched_at > KEEP_SECONDS
-        if stale or name not in self._keys:
-            if self._asked_at is None or now - self._asked_at >= ASK_AGAIN_SECONDS:
+        """The key of that id. Keys are asked for when they are old, or when Google may have a new one; whoever comes meanwhile
+        waits for that one answer.
+        """
+        trouble: ProviderError | None = None
+        if self._age() > KEEP_SECONDS or name not in self._keys:
+            now = self._now()
+            if self._fetch is None and (self._asked_at is None or now - self._asked_at >= ASK_AGAIN_SECONDS):
                 self._asked_at = now
-                self._keys = await self._fetched()
-                self._fetched_at = now
-            elif stale:
-                raise Throttled("keys_throttled", "Google's keys were asked for less than a minute ago.")
-        if name not in self._keys:
-            raise NotOurs("unknown_key", "Google has no such key.")
-        return self._keys[name]
+                self._fetch = asyncio.create_task(self._renew())
+            if self._fetch is not None:
+                # Shielded: a caller that goes away does not take the answer from the others.
+                trouble = await asyncio.shield(self._fetch)
+        if name in self._keys and self._age() <= LONGEST_KEPT_SECONDS:
+            return self._keys[name]
+        if self._age() > KEEP_SECONDS:
+            raise trouble or Throttled("keys_throttled", "Google's keys were asked for less than a minute ago.")
+        raise NotOurs("unknown_key", "Google has no such key.")
+
+    def _age(self) -> float:
+        return math.inf if self._fetched_at is None else self._now() - self._fetched_at
+
+    async def _renew(self) -> ProviderError | None:
+        """Put new keys in the old ones' place, or say why they could not be had."""
+        asked_at = self._now()
+        try:
+            self._keys = await self._fetched()
+            self._fetched_at = asked_at
+        except ProviderError as error:
+            return error
+        except httpx.HTTPError:
+            return Unreachable("keys_away", "Google's keys cannot be reached just now.")
+        finally:
+            self._fetch = None
+        return None
 
     async def _fetched(self) -> dict[str, Any]:
         body = b""

@@ -142,7 +142,8 @@ async def test_without_googles_keys_pubsub_is_asked_to_tell_it_again(door: Door)
 async def test_what_google_says_unreadably_is_taken_and_does_nothing(door: Door) -> None:
     good = announcement(door.address, 2000, "e1")
     broken = [b"", b"not json", b"[]", b"[" * 100_000, {"message": {}}, good | {"message": "x"}, {"message": good["message"] | {"data": "!"}},
-        announcement(door.address, "x", "e"), announcement(door.address, 10**30, "e"), announcement("\0", 1, "e"), announcement(door.address, 5000, "")]  # fmt: skip
+        announcement(door.address, "x", "e"), announcement(door.address, 10**30, "e"), announcement(door.address, "0" * 19 + "1" + "0" * 9000, "e"),
+        announcement("\0", 1, "e"), announcement(door.address, 5000, "")]  # fmt: skip
     for body in broken:
         assert (await door.gmail(body)).status_code == 202, body
     assert (await door.gmail(announcement("nobody@example.com", 2000, "e1"))).status_code == 202

@@ -1,12 +1,20 @@
 """Google's tokens at the push webhook: each claim decides, no key is asked for by a forger's word, and silence proves nothing."""
 
+import asyncio
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 
 from providers.errors import ProtocolBroken, Throttled, Unreachable
-from providers.gmail.push_token import ASK_AGAIN_SECONDS, KEEP_SECONDS, NotOurs, PushTokens
+from providers.gmail.push_token import (
+    ASK_AGAIN_SECONDS,
+    KEEP_SECONDS,
+    LONGEST_KEPT_SECONDS,
+    NotOurs,
+    PushTokens,
+)
 from tests.servers.google_push import ACCOUNT, AUDIENCE, GooglePush
 
 
@@ -130,3 +138,43 @@ async def test_keys_that_cannot_be_had_say_nothing_about_the_token(google: Googl
     google.served = "no list"  # type: ignore[assignment]
     with pytest.raises(ProtocolBroken):
         await door(google).check(google.token())
+
+
+async def test_all_who_need_keys_at_once_share_one_answer(google: GooglePush, keys: tuple[GooglePush, GooglePush]) -> None:
+    going, clock = asyncio.Event(), Clock()
+
+    async def slowly(_request: httpx.Request) -> httpx.Response:
+        google.asked += 1
+        await going.wait()
+        return httpx.Response(200, json={"keys": google.served})
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(slowly))
+    tokens = PushTokens(client, audience=AUDIENCE, account=ACCOUNT, now=clock)
+    for turn in (1, 2):  # with no keys at all, then with keys that are too old
+        callers = [asyncio.create_task(tokens.check(google.token())) for _ in range(20)]
+        await asyncio.sleep(0)
+        callers[0].cancel()  # the one that asked hangs up
+        await asyncio.sleep(0)
+        going.set()
+        ended = await asyncio.gather(*callers, return_exceptions=True)
+        assert [type(one) for one in ended] == [asyncio.CancelledError, *[type(None)] * 19]
+        assert google.asked == turn
+        going.clear()
+        clock.at += KEEP_SECONDS + 1
+    await tokens.close()
+
+
+async def test_while_google_gives_no_keys_the_old_ones_are_believed_for_some_hours(google: GooglePush, keys: tuple[GooglePush, GooglePush]) -> None:
+    clock = Clock()
+    tokens = door(google, clock)
+    await tokens.check(google.token())
+    google.status = 503
+    clock.at += KEEP_SECONDS + 1
+    await tokens.check(google.token())
+    await tokens.check(google.token())
+    assert google.asked == 2, "not at every call"
+    with pytest.raises(Throttled):
+        await tokens.check(keys[1].token(headers={"kid": "k2"}))  # nothing is known about it, so it is told again
+    clock.at += LONGEST_KEPT_SECONDS - KEEP_SECONDS
+    with pytest.raises(Unreachable):
+        await tokens.check(google.token())
