@@ -88,6 +88,16 @@ class Settings(BaseSettings):
     ses_topics: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="comma separated ARNs of the SNS topics that may report about mail sent through SES"
     )
+    ses_region: str | None = Field(
+        None, pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$", description="AWS region whose SES sends for inboxes of that provider; none means there are none"
+    )
+    ses_access_key: str | None = Field(None, description="key for SES and its receipt bucket; none means the machine's own role")
+    ses_secret_key: SecretStr | None = Field(None, description="its secret")
+    ses_configuration_set: str | None = Field(None, description="configuration set that makes SES publish events")
+    ses_endpoint: str | None = Field(None, description="where SES is, for stand-ins; none means AWS")
+    ses_receipt_bucket: str | None = Field(None, description="bucket into which a receipt rule puts incoming mail; none means none comes in")
+    ses_receipt_prefix: str = Field("", description="object key prefix of that receipt rule, with its slash")
+    ses_receipt_endpoint: str | None = Field(None, description="S3 endpoint of the receipt bucket, for stand-ins; none means AWS")
     google_pubsub_topic: str | None = Field(
         None, pattern=r"^projects/[^/\s]+/topics/[^/\s]+$", description="Pub/Sub topic at which Gmail shall announce changes; none asks for none"
     )
@@ -163,6 +173,14 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith("https://"):
             raise ValueError("write an address that begins with https://")
         return value
+
+    @model_validator(mode="after")
+    def _check_ses(self) -> "Settings":
+        if bool(self.ses_access_key) != bool(self.ses_secret_key):
+            raise ValueError("MAILROOM_SES_ACCESS_KEY and MAILROOM_SES_SECRET_KEY belong together: give both or none")
+        if self.ses_receipt_bucket and not self.ses_region:
+            raise ValueError("MAILROOM_SES_RECEIPT_BUCKET needs MAILROOM_SES_REGION, the region that receives")
+        return self
 
     @model_validator(mode="after")
     def _check_applications(self) -> "Settings":

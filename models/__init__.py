@@ -41,6 +41,7 @@ from models.people import (
 from models.push_notices import PushNotice
 from models.reingests import Reingest, ReingestChange
 from models.restores import Restore
+from models.ses_receipts import SesReceipt
 from models.sns_notices import SnsNotice
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "Restore",
     "SearchDocument",
     "SendStep",
+    "SesReceipt",
     "Session",
     "SnsNotice",
     "SuppressedAddress",

@@ -13,7 +13,8 @@ from models.base import Base, CreatedAt, Id, TenantRow
 class Domain(TenantRow, Base):
     """One tenant's claim to a domain. Several may claim a name; of those who have shown their `challenge` in its DNS one
     holds it (`verified_at`), which a unique index over all tenants decides. `missing_since` is when a holder's challenge
-    was first found gone. `records` is the last check, record by record. `name` is in A-labels and lower case.
+    was first found gone. `ses_verified`: SES sends as it. `unclaimed_mails` came for addresses that no inbox has, last at
+    `unclaimed_at`. `records` is the last check, record by record. `name` is in A-labels and lower case.
     """
 
     __tablename__ = "domains"
@@ -41,6 +42,9 @@ class Domain(TenantRow, Base):
     name: Mapped[str]
     ses_identity_arn: Mapped[str | None]
     dkim_tokens: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    ses_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    unclaimed_mails: Mapped[int] = mapped_column(server_default="0")
+    unclaimed_at: Mapped[dt.datetime | None]
     from_name: Mapped[str | None]
     reply_to_address: Mapped[str | None]
     bounce_address: Mapped[str | None]

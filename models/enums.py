@@ -130,6 +130,14 @@ class NoticeState(StrEnum):
     FAILED = "failed"
 
 
+class ReceiptState(StrEnum):
+    """Where a mail in SES's bucket stands. `unclaimed`: for some or all of its recipients there is no inbox."""
+
+    WAITING = "waiting"
+    ROUTED = "routed"
+    UNCLAIMED = "unclaimed"
+
+
 class AuditReason(StrEnum):
     """Why a balance sheet was drawn up: its night had come, a person asked, or a gap was filled and had to be proven so."""
 
@@ -294,3 +302,10 @@ class ReingestChangeState(StrEnum):
     STALE = "stale"
     REFUSED = "refused"
     UNREAD = "unread"
+
+
+class GrantPermission(StrEnum):
+    """How a mailbox behind a web API is opened: by a person's sign-in, or by the application itself."""
+
+    DELEGATED = "delegated"
+    APPLICATION = "application"

@@ -13,7 +13,7 @@ from models import Base
 from store.unit_of_work import Database
 
 ROOT = Path(__file__).parents[2]
-WITHOUT_TENANT = {"login_attempts", "event_cursors", "restores", "sns_notices"}
+WITHOUT_TENANT = {"login_attempts", "event_cursors", "restores", "ses_receipts", "sns_notices"}
 
 # The few jobs that work over all tenants, and why. Adding one is a decision: give its reason here.
 CROSS_TENANT = {
