@@ -205,10 +205,11 @@ class ApiTaker:
         return rows, failed, old
 
     async def _packed(self, pack: Sequence[tuple[ApiRow, bytes]]) -> list[ApiRow]:
-        key = await self._packer.put(self._inbox.tenant_id, b"".join(raw for _, raw in pack))
+        raws = [raw for _, raw in pack]
+        hashes = [hashlib.sha256(raw).hexdigest() for raw in raws]
+        key = await self._packer.put(self._inbox.tenant_id, raws, hashes)
         rows, offset = [], 0
-        for row, raw in pack:
-            sha256 = hashlib.sha256(raw).hexdigest()
+        for (row, raw), sha256 in zip(pack, hashes, strict=True):
             rows.append(replace(row, raw_sha256=sha256, raw_key=key, raw_offset=offset, raw_length=len(raw)))
             offset += len(raw)
         return rows

@@ -5,6 +5,7 @@ nothing has happened; after it the mails are read again; after the transaction t
 """
 
 import asyncio
+import hashlib
 import logging
 import time
 import uuid
@@ -215,7 +216,9 @@ class Ingestion:
             reached(Failpoint.INGEST_INDEXED)
 
     async def raws(self, pending: Sequence[PendingMail]) -> dict[uuid.UUID, bytes]:
-        """The bytes of each mail. One whose object is missing is left out: it is that mail's trouble, not the inbox's."""
+        """The bytes of each mail. One whose object is missing or has changed is left out: it is that mail's trouble, not the
+        inbox's.
+        """
         packs: dict[str, list[PendingMail]] = {}
         for mail in pending:
             packs.setdefault(mail.raw_key, []).append(mail)
@@ -225,11 +228,14 @@ class Ingestion:
                 for stretch in _stretches(mails):
                     start = stretch[0].raw_offset
                     end = max(m.raw_offset + m.raw_length for m in stretch)
-                    data = self.packs.get(key, start, end - start)
-                    if data is None:
-                        data = await self._blobs.get(key, start, end - start)
+                    remembered = self.packs.get(key, start, end - start)
+                    data = remembered or await self._blobs.get(key, start, end - start)
                     for m in stretch:
-                        raws[m.id] = data[m.raw_offset - start : m.raw_offset - start + m.raw_length]
+                        raw = data[m.raw_offset - start : m.raw_offset - start + m.raw_length]
+                        if remembered is not None or m.raw_sha256 in (None, hashlib.sha256(raw).hexdigest()):
+                            raws[m.id] = raw
+                        else:
+                            log.error("stored bytes have changed", extra={"ledger_id": str(m.id)})
             except BlobMissing as missing:
                 if missing.reason != BlobMissing.reason:
                     raise  # the whole bucket is gone
@@ -252,6 +258,7 @@ class Ingestion:
                 own_addresses=own,
                 labels=tuple(p.flags),
                 headers_only=p.reason == TOO_LARGE.reason,
+                raw_sha256=p.raw_sha256,
             )
             for p in here
         ]
@@ -269,7 +276,7 @@ class Ingestion:
                 read.append(_Read(mail, answer, TOO_LARGE if order.headers_only else None))
             elif answer.final or mail.attempts + 1 >= ATTEMPTS:
                 read.append(await self._card(lane, mail, order, answer))
-        missing = Poison("blob_missing", "its bytes are not in the bucket")
+        missing = Poison("blob_missing", "its bytes are not in the bucket as they were stored")
         read += [
             _Read(p, empty_card(p.raw_sha256 or str(p.id), p.raw_length), missing)
             for p in pending

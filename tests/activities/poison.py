@@ -15,7 +15,7 @@ def poisoned(memory_bytes: int, cpu_seconds: int, secret: bytes) -> None:
     vars(parser_child)["parse_mail"] = parse
 
 
-def parse(raw: bytes) -> object:
+def parse(raw: bytes, **known: str | None) -> object:
     if b"Subject: die" in raw:
         os._exit(7)
     if b"Subject: crash" in raw:
@@ -31,4 +31,4 @@ def parse(raw: bytes) -> object:
         raise RuntimeError("a defect that quotes the mail")
     if b"Subject: complex" in raw:
         raise TooComplex("depth")
-    return parse_mail(raw)
+    return parse_mail(raw, **known)

@@ -195,8 +195,9 @@ async def test_a_bucket_that_is_away_blames_no_mail(
     assert (await room.ingest()).ingested == 1
 
 
-async def test_lost_bytes_stop_only_their_mail(
-    room: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("harm", ["gone", "another octet"])
+async def test_lost_and_changed_bytes_stop_only_their_mail(
+    room: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch, harm: str
 ) -> None:
     await room.connect()
     deliver(letter(1))
@@ -207,9 +208,10 @@ async def test_lost_bytes_stop_only_their_mail(
     real = BlobStore.get
 
     async def get(self: BlobStore, key: str, *given: Any) -> bytes:
-        if key == lost:
+        if key == lost and harm == "gone":
             raise BlobMissing
-        return await real(self, key, *given)
+        data = await real(self, key, *given)
+        return data[:-1] + b"!" if key == lost else data
 
     monkeypatch.setattr(BlobStore, "get", get)
     report = await room.ingest()
