@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from dataclasses import dataclass
 from typing import Any
 
-from activities.accounts import AccessToken, Accounts, SenderMaker, SourceMaker
+from activities.accounts import Accounts, MailboxToken, SenderMaker, SourceMaker, graph_mailbox
 from activities.auto_response import AutoResponseClaiming
 from activities.backfill import Backfilling
 from activities.connect import Connecting
@@ -120,17 +120,23 @@ def api_makers(
     google = GmailEndpoint(google_url, policy) if google_url else GmailEndpoint(policy=policy)
     microsoft, budgets = GraphEndpoint(graph_url, policy=policy), QuotaBudgets()
 
-    def gmail(inbox: InboxState, token: AccessToken) -> MailApiSource:
-        return GmailSource(GmailAccount(token, endpoint=google, budget=budgets.of(str(inbox.id))))
+    def of_google(inbox: InboxState, token: MailboxToken) -> GmailAccount:
+        return GmailAccount(token, refused=token.refused, endpoint=google, budget=budgets.of(str(inbox.id)))
 
-    def graph(_: InboxState, token: AccessToken) -> MailApiSource:
-        return GraphSource(GraphAccount(token, endpoint=microsoft))
+    def of_microsoft(inbox: InboxState, token: MailboxToken) -> GraphAccount:
+        return GraphAccount(token, refused=token.refused, mailbox=graph_mailbox(inbox), endpoint=microsoft)
 
-    def from_gmail(inbox: InboxState, token: AccessToken) -> MailApiSender:
-        return GmailSender(GmailAccount(token, endpoint=google, budget=budgets.of(str(inbox.id))))
+    def gmail(inbox: InboxState, token: MailboxToken) -> MailApiSource:
+        return GmailSource(of_google(inbox, token))
 
-    def from_graph(_: InboxState, token: AccessToken) -> MailApiSender:
-        return GraphSender(GraphAccount(token, endpoint=microsoft))
+    def graph(inbox: InboxState, token: MailboxToken) -> MailApiSource:
+        return GraphSource(of_microsoft(inbox, token))
+
+    def from_gmail(inbox: InboxState, token: MailboxToken) -> MailApiSender:
+        return GmailSender(of_google(inbox, token))
+
+    def from_graph(inbox: InboxState, token: MailboxToken) -> MailApiSender:
+        return GraphSender(of_microsoft(inbox, token))
 
     return ApiMakers({"gmail": gmail, "graph": graph}, {"gmail": from_gmail, "graph": from_graph})
 
@@ -142,9 +148,16 @@ def api_watchers(settings: Settings, policy: EgressPolicy) -> dict[str, Watcher]
     topic, url = settings.google_pubsub_topic, settings.graph_push_notification_url
     found: dict[str, Watcher] = {}
     if topic is not None:
-        found["gmail"] = GmailWatcher(lambda _, token: GmailAccount(token, endpoint=google), topic)
+        found["gmail"] = GmailWatcher(
+            lambda _, token: GmailAccount(token, refused=token.refused, endpoint=google), topic
+        )
     if url is not None:
-        found["graph"] = GraphWatcher(lambda _, token: GraphAccount(token, endpoint=microsoft), url)
+        found["graph"] = GraphWatcher(
+            lambda inbox, token: GraphAccount(
+                token, refused=token.refused, mailbox=graph_mailbox(inbox), endpoint=microsoft
+            ),
+            url,
+        )
     return found
 
 

@@ -2,12 +2,13 @@
 
 `settings` is `{"imap": {"host", "port", "security", "username", "auth"}, "smtp": {the same}, "verify_tls": bool}`; the
 sealed value is `{"imap": {"secret"}, "smtp": {"secret"}}`. A secret is opened here and travels only as `Secret`. Mailboxes behind
-a web API are signed in to with access tokens, which somebody else keeps fresh.
+a web API are signed in to with access tokens, which somebody else keeps fresh; `settings.graph.mailbox` names the mailbox where the
+one who signs in is somebody else than its owner.
 """
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
 from activities._edges import failure
@@ -23,7 +24,8 @@ from store.unit_of_work import Database
 COLUMN = "credentials_sealed"
 SECURITIES = ("tls", "starttls", "plain")
 METHODS = ("password", "xoauth2")
-API_PROVIDERS = frozenset({"gmail", "graph"})
+SES = "ses"
+API_PROVIDERS = frozenset({"gmail", "graph", SES})  # whose mailboxes are read by ids and not by IMAP
 
 
 class TokenKeeper(Protocol):
@@ -32,10 +34,28 @@ class TokenKeeper(Protocol):
     async def access_token(self, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> Secret:
         """A token that is good now. Asked before each call, so it remembers its own. Raises AuthFailed."""
 
+    async def refused(self, tenant_id: uuid.UUID, inbox_id: uuid.UUID, token: Secret) -> None:
+        """The provider did not take this token before its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxToken:
+    """One mailbox's access token, to be asked for before each call, and where to say that the provider did not take it."""
+
+    keeper: TokenKeeper
+    tenant_id: uuid.UUID
+    inbox_id: uuid.UUID
+
+    async def __call__(self) -> Secret:
+        return await self.keeper.access_token(self.tenant_id, self.inbox_id)
+
+    async def refused(self, token: Secret) -> None:
+        await self.keeper.refused(self.tenant_id, self.inbox_id, token)
+
 
 AccessToken = Callable[[], Awaitable[Secret]]
-SourceMaker = Callable[[InboxState, AccessToken], MailApiSource]
-SenderMaker = Callable[[InboxState, AccessToken], MailApiSender]
+SourceMaker = Callable[[InboxState, MailboxToken], MailApiSource]
+SenderMaker = Callable[[InboxState, MailboxToken], MailApiSender]
 
 
 class Accounts:
@@ -94,20 +114,20 @@ class Accounts:
         make = self._sources.get(inbox.provider)
         if make is None or self._tokens is None:
             raise failure("NotConnected")
-        return make(inbox, partial(self._tokens.access_token, inbox.tenant_id, inbox.id))
+        return make(inbox, MailboxToken(self._tokens, inbox.tenant_id, inbox.id))
 
     def mail_api_sender(self, inbox: InboxState) -> MailApiSender:
         """How mail leaves through a web API; close it when done. Raises the failure NotConnected as `mail_api` does."""
         make = self._senders.get(inbox.provider)
         if make is None or self._tokens is None:
             raise failure("NotConnected")
-        return make(inbox, partial(self._tokens.access_token, inbox.tenant_id, inbox.id))
+        return make(inbox, MailboxToken(self._tokens, inbox.tenant_id, inbox.id))
 
-    def token_of(self, inbox: InboxState) -> AccessToken | None:
+    def token_of(self, inbox: InboxState) -> MailboxToken | None:
         """Asks for the inbox's access token; None where nobody keeps tokens."""
         if self._tokens is None:
             return None
-        return partial(self._tokens.access_token, inbox.tenant_id, inbox.id)
+        return MailboxToken(self._tokens, inbox.tenant_id, inbox.id)
 
     def smtp(self, inbox: InboxState) -> SmtpAccount:
         """How to submit mail. Without a user name there is no sign-in (a relay that trusts our address)."""
@@ -138,6 +158,13 @@ class Accounts:
         if not isinstance(secret, str):
             raise CredentialsUnreadable(f"the sealed value has no secret for {part}")
         return Secret(secret)
+
+
+def graph_mailbox(inbox: InboxState) -> str | None:
+    """The mailbox that is opened by another account, or by the application; None for the account's own."""
+    kept = inbox.settings.get("graph")
+    mailbox = kept.get("mailbox") if isinstance(kept, Mapping) else None
+    return mailbox if isinstance(mailbox, str) and mailbox else None
 
 
 def _place(inbox: InboxState, part: str) -> Mapping[str, Any]:

@@ -1,8 +1,13 @@
 """Access tokens of mailboxes at Google and Microsoft: remembered, renewed in time by one at a time, saved with what rotated.
 
 Dies after the provider answered and before the save: the answer is lost. Google does not rotate, and Entra leaves the old
-refresh token good, so the next renewal works from the old one. Runs twice: the later save finds another generation and
+refresh token good, so the next renewal works from the old one. A provider that ends the old one at once refuses that renewal:
+the grant is over, the inbox says so, and a person connects it again. Runs twice: the later save finds another generation and
 gives way. Runs late: the claim has run out, somebody else renewed, and the late one gives way too.
+
+A token that is refused before its time (401) is reported by whoever used it: it counts as expired, one of those who ask next
+renews it, and only where the new one is refused as well is the sign-in called refused. Within `AGAIN` nobody renews for that
+reason a second time, so that a provider that refuses everything is not asked for tokens without end.
 """
 
 import asyncio
@@ -14,12 +19,14 @@ from dataclasses import dataclass
 
 from providers.errors import AuthFailed, AuthUnavailable, ProviderError, Unreachable
 from providers.oauth.application import Application
-from providers.oauth.signing_in import SigningIn
+from providers.oauth.signing_in import SigningIn, Tokens
 from providers.secret import Secret
 from store.oauth_grants import (
     COLUMN,
+    GrantPermission,
     GrantRow,
     SealedTokens,
+    access_refused,
     claim_renewal,
     end_grant,
     read_grant,
@@ -34,6 +41,7 @@ USABLE = 30.0  # one with fewer is not handed out: the call that uses it has to 
 REMEMBERED = 60.0  # a mailbox that was connected anew is used within this time by every process
 RENEWAL_SECONDS = 20.0
 CLAIMED = dt.timedelta(seconds=45)  # longer than a renewal and its save, so that two never overlap
+AGAIN = dt.timedelta(minutes=5)
 PATIENCE = 60.0
 PAUSE = 0.25
 ENDED = "The permission for this mailbox has ended. Connect it again."
@@ -84,6 +92,20 @@ class TokenKeeper:
             running.add_done_callback(lambda done: self._ended(key, done))
         return await asyncio.shield(running)
 
+    async def refused(self, tenant_id: uuid.UUID, inbox_id: uuid.UUID, token: Secret) -> None:
+        """The provider did not take `token` (401). Whoever asks next gets another one, if there can be another. Late or twice:
+        a token that is no longer the kept one, or that was reported already, changes nothing.
+        """
+        key = (tenant_id, inbox_id)
+        kept = self._remembered.get(key)
+        if kept is not None and kept.token == token:
+            del self._remembered[key]
+        async with self._database.unit_of_work(tenant_id) as connection:
+            grant = await read_grant(connection, *key)
+            if grant is None or grant.ended_reason is not None or self._opened(key, grant)[1] != token:
+                return
+            await access_refused(connection, *key, grant.generation, AGAIN)
+
     def _ended(self, key: Key, done: "asyncio.Task[Secret]") -> None:
         del self._running[key]
         if not done.cancelled():
@@ -116,7 +138,7 @@ class TokenKeeper:
             refresh, access = self._opened(key, grant)
             application = self._application(grant.provider)
             async with asyncio.timeout(RENEWAL_SECONDS):
-                tokens = await self._signing_in.refresh(application, refresh)
+                tokens = await self._asked(grant, application, refresh)
         except AuthFailed as error:
             async with self._database.unit_of_work(key[0]) as connection:
                 ended = await end_grant(
@@ -140,9 +162,14 @@ class TokenKeeper:
             column=COLUMN,
         )
         async with self._database.unit_of_work(key[0]) as connection:
-            if not await save_renewed(connection, *key, grant.generation, SealedTokens(sealed, key_id, tokens.seconds)):
+            if not await save_renewed(connection, *key, grant.generation, _saved(sealed, key_id, tokens)):
                 return None
         return self._remember(key, tokens.access, tokens.seconds)
+
+    async def _asked(self, grant: GrantRow, application: Application, refresh: Secret) -> Tokens:
+        if grant.permission == GrantPermission.APPLICATION:
+            return await self._signing_in.for_application(application)
+        return await self._signing_in.refresh(application, refresh)
 
     async def _released(self, key: Key, grant: GrantRow) -> None:
         async with self._database.unit_of_work(key[0]) as connection:
@@ -169,3 +196,7 @@ class TokenKeeper:
         if spare > 0:
             self._remembered[key] = _Remembered(token, self._clock() + spare)
         return token
+
+
+def _saved(sealed: bytes, key_id: str, tokens: Tokens) -> SealedTokens:
+    return SealedTokens(sealed, key_id, tokens.seconds, tokens.refresh_seconds)

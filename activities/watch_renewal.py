@@ -14,7 +14,7 @@ from typing import Protocol
 from temporalio import activity
 
 from activities._edges import edges, failure
-from activities.accounts import AccessToken, Accounts
+from activities.accounts import Accounts, MailboxToken
 from activities.heartbeat import heartbeats
 from contracts.watch_renewal import WatchOrder, WatchOutcome, WatchRenewalSteps
 from providers.errors import AuthFailed, ProviderError
@@ -47,18 +47,18 @@ class Grant:
 class Watcher(Protocol):
     """One provider's way. `known` is the subscription that the row holds."""
 
-    async def ask(self, inbox: InboxState, token: AccessToken, known: str | None, now: dt.datetime) -> Grant:
+    async def ask(self, inbox: InboxState, token: MailboxToken, known: str | None, now: dt.datetime) -> Grant:
         """Raises ProviderError."""
 
 
 class GmailWatcher:
     """`topic` as `providers/gmail/watch.py` has it."""
 
-    def __init__(self, account: Callable[[InboxState, AccessToken], GmailAccount], topic: str) -> None:
+    def __init__(self, account: Callable[[InboxState, MailboxToken], GmailAccount], topic: str) -> None:
         self._account = account
         self._topic = topic
 
-    async def ask(self, inbox: InboxState, token: AccessToken, known: str | None, now: dt.datetime) -> Grant:  # noqa: ARG002
+    async def ask(self, inbox: InboxState, token: MailboxToken, known: str | None, now: dt.datetime) -> Grant:  # noqa: ARG002
         account = self._account(inbox, token)
         try:
             return Grant((await GmailWatch(account, self._topic).start()).expires_at)
@@ -69,11 +69,11 @@ class GmailWatcher:
 class GraphWatcher:
     """`url` takes notices and lifecycle events alike."""
 
-    def __init__(self, account: Callable[[InboxState, AccessToken], GraphAccount], url: str) -> None:
+    def __init__(self, account: Callable[[InboxState, MailboxToken], GraphAccount], url: str) -> None:
         self._account = account
         self._url = url
 
-    async def ask(self, inbox: InboxState, token: AccessToken, known: str | None, now: dt.datetime) -> Grant:
+    async def ask(self, inbox: InboxState, token: MailboxToken, known: str | None, now: dt.datetime) -> Grant:
         account = self._account(inbox, token)
         try:
             watch = GraphWatch(account)

@@ -49,7 +49,7 @@ from providers.errors import ProviderError
 from providers.gmail.push_token import NotOurs as NotOurToken
 from providers.gmail.push_token import PushTokens
 from providers.oauth.application import Application
-from providers.oauth.signing_in import SigningIn, authorise_url, lacking
+from providers.oauth.signing_in import SigningIn, Tokens, authorise_url, lacking
 from providers.s3.blobs import BlobMissing as NoObject
 from providers.s3.blobs import BlobStore
 from providers.ses.sns_door import NotBelieved as NotProven
@@ -182,20 +182,44 @@ class SignIns:
         application = self._applications[provider]
         return authorise_url(application, redirect_uri=redirect_uri, state=state, verifier=verifier, address=address)
 
-    async def granted(self, provider: str, *, code: str, redirect_uri: str, verifier: str) -> Granted:
-        application = self._applications.get(provider)
-        if application is None:
-            raise ConsentFailed("application_missing")
+    async def granted(
+        self, provider: str, *, code: str, redirect_uri: str, verifier: str, mailbox: str | None = None
+    ) -> Granted:
+        application = self._application(provider)
         try:
             tokens = await self._signing_in.exchange(
                 application, code=code, redirect_uri=redirect_uri, verifier=verifier
             )
-            missing = lacking(application, tokens.scopes)
-            addresses = frozenset() if missing else await self._signing_in.addresses(application, tokens.access)
+            missing = lacking(application, tokens.scopes, shared=mailbox is not None)
+            own = frozenset() if missing else await self._signing_in.addresses(application, tokens.access)
+            addresses = own
+            if mailbox is not None and not missing:
+                addresses = await self._signing_in.opened(application, tokens.access, mailbox)
         except ProviderError as error:
             raise ConsentFailed(error.reason) from None
-        refresh = tokens.refresh.reveal() if tokens.refresh else ""
-        return Granted(tokens.access.reveal(), refresh, tokens.seconds, tokens.scopes, missing, addresses)
+        return _granted(tokens, missing, addresses, account=min(own, default=""))
+
+    async def opened(self, provider: str, *, mailbox: str) -> Granted:
+        application = self._application(provider)
+        try:
+            tokens = await self._signing_in.for_application(application)
+            addresses = await self._signing_in.opened(application, tokens.access, mailbox)
+        except ProviderError as error:
+            raise ConsentFailed(error.reason) from None
+        return _granted(tokens, (), addresses, account=mailbox)
+
+    def _application(self, provider: str) -> Application:
+        application = self._applications.get(provider)
+        if application is None:
+            raise ConsentFailed("application_missing")
+        return application
+
+
+def _granted(tokens: Tokens, missing: tuple[str, ...], addresses: frozenset[str], *, account: str) -> Granted:
+    refresh = tokens.refresh.reveal() if tokens.refresh else ""
+    return Granted(
+        tokens.access.reveal(), refresh, tokens.seconds, tokens.scopes, missing, addresses, account, tokens.refresh_seconds
+    )
 
 
 class Bucket:

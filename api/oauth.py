@@ -21,8 +21,8 @@ from api.deps import Deps
 from api.endpoint import Call, Empty, Endpoint
 from api.problems import FieldError, Problem, not_valid
 from api.schemas.base import Answer, Asked, MailAddress, Name
-from store.inboxes import get_inbox
-from store.oauth_grants import COLUMN, SealedTokens
+from store.inboxes import InboxRow, get_inbox
+from store.oauth_grants import COLUMN, GrantPermission, SealedTokens
 from store.oauth_starts import AddressTaken, InboxGone, Start, begin, connect, inbox_for, take
 
 BACK = "/oauth/callback"
@@ -30,12 +30,15 @@ PAGE = "/inboxes"
 
 
 class OAuthStart(Asked):
-    """`inbox_id` connects an inbox again; then the other two are its own."""
+    """`inbox_id` connects an inbox again; then the other two are its own. `shared`: the account that agrees is another than the
+    mailbox's, which it may open (Microsoft's shared and delegated mailboxes).
+    """
 
     provider: Literal["gmail", "graph"]
     email_address: MailAddress | None = None
     name: Name | None = None
     inbox_id: uuid.UUID | None = None
+    shared: bool = False
 
 
 class OAuthPlace(Answer):
@@ -69,10 +72,12 @@ async def start(call: Call[Empty, OAuthStart]) -> OAuthPlace:
         raise Problem(422, "Only a person can agree. Sign in with a browser and connect the mailbox there.")
     if body.provider not in deps.consents.providers:
         raise not_valid(FieldError("provider", "has no client id in this installation; ask the operator to set one"))
+    if body.shared and body.provider != "graph":
+        raise not_valid(FieldError("shared", "is for Microsoft's mailboxes only; at Google sign in as the mailbox itself"))
     nonce = secrets.token_urlsafe(24)
     state = f"{nonce}.{_signature(deps, cookie, nonce)}"
     async with deps.database.unit_of_work(viewer.tenant_id) as connection:
-        address, name = body.email_address, body.name
+        address, name, shared = body.email_address, body.name, body.shared
         if body.inbox_id is not None:
             row = await get_inbox(connection, viewer, body.inbox_id)
             if row is None:
@@ -80,20 +85,22 @@ async def start(call: Call[Empty, OAuthStart]) -> OAuthPlace:
             if row.provider != body.provider:
                 raise not_valid(FieldError("provider", f"is not this inbox's, which is {row.provider}"))
             address, name = row.email_address, row.name
+            shared = shared or is_shared(row)
         if address is None:
             raise not_valid(FieldError("email_address", "is needed for a new inbox"))
-        await begin(
-            connection, viewer.tenant_id, _hash(state), Start(body.inbox_id, body.provider, name or address, address)
-        )
+        begun = Start(body.inbox_id, body.provider, name or address, address, shared)
+        await begin(connection, viewer.tenant_id, _hash(state), begun)
     url = deps.consents.url(
-        body.provider, redirect_uri=_redirect_uri(deps), state=state, verifier=_verifier(deps, nonce), address=address
+        body.provider, redirect_uri=_redirect_uri(deps), state=state, verifier=_verifier(deps, nonce),
+        address="" if shared else address,
     )
     return OAuthPlace(url=url)
 
 
 async def come_back(call: Call[ComingBack, None]) -> Response:
-    """Always a redirect to the web client: to the inbox, or to the list with `oauth_error` and a reason. The row of the state goes first: a code is offered to
-    the provider once, and dying after that means to begin again.
+    """Always a redirect to the web client: to the inbox, or to the list with `oauth_error` and a reason, and `inbox` where one
+    was to be connected again. The row of the state goes first: a code is offered to the provider once, and dying after that means
+    to begin again. Its sync is poked and told to resume: a running one that rests after a refusal goes on at once.
     """
     deps, query = call.deps, call.query
     who = await find_principal(call.request, deps.config, deps.database)
@@ -110,28 +117,44 @@ async def come_back(call: Call[ComingBack, None]) -> Response:
     if begun is None:
         return _back("state_used")
     if query.error or not query.code:
-        return _back("consent_refused" if query.error == "access_denied" else "provider_refused")
+        return _back("consent_refused" if query.error == "access_denied" else "provider_refused", begun)
     try:
         granted = await deps.consents.granted(
-            begun.provider, code=query.code, redirect_uri=_redirect_uri(deps), verifier=_verifier(deps, nonce)
+            begun.provider, code=query.code, redirect_uri=_redirect_uri(deps), verifier=_verifier(deps, nonce),
+            mailbox=begun.email_address if begun.shared else None,
         )
     except ConsentFailed as failed:
-        return _back(failed.reason)
+        return _back(failed.reason, begun)
     if granted.lacking:
-        return _back("scopes_missing")
+        return _back("scopes_missing", begun)
     if begun.email_address.casefold() not in granted.addresses:
-        return _back("other_account")
+        return _back("other_account", begun)
     try:
-        inbox_id = await _connected(deps, who, begun, granted)
+        inbox_id = await connected(deps, who, begun, granted)
     except AddressTaken:
-        return _back("address_taken")
+        return _back("address_taken", begun)
     except InboxGone:
-        return _back("inbox_gone")
-    await deps.gateway.poke_sync(str(who.tenant_id), str(inbox_id), begun.provider)
+        return _back("inbox_gone", begun)
+    await wake(deps, who, inbox_id, begun.provider)
     return _redirect(f"{PAGE}/{inbox_id}")
 
 
-async def _connected(deps: Deps, who: Principal, begun: Start, granted: Granted) -> uuid.UUID:
+async def wake(deps: Deps, who: Principal, inbox_id: uuid.UUID, provider: str) -> None:
+    """Let the sync begin, or go on where it rests after a refusal. With Temporal away the sweep starts it."""
+    if await deps.gateway.poke_sync(str(who.tenant_id), str(inbox_id), provider):
+        await deps.gateway.signal_sync(str(inbox_id), "resume")
+
+
+def is_shared(row: InboxRow) -> bool:
+    """Whether another account than the mailbox's own opens it."""
+    kept = row.settings.get("graph")
+    return isinstance(kept, dict) and bool(kept.get("mailbox"))
+
+
+async def connected(
+    deps: Deps, who: Principal, begun: Start, granted: Granted, permission: GrantPermission = GrantPermission.DELEGATED
+) -> uuid.UUID:
+    """Write the inbox and what was granted, in one transaction. Raises AddressTaken, InboxGone."""
     async with deps.database.unit_of_work(who.tenant_id) as connection:
         known = await inbox_for(connection, who.tenant_id, begun)
         inbox_id = known or uuid.uuid4()
@@ -148,7 +171,9 @@ async def _connected(deps: Deps, who: Principal, begun: Start, granted: Granted)
             begun,
             new=known is None,
             scopes=granted.scopes,
-            tokens=SealedTokens(sealed, key_id, granted.seconds),
+            tokens=SealedTokens(sealed, key_id, granted.seconds, granted.refresh_seconds),
+            account=granted.account if begun.shared else begun.email_address,
+            permission=permission,
         )
     return inbox_id
 
@@ -158,8 +183,11 @@ def _redirect_uri(deps: Deps) -> str:
     return deps.config.public_url.rstrip("/") + BACK
 
 
-def _back(reason: str) -> Response:
-    return _redirect(f"{PAGE}?{urlencode({'oauth_error': reason})}")
+def _back(reason: str, begun: Start | None = None) -> Response:
+    query = {"oauth_error": reason}
+    if begun is not None and begun.inbox_id is not None:
+        query["inbox"] = str(begun.inbox_id)
+    return _redirect(f"{PAGE}?{urlencode(query)}")
 
 
 def _redirect(place: str) -> Response:

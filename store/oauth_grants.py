@@ -11,13 +11,27 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.enums import GrantPermission
 from store.inbox_state import record_ill
 
+__all__ = [
+    "COLUMN",
+    "GrantPermission",
+    "GrantRow",
+    "SealedTokens",
+    "access_refused",
+    "claim_renewal",
+    "end_grant",
+    "put_grant",
+    "read_grant",
+    "release_renewal",
+    "save_renewed",
+]
 COLUMN = "tokens_sealed"
 
 READ = text(
     """
-    select g.provider, g.tokens_sealed as sealed, g.tokens_key_id as key_id, g.generation, g.ended_reason,
+    select g.provider, g.permission, g.account, g.tokens_sealed as sealed, g.tokens_key_id as key_id, g.generation, g.ended_reason,
            extract(epoch from g.access_expires_at - now())::float8 as seconds
     from oauth_grants g join inboxes i on i.tenant_id = g.tenant_id and i.id = g.inbox_id
     where g.tenant_id = :tenant and g.inbox_id = :inbox and i.deleted_at is null
@@ -40,7 +54,8 @@ RELEASE = text(
 SAVE = text(
     """
     update oauth_grants set tokens_sealed = :sealed, tokens_key_id = :key_id, generation = generation + 1,
-      access_expires_at = now() + make_interval(secs => :seconds), renewing_until = null, renewed_at = now()
+      access_expires_at = now() + make_interval(secs => :seconds), renewing_until = null, renewed_at = now(),
+      refresh_expires_at = coalesce(now() + make_interval(secs => cast(:refresh_seconds as float8)), refresh_expires_at)
     where tenant_id = :tenant and inbox_id = :inbox and generation = :generation
     returning id
     """
@@ -52,13 +67,24 @@ END = text(
     returning id
     """
 )
+REFUSED = text(
+    """
+    update oauth_grants set access_expires_at = now(), refused_at = now()
+    where tenant_id = :tenant and inbox_id = :inbox and generation = :generation and ended_reason is null
+      and (refused_at is null or refused_at < now() - make_interval(secs => :seconds))
+    returning id
+    """
+)
 PUT = text(
     """
-    insert into oauth_grants (tenant_id, inbox_id, provider, account, scopes, tokens_sealed, tokens_key_id, access_expires_at)
-    values (:tenant, :inbox, :provider, :account, :scopes, :sealed, :key_id, now() + make_interval(secs => :seconds))
+    insert into oauth_grants (tenant_id, inbox_id, provider, account, scopes, permission, tokens_sealed, tokens_key_id,
+      access_expires_at, refresh_expires_at)
+    values (:tenant, :inbox, :provider, :account, :scopes, :permission, :sealed, :key_id,
+      now() + make_interval(secs => :seconds), now() + make_interval(secs => cast(:refresh_seconds as float8)))
     on conflict (tenant_id, inbox_id) do update set provider = excluded.provider, account = excluded.account,
       scopes = excluded.scopes, tokens_sealed = excluded.tokens_sealed, tokens_key_id = excluded.tokens_key_id,
       access_expires_at = excluded.access_expires_at, generation = oauth_grants.generation + 1, renewing_until = null,
+      permission = excluded.permission, refresh_expires_at = excluded.refresh_expires_at, refused_at = null,
       ended_reason = null, granted_at = now(), renewed_at = now()
     """
 )
@@ -69,6 +95,8 @@ class GrantRow:
     """One mailbox's tokens, sealed. `seconds` is how long the access token is still good, negative when it is not."""
 
     provider: str
+    permission: str
+    account: str
     sealed: bytes
     key_id: str
     generation: int
@@ -81,11 +109,14 @@ class GrantRow:
 
 @dataclass(frozen=True, slots=True)
 class SealedTokens:
-    """A pair to be saved. `seconds` is the life of the access token from now on."""
+    """A pair to be saved. `seconds` is the life of the access token from now on, `refresh_seconds` that of the refresh token where
+    the provider told it.
+    """
 
     sealed: bytes
     key_id: str
     seconds: int
+    refresh_seconds: int | None = None
 
     def __repr__(self) -> str:
         return "SealedTokens(hidden)"
@@ -106,9 +137,10 @@ async def put_grant(
     account: str,
     scopes: Sequence[str],
     tokens: SealedTokens,
+    permission: str = "delegated",
 ) -> None:
     """What a person has just granted takes the place of whatever was there. A renewal under way then saves nothing."""
-    bound = {"provider": provider, "account": account, "scopes": list(scopes)}
+    bound = {"provider": provider, "account": account, "scopes": list(scopes), "permission": permission}
     await connection.execute(PUT, {"tenant": tenant_id, "inbox": inbox_id, **bound, **_pair(tokens)})
 
 
@@ -135,6 +167,16 @@ async def save_renewed(
     return (await connection.execute(SAVE, bound)).first() is not None
 
 
+async def access_refused(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, generation: int, again: dt.timedelta
+) -> bool:
+    """The provider did not take the access token before its time: it counts as expired, so that the next one who asks renews it.
+    False when this was done less than `again` ago, or newer tokens were saved meanwhile.
+    """
+    bound = {"tenant": tenant_id, "inbox": inbox_id, "generation": generation, "seconds": again.total_seconds()}
+    return (await connection.execute(REFUSED, bound)).first() is not None
+
+
 async def end_grant(
     connection: AsyncConnection,
     tenant_id: uuid.UUID,
@@ -155,4 +197,9 @@ async def end_grant(
 
 
 def _pair(tokens: SealedTokens) -> dict[str, object]:
-    return {"sealed": tokens.sealed, "key_id": tokens.key_id, "seconds": tokens.seconds}
+    return {
+        "sealed": tokens.sealed,
+        "key_id": tokens.key_id,
+        "seconds": tokens.seconds,
+        "refresh_seconds": tokens.refresh_seconds,
+    }

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.event_log import NewEvent, append_events
 from store.inbox_state import record_connected
-from store.oauth_grants import SealedTokens, put_grant
+from store.oauth_grants import GrantPermission, SealedTokens, put_grant
 from store.visibility import Viewer
 
 SECONDS = 600  # integrity X-35: a state is good for ten minutes
@@ -16,14 +16,14 @@ SECONDS = 600  # integrity X-35: a state is good for ten minutes
 TIDY = text("delete from oauth_starts where tenant_id = :tenant and expires_at < now()")
 BEGIN = text(
     """
-    insert into oauth_starts (tenant_id, inbox_id, state_hash, provider, name, email_address, expires_at)
-    values (:tenant, :inbox, :hash, :provider, :name, :address, now() + make_interval(secs => :seconds))
+    insert into oauth_starts (tenant_id, inbox_id, state_hash, provider, name, email_address, shared, expires_at)
+    values (:tenant, :inbox, :hash, :provider, :name, :address, :shared, now() + make_interval(secs => :seconds))
     """
 )
 TAKE = text(
     """
     delete from oauth_starts where tenant_id = :tenant and state_hash = :hash and expires_at > now()
-    returning inbox_id, provider, name, email_address
+    returning inbox_id, provider, name, email_address, shared
     """
 )
 FIND = text(
@@ -40,6 +40,20 @@ ADD = text(
     values (:tenant, :id, :name, :provider, :address)
     """
 )
+OPENED_BY = text(
+    """
+    update inboxes set settings = case when :mailbox then
+        settings || jsonb_build_object('graph', jsonb_build_object('mailbox', email_address)) else settings - 'graph' end
+    where tenant_id = :tenant and id = :id
+    """
+)
+# Refusals may have paused it (integrity I-13); what a person paused stays so.
+UNPAUSE = text(
+    """
+    update inboxes set paused_at = null
+    where tenant_id = :tenant and id = :id and paused_at is not null and connected_at is null and auth_failures > 0
+    """
+)
 
 
 class AddressTaken(Exception):
@@ -52,16 +66,19 @@ class InboxGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Start:
+    """`shared`: the mailbox is opened by another account, or by the application itself."""
+
     inbox_id: uuid.UUID | None
     provider: str
     name: str
     email_address: str
+    shared: bool = False
 
 
 async def begin(connection: AsyncConnection, tenant_id: uuid.UUID, state_hash: bytes, start: Start) -> None:
     """Write it down; those that ran out are removed on the way."""
     await connection.execute(TIDY, {"tenant": tenant_id})
-    bound = {"hash": state_hash, "provider": start.provider, "name": start.name, "address": start.email_address}
+    bound = {"hash": state_hash, "provider": start.provider, "name": start.name, "address": start.email_address, "shared": start.shared}
     await connection.execute(BEGIN, {"tenant": tenant_id, "inbox": start.inbox_id, "seconds": SECONDS, **bound})
 
 
@@ -95,9 +112,11 @@ async def connect(
     new: bool,
     scopes: tuple[str, ...],
     tokens: SealedTokens,
+    account: str,
+    permission: GrantPermission = GrantPermission.DELEGATED,
 ) -> None:
     """Make the inbox if it is new, keep what was granted, and let it be synced. The caller starts the sync; if it dies first,
-    the sweep does.
+    the sweep does. `account` is who signed in; a mailbox that is not their own is named in the inbox's settings.
     """
     tenant_id = viewer.tenant_id
     if new:
@@ -108,10 +127,13 @@ async def connect(
         tenant_id,
         inbox_id,
         provider=start.provider,
-        account=start.email_address,
+        account=account,
         scopes=scopes,
         tokens=tokens,
+        permission=permission,
     )
+    await connection.execute(OPENED_BY, {"tenant": tenant_id, "id": inbox_id, "mailbox": start.shared})
+    await connection.execute(UNPAUSE, {"tenant": tenant_id, "id": inbox_id})
     await record_connected(connection, tenant_id, inbox_id)
     told = NewEvent("inbox.updated", tenant_id, inbox_id=inbox_id, actor=viewer.actor, payload={"health": "ok"})
     await append_events(connection, [told])

@@ -18,6 +18,7 @@ from providers.secret import Secret
 
 T = TypeVar("T")
 AccessToken = Callable[[], Awaitable[Secret]]
+TokenReport = Callable[[Secret], Awaitable[None]]
 Work = Callable[[GmailApi, CheckedHttp], T]
 
 CALL_SECONDS = 180.0
@@ -28,18 +29,21 @@ _MAX_IDLE = 4
 class GmailAccount:
     """`access_token` gives a token that is good now; it is asked before each call, so it should remember its own.
 
-    After a 401 it is asked once more: another token is tried, the same one means `token_refused`. Close it when done.
+    After a 401 `refused` is told which token it was, and the token is asked for once more: another one is tried, the same one
+    means `token_refused`. Close it when done.
     """
 
     def __init__(
         self,
         access_token: AccessToken,
         *,
+        refused: TokenReport | None = None,
         endpoint: GmailEndpoint | None = None,
         budget: QuotaBudget | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._access_token = access_token
+        self._refused = refused
         self._endpoint = endpoint or GmailEndpoint()
         self.budget = budget or QuotaBudget()
         self._sleep = sleep
@@ -110,6 +114,8 @@ class GmailAccount:
         try:
             return await self._connected(work, token, limit, fresh=fresh)
         except TokenRefused:
+            if self._refused is not None:
+                await self._refused(token)
             other = await self._access_token()
             if other == token:
                 raise

@@ -17,6 +17,7 @@ from providers.graph.faults import TokenRefused, fault_of
 from providers.secret import Secret
 
 AccessToken = Callable[[], Awaitable[Secret]]
+TokenReport = Callable[[Secret], Awaitable[None]]
 
 # Graph answers more than four calls at a time for a mailbox with 429 (MailboxConcurrency).
 CONCURRENT = 4
@@ -62,7 +63,8 @@ class GraphAccount:
     """`mailbox` is None for the person who signed in; else the address or id of a shared or delegated mailbox, or with
     application permission of any one. `access_token` gives a token that is good now and is asked before each call.
 
-    After a 401 it is asked once more: another token is tried, the same one means `token_refused`. Belongs to one event
+    After a 401 `refused` is told which token it was, and the token is asked for once more: another one is tried, the same one
+    means `token_refused`. Belongs to one event
     loop. Close it when done.
     """
 
@@ -70,11 +72,13 @@ class GraphAccount:
         self,
         access_token: AccessToken,
         *,
+        refused: TokenReport | None = None,
         mailbox: str | None = None,
         endpoint: GraphEndpoint | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._access_token = access_token
+        self._refused = refused
         self.endpoint = endpoint or GraphEndpoint()
         self.base = "me" if mailbox is None else f"users/{quoted(mailbox)}"
         self.mailbox = mailbox
@@ -143,6 +147,8 @@ class GraphAccount:
         try:
             return await self._once(request, token, fresh=fresh)
         except TokenRefused:
+            if self._refused is not None:
+                await self._refused(token)
             other = await self._access_token()
             if other == token:
                 raise

@@ -26,8 +26,10 @@ GRAPH_SHARED_SCOPES = ("Mail.ReadWrite.Shared", "Mail.Send.Shared")
 class Application:
     """`required` are the scopes without which the mailbox is of no use, `asked` all that the consent page shows.
 
-    `extras` go into the address of the consent page. `profile_url` tells whose mailbox an access token opens; the answer's
-    `address_fields` are that mailbox's addresses. Raises ValueError for an address without https outside this machine.
+    `shared` are those that a mailbox of others needs beside them. `extras` go into the address of the consent page. `profile_url`
+    tells whose mailbox an access token opens; the answer's `address_fields` are that mailbox's addresses. `whole` is the scope of
+    application permission, and what follows `mailbox_url` is a mailbox's address; both are empty where a provider has neither.
+    Raises ValueError for an address without https outside this machine.
     """
 
     provider: str
@@ -40,6 +42,9 @@ class Application:
     required: tuple[str, ...]
     asked: tuple[str, ...]
     extras: tuple[tuple[str, str], ...] = field(default=())
+    shared: tuple[str, ...] = field(default=())
+    whole: str = ""
+    mailbox_url: str = ""
 
     def __post_init__(self) -> None:
         for url in (self.authorise_url, self.token_url, self.profile_url):
@@ -85,4 +90,12 @@ def microsoft(
         required=GRAPH_SCOPES,
         asked=("offline_access", *GRAPH_SCOPES, *GRAPH_SHARED_SCOPES),
         extras=(("response_mode", "query"), ("prompt", "select_account")),
+        shared=GRAPH_SHARED_SCOPES,
+        whole=f"{_origin(graph)}/.default",
+        mailbox_url=f"{graph}users/",
     )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

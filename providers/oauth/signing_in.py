@@ -4,15 +4,16 @@ import base64
 import hashlib
 import json
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from providers.egress import EgressPolicy, tls_context
 from providers.egress_http import web_client
-from providers.errors import AuthFailed, ProtocolBroken, ProviderError, Refused
+from providers.errors import AuthFailed, AuthUnavailable, ProtocolBroken, ProviderError, Refused
 from providers.oauth.application import Application
 from providers.oauth.faults import fault_of
 from providers.secret import Secret
@@ -20,16 +21,23 @@ from providers.secret import Secret
 SECONDS = 10.0
 ANSWER_LIMIT = 64 * 1024
 LONGEST_LIFE = 24 * 3600
+NOT_OPENED = (
+    "mailbox_not_opened",
+    "The mailbox does not open. Check its address, give the account full access to it, or the application in the access policy.",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """`seconds` is how long the access token is good. `refresh` is None when the answer brings none: the old one stays."""
+    """`seconds` is how long the access token is good. `refresh` is None when the answer brings none: the old one stays.
+    `refresh_seconds` is its life where the provider tells it (Google, for an application that is in testing).
+    """
 
     access: Secret
     seconds: int
     refresh: Secret | None
     scopes: tuple[str, ...]
+    refresh_seconds: int | None = None
 
 
 def challenge(verifier: str) -> str:
@@ -53,10 +61,11 @@ def authorise_url(application: Application, *, redirect_uri: str, state: str, ve
     return f"{application.authorise_url}?{urlencode(query)}"
 
 
-def lacking(application: Application, scopes: tuple[str, ...]) -> tuple[str, ...]:
+def lacking(application: Application, scopes: Sequence[str], *, shared: bool = False) -> tuple[str, ...]:
     """Required scopes that were not granted. Microsoft writes some with Graph's address before them, in any case."""
     granted = {scope.rpartition("graph.microsoft.com/")[2].casefold() for scope in scopes}
-    return tuple(scope for scope in application.required if scope.casefold() not in granted)
+    wanted = application.required + (application.shared if shared else ())
+    return tuple(scope for scope in wanted if scope.casefold() not in granted)
 
 
 class SigningIn:
@@ -84,6 +93,32 @@ class SigningIn:
         """New tokens. May bring a new refresh token, which must be kept: the old one may be dead (Microsoft rotates)."""
         return await self._tokens(application, {"grant_type": "refresh_token", "refresh_token": refresh.reveal()})
 
+    async def for_application(self, application: Application) -> Tokens:
+        """A token of the application itself (RFC 6749 §4.4), for every mailbox that its administrator lets it open. Raises
+        AuthUnavailable where the provider knows no such permission.
+        """
+        if not application.whole:
+            raise AuthUnavailable("application_unknown", "This provider lets no application in without a person.")
+        return await self._tokens(application, {"grant_type": "client_credentials", "scope": application.whole})
+
+    async def opened(self, application: Application, access: Secret, mailbox: str) -> frozenset[str]:
+        """The addresses, folded, of a mailbox that is not the signed-in account's own. Who may open one may often not read its entry in the
+        directory: then the address by which it was opened is its address. Raises AuthFailed where it does not open.
+        """
+        place = application.mailbox_url + quote(mailbox, safe="")
+        headers = {"Authorization": f"Bearer {access.reveal()}", "Prefer": 'IdType="ImmutableId"'}
+        inbox, body = await self._asked("GET", f"{place}/mailFolders/inbox?$select=id", headers=headers)
+        if inbox in (401, 403, 404):
+            raise AuthFailed(*NOT_OPENED)
+        if inbox != 200:
+            raise fault_of(inbox, body)
+        status, body = await self._asked("GET", f"{place}?$select={','.join(application.address_fields)}", headers=headers)
+        if status in (401, 403, 404):
+            return frozenset({mailbox.casefold()})
+        if status != 200:
+            raise fault_of(status, body)
+        return self._named(application, body)
+
     async def addresses(self, application: Application, access: Secret) -> frozenset[str]:
         """The addresses, folded, of the account that agreed."""
         headers = {"Authorization": f"Bearer {access.reveal()}"}
@@ -92,6 +127,9 @@ class SigningIn:
             raise AuthFailed("profile_refused", "The provider refuses to say whose mailbox it is. Enable its mail API for the application.")
         if status != 200:
             raise fault_of(status, body)
+        return self._named(application, body)
+
+    def _named(self, application: Application, body: bytes) -> frozenset[str]:
         value = _object(body)
         found = {str(value[name]).casefold() for name in application.address_fields if value.get(name)}
         if not found:
@@ -106,6 +144,7 @@ class SigningIn:
             raise fault_of(status, body)
         value = _object(body)
         access, seconds, refresh = value.get("access_token"), value.get("expires_in"), value.get("refresh_token")
+        life = str(value.get("refresh_token_expires_in", ""))
         if not isinstance(access, str) or not access or not isinstance(seconds, (int, str)) or not str(seconds).isdigit():
             raise ProtocolBroken("not_oauth")
         return Tokens(
@@ -113,6 +152,7 @@ class SigningIn:
             seconds=min(int(seconds), LONGEST_LIFE),
             refresh=Secret(refresh) if isinstance(refresh, str) and refresh else None,
             scopes=tuple(str(value.get("scope", "")).split()),
+            refresh_seconds=int(life) if life.isascii() and life.isdigit() and len(life) < 10 else None,
         )
 
     async def _asked(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from activities.accounts import AccessToken, Accounts
+from activities.accounts import Accounts, MailboxToken, TokenKeeper, graph_mailbox
 from activities.inbound_fetch import InboundFetch
 from activities.inbound_watch import InboundWatch
 from providers.errors import AuthFailed
@@ -31,17 +31,20 @@ async def no_wait(_: float) -> None:
 
 @dataclass
 class Tokens:
-    """Hands out what `make` makes; `refused` is a grant that ended."""
+    """Hands out what `make` makes; `ended` is a grant that ended."""
 
     make: Callable[[], str]
-    refused: bool = False
+    ended: bool = False
     asked: int = 0
 
     async def access_token(self, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> Secret:
         self.asked += 1
-        if self.refused:
+        if self.ended:
             raise AuthFailed
         return Secret(self.make())
+
+    async def refused(self, tenant_id: uuid.UUID, inbox_id: uuid.UUID, token: Secret) -> None:
+        """Nothing: the next token is another one anyway."""
 
 
 @dataclass
@@ -53,25 +56,29 @@ class ApiRoom(MailRoom):
     root: str = ""
     tls: ssl.SSLContext | None = None
     page: int = 500
+    keeper: TokenKeeper | None = None
     budgets: QuotaBudgets = field(default_factory=QuotaBudgets)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.tokens = Tokens(self.make_token)
         self.accounts = Accounts(
-            self.database, SEALER, tokens=self.tokens, sources={"gmail": self._gmail, "graph": self._graph}
+            self.database, SEALER, tokens=self.keeper or self.tokens, sources={"gmail": self._gmail, "graph": self._graph}
         )
         self.fetching = InboundFetch(self.database, self.blobs, self.pool, self.accounts)
         self.watching = InboundWatch(self.database, self.pool, self.accounts, poll_seconds=1.0)
 
-    def _gmail(self, inbox: InboxState, token: AccessToken) -> MailApiSource:
+    def _gmail(self, inbox: InboxState, token: MailboxToken) -> MailApiSource:
         endpoint = GmailEndpoint(self.root, LOCAL, self.tls)
-        account = GmailAccount(token, endpoint=endpoint, budget=self.budgets.of(str(inbox.id)), sleep=no_wait)
+        account = GmailAccount(token, refused=token.refused, endpoint=endpoint, budget=self.budgets.of(str(inbox.id)), sleep=no_wait)
         return GmailSource(account, page=self.page)
 
-    def _graph(self, inbox: InboxState, token: AccessToken) -> MailApiSource:
+    def _graph(self, inbox: InboxState, token: MailboxToken) -> MailApiSource:
         endpoint = GraphEndpoint(self.root, policy=LOCAL, tls=self.tls)
-        return GraphSource(GraphAccount(token, endpoint=endpoint, sleep=no_wait), page_size=self.page)
+        account = GraphAccount(
+            token, refused=token.refused, mailbox=graph_mailbox(inbox), endpoint=endpoint, sleep=no_wait
+        )
+        return GraphSource(account, page_size=self.page)
 
     async def open(self) -> "ApiRoom":
         """Make the inbox, connected, as a person's consent leaves it."""

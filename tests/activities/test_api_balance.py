@@ -100,14 +100,14 @@ async def test_the_nightly_sheet_balances_and_finds_what_is_missing(room: ApiRoo
 
 async def test_a_long_lockout_leaves_a_gap_that_the_next_pass_fills(room: ApiRoom, box: GmailMailbox) -> None:
     await room.settle()
-    room.tokens.refused = True
+    room.tokens.ended = True
     refused = await room.fetch()
     assert (refused.failure, refused.health) == ("AuthFailed", "auth_failed")
     await room.rows(
         "update inboxes set refused_since = now() - interval '2 hours' where id = :i", i=room.inbox_id
     )
     box.deliver(letter(1))
-    room.tokens.refused = False
+    room.tokens.ended = False
     assert (await room.fetch()).more
     await room.settle()
     (gap,) = await room.gaps()

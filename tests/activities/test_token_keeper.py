@@ -257,3 +257,52 @@ async def test_without_an_application_the_operator_is_named(office: Office) -> N
     keeper = TokenKeeper(office.database, SEALER, office.signing_in, {})
     with pytest.raises(AuthUnavailable, match="operator"):
         await office.token(keeper)
+
+
+async def test_an_answer_that_was_lost_with_its_new_token_ends_the_grant_and_says_so(office: Office) -> None:
+    office.google.oauth.rotate = True  # and the old one ends at once, which neither Google nor Entra does
+    await office.granted(seconds=0)
+    application = google(office.google.oauth.client_id, Secret(office.google.oauth.client_secret), root=office.google.url)
+    await office.signing_in.refresh(application, Secret((await office.kept())["refresh"]))  # dies here, before the save
+    with pytest.raises(AuthFailed, match="grant_revoked"):
+        await office.token()
+    assert (await office.row("select connected_at from inboxes where id = :i"))["connected_at"] is None
+
+
+async def test_a_token_refused_before_its_time_is_renewed_once_by_whoever_asks(office: Office) -> None:
+    access = await office.granted(seconds=3599)
+    keepers = [office.keeper() for _ in range(5)]
+    assert {await office.token(keeper) for keeper in keepers} == {access}
+
+    async def reported(keeper: TokenKeeper) -> str:
+        await keeper.refused(office.tenant_id, office.inbox_id, Secret(access))
+        return await office.token(keeper)
+
+    found = await asyncio.gather(*(reported(keeper) for keeper in keepers * 10))
+    assert len(set(found)) == 1
+    assert found[0] != access
+    assert office.google.oauth.refreshes == 1
+
+
+async def test_a_new_token_that_is_refused_as_well_is_not_renewed_again_at_once(office: Office) -> None:
+    access = await office.granted(seconds=3599)
+    keeper = office.keeper()
+    await keeper.refused(office.tenant_id, office.inbox_id, Secret(access))
+    renewed = await office.token(keeper)
+    await keeper.refused(office.tenant_id, office.inbox_id, Secret(renewed))
+    assert await office.token(keeper) == renewed  # so its user says that the sign-in is refused
+    assert office.google.oauth.refreshes == 1
+    async with office.database.unit_of_work(office.tenant_id) as connection:
+        await connection.execute(text("update oauth_grants set refused_at = now() - interval '6 minutes'"))
+    await keeper.refused(office.tenant_id, office.inbox_id, Secret(renewed))
+    assert await office.token(keeper) != renewed
+
+
+async def test_a_late_report_about_an_older_token_changes_nothing(office: Office) -> None:
+    old = await office.granted(seconds=0)
+    keeper = office.keeper()
+    access = await office.token(keeper)
+    await keeper.refused(office.tenant_id, office.inbox_id, Secret(old))
+    await keeper.refused(uuid.uuid4(), office.inbox_id, Secret(access))
+    assert await office.token(office.keeper()) == access
+    assert office.google.oauth.refreshes == 1

@@ -236,7 +236,7 @@ async def test_what_is_not_to_be_watched_is_not_asked_for(gmail: Clinic, google:
 
 
 async def test_an_ended_sign_in_is_a_refusal(gmail: Clinic) -> None:
-    gmail.tokens.refused = True
+    gmail.tokens.ended = True
     assert await gmail.renew() == WatchOutcome("refused", "auth_failed")
     assert not await gmail.due()
 

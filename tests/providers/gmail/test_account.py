@@ -263,3 +263,21 @@ def answering(answer: bytes, times: int = 1) -> int:
 
     threading.Thread(target=serve, daemon=True).start()
     return listening.getsockname()[1]
+
+
+async def test_a_refused_token_is_reported_and_the_next_one_tried(
+    google: GmailServer, mailbox: GmailMailbox, endpoint: GmailEndpoint
+) -> None:
+    stale, good = google.oauth.access_token(ADDRESS, lifetime=-1), google.oauth.access_token(ADDRESS)
+    told: list[str] = []
+
+    async def access_token() -> Secret:
+        return Secret(good if told else stale)
+
+    async def refused(token: Secret) -> None:
+        told.append(token.reveal())
+
+    account = GmailAccount(access_token, refused=refused, endpoint=endpoint)
+    assert await GmailSource(account).address() == ADDRESS
+    assert told == [stale]
+    await account.close()

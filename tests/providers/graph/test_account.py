@@ -83,3 +83,19 @@ async def test_no_address_is_logged(account, graph, box, caplog):
         await account.read(Request("GET", "mailFolders/inbox"))
     assert "mailFolders" not in caplog.text
     assert graph.url not in caplog.text
+
+
+async def test_a_refused_token_is_reported_and_the_next_one_tried(graph, box):
+    stale, good = graph.login.access_token(box.address, seconds=-1), graph.login.access_token(box.address)
+    told = []
+
+    async def token():
+        return Secret(good if told else stale)
+
+    async def refused(one):
+        told.append(one.reveal())
+
+    account = GraphAccount(token, refused=refused, endpoint=GraphEndpoint(graph.root, policy=LOCAL, tls=TLS))
+    await account.read(Request("GET", "mailFolders/inbox"))
+    assert told == [stale]
+    await account.close()
