@@ -17,6 +17,7 @@ from mail.values import Address
 from providers.errors import Refused
 from providers.ses.sender import SesSender
 from providers.smtp.outcome import RecipientOutcome, Stage, SubmitOutcome
+from store.domain_inboxes import may_send_as_domain
 from store.outbound_frozen import Envelope
 from store.outbound_rows import lock_message
 from store.ses_events import note_ses_id
@@ -25,6 +26,17 @@ from store.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 SUPPRESSED = "Mail to this address came back for good, or its owner complained. Have an admin lift it under Suppressed, or leave it out."
+NOT_VERIFIED = (
+    "The domain of this inbox is not held by your organisation, or Amazon SES does not send for it. See its records under Domains."
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SesPost:
+    """The operator's SES: who submits, and the region where."""
+
+    sender: SesSender
+    region: str
 
 
 class SesRoute:
@@ -48,6 +60,13 @@ class SesRoute:
         people = [checked(Address(r.address), "to").address for r in envelope.open_recipients]
         async with self._database.unit_of_work(self._tenant_id) as connection:
             listed = await suppressed_among(connection, self._tenant_id, people, now=self._clock())
+            allowed = await may_send_as_domain(connection, self._tenant_id, envelope.inbox_id, envelope.from_address)
+        if not allowed:
+            # The account may send as every domain of the house: only its holder may do so from here.
+            refused = tuple(RecipientOutcome(address, "rejected") for address in people)
+            return SubmitOutcome(
+                "rejected", Stage.CONNECT, "domain_not_verified", refused, error=Refused("domain_not_verified", NOT_VERIFIED)
+            )
         left_out = tuple(RecipientOutcome(address, "rejected") for address in people if address in listed)
         rest = [address for address in people if address not in listed]
         if not rest:

@@ -1,4 +1,4 @@
-"""One submission of a frozen mail, over SMTP or a web API, recorded stage by stage and ended with what is proven (S-2 to S-7).
+"""One submission of a frozen mail, over SMTP, SES or a mailbox's API, recorded stage by stage and ended with what is proven (S-2 to S-7).
 
 If it dies before the stage `dot` is committed, nothing was accepted and the next attempt sends the same bytes. If it
 dies after, the row stands at `dot` and nobody submits it again. A copy of this step that wakes up late can commit no
@@ -19,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
 
 from activities._edges import edges, failure
-from activities.accounts import API_PROVIDERS, Accounts
+from activities.accounts import API_PROVIDERS, SES, Accounts
 from activities.deliver_api import ApiRoute, HandedOver
+from activities.deliver_ses import SesPost, SesRoute
 from activities.heartbeat import heartbeats
 from activities.outbound_compose import run_id
 from activities.turns import FairTurns
@@ -82,7 +83,8 @@ class Submitter(Protocol):
 
 class OutboundDeliver(OutboundSteps):
     """`submitter` makes a sender for an account, whose `dot_timeout` is at least 600 seconds outside of tests (S-4).
-    `clock` gives aware instants, `chance` numbers in [0, 1) for the jitter of retries.
+    `ses` is the operator's own, for inboxes that send through it. `clock` gives aware instants, `chance` numbers in [0, 1)
+    for the jitter of retries.
     """
 
     def __init__(
@@ -95,7 +97,9 @@ class OutboundDeliver(OutboundSteps):
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
         chance: Callable[[], float] = random.random,
         turns: FairTurns | None = None,
+        ses: SesPost | None = None,
     ) -> None:
+        self._ses = ses
         self._turns = turns or FairTurns(SEATS, most_of_one=OF_ONE_TENANT)
         self._database = database
         self._accounts = accounts
@@ -133,6 +137,15 @@ class OutboundDeliver(OutboundSteps):
                 return HandedOver(await self._submit(sender, raw, mail, on_stage))
 
             return await self._attempt(tenant_id, message_id, by_smtp)
+        if inbox.provider == SES:
+            if self._ses is None:
+                raise failure("NotConnected")
+            ses = SesRoute(self._database, tenant_id, self._ses.sender, self._ses.region, self._clock)
+
+            async def by_ses(mail: Envelope, on_stage: OnStage, _: int) -> HandedOver:
+                return HandedOver(await ses.hand_over(raw, mail, on_stage))
+
+            return await self._attempt(tenant_id, message_id, by_ses)
         route = ApiRoute(self._database, tenant_id, self._accounts.mail_api_sender(inbox), self._clock)
 
         async def by_api(mail: Envelope, on_stage: OnStage, attempt: int) -> HandedOver:

@@ -40,12 +40,15 @@ class DeliverOutcome(StrEnum):
 
 
 class VerifyOutcome(StrEnum):
-    """`unsent`: proven not sent, and the row is queued again (or failed, when its time was over)."""
+    """`unsent`: proven not sent, and the row is queued again (or failed, when its time was over). `awaited`: whoever took it
+    may report it within ten minutes.
+    """
 
     FOUND = "found"
     NOT_FOUND = "not_found"
     CANNOT_LOOK = "cannot_look"
     UNSENT = "unsent"
+    AWAITED = "awaited"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ ONCE = RetryPolicy(maximum_attempts=1)
 COPY_ATTEMPTS = 8  # to file the copy in Sent, in one round; the sweep begins the later rounds
 
 VERIFY_AFTER = (0, 5, 15, 45, 120)  # seconds after an unknown outcome at which Sent is searched
+REPORTED_AFTER = (300, 600)  # seconds at which a report is asked after where nothing can be searched (integrity S-3, SES)
 LOOK = timedelta(seconds=30)  # one such search, from asking for it; five must fit into the five minutes of promise P2
 DEFERRED_FIRST = timedelta(minutes=1)  # integrity S-6: 1 minute to 1 hour with jitter ...
 DEFERRED_LAST = timedelta(hours=1)

@@ -29,6 +29,15 @@ ADDRESSED = text(
     """
 )
 
+MAY_SEND = text(
+    """
+    select 1 from inboxes i join domains d on d.tenant_id = i.tenant_id and d.id = i.domain_id
+    where i.tenant_id = :tenant and i.id = :inbox and i.deleted_at is null
+      and d.verified_at is not null and d.ses_verified and d.deleted_at is null
+      and lower(i.local_part || '@' || d.name) = lower(:address)
+    """
+)
+
 
 class AddressTaken(Exception):
     """Another inbox of the domain has this local part."""
@@ -82,6 +91,14 @@ async def inbox_for_address(
         )
     ).first()
     return AddressedInbox(row.tenant_id, row.id, row.domain_id, row.provider, row.caught) if row else None
+
+
+async def may_send_as_domain(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, address: str
+) -> bool:
+    """Whether this inbox is `address` in a domain that its tenant holds now and that SES sends as."""
+    bound = {"tenant": tenant_id, "inbox": inbox_id, "address": address}
+    return (await connection.execute(MAY_SEND, bound)).first() is not None
 
 
 async def inboxes_in_domains(connection: AsyncConnection, viewer: Viewer) -> list[DomainInbox]:

@@ -114,7 +114,9 @@ class SendMessage:
     async def _settle_doubt(self, ref: MessageRef) -> None:
         """Look for the mail in Sent on the schedule; found is proof. Otherwise a person is asked (S-3)."""
         began = workflow.time()
-        for after in timing.VERIFY_AFTER:
+        schedule = list(timing.VERIFY_AFTER)
+        while schedule:
+            after = schedule.pop(0)
             left = began + after - workflow.time()
             if left > 0:
                 self._show("outcome unknown; looked for in Sent again soon")
@@ -128,6 +130,8 @@ class SendMessage:
                 self._show(f"proven not sent; tried again in {wait}")
                 await self._pause(wait, "until the next attempt")
                 return
+            if look.outcome is VerifyOutcome.AWAITED and after == timing.VERIFY_AFTER[-1]:
+                schedule = list(timing.REPORTED_AFTER)
         settled = await self._settle(ref, DeliverOutcome.UNKNOWN)
         self._show("sent again, as this inbox wants" if settled.again else "waiting for a person to decide")
 

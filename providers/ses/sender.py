@@ -5,14 +5,11 @@ silence, a lost connection or a 5xx after the request left says nothing, and onl
 """
 
 import asyncio
-import functools
 import re
 import ssl
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -28,8 +25,8 @@ from botocore.exceptions import (
 
 from providers.errors import AuthFailed, ProviderError, Refused, Throttled, TlsFailed, TooLarge, Unreachable
 from providers.executors import Lane, smtp_lane
-from providers.secret import Secret
 from providers.ses.account import SesAccount
+from providers.ses.client import ses_client
 from providers.smtp.envelope import check_bytes, check_recipients, wire_path
 from providers.smtp.outcome import Kind, RecipientOutcome, Stage, SubmitOutcome
 
@@ -39,7 +36,6 @@ if TYPE_CHECKING:
 MOST_RECIPIENTS = 50  # of one call; SES counts To, Cc and Bcc together
 SEND_TAG = "send_id"
 SEND_ID = re.compile(rb"^X-Mailroom-Send-ID:[ \t]*([0-9A-Za-z_-]{1,64})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-MAKING = threading.Lock()  # botocore's sessions make one client at a time
 
 OnStage = Callable[[Stage], Awaitable[None]]
 
@@ -119,22 +115,8 @@ def _client(account: SesAccount) -> "SESV2Client":
         max_pool_connections=1,
         proxies={},
     )
-    try:
-        with MAKING:
-            session = _session(account.region, account.access_key, account.secret_key)
-            client: SESV2Client = session.client("sesv2", endpoint_url=account.endpoint, config=config)
-            return client
-    except (BotoCoreError, ValueError):
-        raise Refused("ses_not_configured", "Amazon SES is not set up. Check MAILROOM_SES_REGION and the credentials.") from None
-
-
-@functools.lru_cache(maxsize=8)
-def _session(region: str, access_key: str | None, secret_key: Secret | None) -> boto3.session.Session:
-    """Kept: reading the service's description takes longer than sending."""
-    given: dict[str, Any] = {}
-    if access_key and secret_key is not None:
-        given = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key.reveal()}
-    return boto3.session.Session(region_name=region, **given)
+    client: SESV2Client = ses_client(account, config)
+    return client
 
 
 def _send(client: "SESV2Client", account: SesAccount, raw: bytes, paths: Mapping[str, str]) -> SubmitOutcome:

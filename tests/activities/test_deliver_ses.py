@@ -16,6 +16,7 @@ from store.outbound import NewReply, Recipient, queue_reply
 from store.outbound_frozen import Envelope, read_envelope
 from store.suppression import suppress
 from store.unit_of_work import Database
+from tests.activities.ses_room import give_domain
 from tests.servers.databases import Database as ServerDatabase
 from tests.servers.ses_server import SesEndpoint, ses_endpoint
 from tests.store.desk import NOW, Desk, open_desk
@@ -62,7 +63,9 @@ class Post:
 async def post(module_database: ServerDatabase) -> AsyncIterator[Post]:
     database = Database(module_database.url)
     async with ses_endpoint() as endpoint:
-        yield Post(await open_desk(database), endpoint)
+        desk = await open_desk(database)
+        await give_domain(desk.rows, desk.inbox_id, f"d{desk.tenant_id.hex}.example.org")
+        yield Post(desk, endpoint)
     await database.close()
 
 
