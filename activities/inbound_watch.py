@@ -20,6 +20,7 @@ from activities.accounts import API_PROVIDERS, Accounts
 from activities.heartbeat import heartbeats
 from activities.inbound_at_once import InboundAtOnce, Taken
 from activities.parser_pool import ChildrenDoNotStart
+from activities.push_poll import until_next_look
 from contracts.inbound import InboundSteps, WakeReason, WatchOrder, WatchReport
 from providers.errors import FolderGone, ProviderError
 from providers.imap.account import ImapAccount
@@ -83,7 +84,9 @@ class InboundWatch(InboundSteps):
             if inbox.connected_at is None or inbox.paused_at is not None:
                 return WatchReport(WakeReason.NOT_CONNECTED)
             if inbox.provider in API_PROVIDERS:
-                return WatchReport(WakeReason.UNSUPPORTED)  # there is nothing to wait on: the workflow looks every so often
+                # There is nothing to wait on: the workflow looks every so often.
+                seconds = await until_next_look(self._database, inbox, often=int(self._poll_seconds))
+                return WatchReport(WakeReason.UNSUPPORTED, poll_seconds=seconds)
             async with heartbeats():
                 try:
                     account = self._accounts.imap(inbox)

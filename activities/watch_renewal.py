@@ -132,12 +132,14 @@ class WatchRenewing(WatchRenewalSteps):
         except ProviderError as error:
             due_at = now + refused_for(error, state.failures, order.jitter)
             async with self._database.unit_of_work(tenant_id) as connection:
-                await watch_refused(connection, tenant_id, inbox_id, due_at=due_at)
+                await watch_refused(connection, tenant_id, inbox_id, due_at=due_at, sentence=error.sentence)
             return WatchOutcome("refused", error.reason)
         due_at = now + renew_after(grant.expires_at - now, order.jitter)
         async with self._database.unit_of_work(tenant_id) as connection:
             if grant.subscription_id is None:
-                await gmail_granted(connection, tenant_id, inbox_id, expires_at=grant.expires_at, due_at=due_at)
+                await gmail_granted(
+                    connection, tenant_id, inbox_id, expires_at=grant.expires_at, due_at=due_at, now=now
+                )
             else:
                 await graph_granted(
                     connection,
@@ -147,6 +149,7 @@ class WatchRenewing(WatchRenewalSteps):
                     state_hash=grant.state_hash,
                     expires_at=grant.expires_at,
                     due_at=due_at,
+                    now=now,
                 )
         return WatchOutcome("granted")
 

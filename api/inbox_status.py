@@ -14,6 +14,7 @@ from api.schemas.inboxes import (
     InboxStatus,
     LedgerCounts,
     Pause,
+    Push,
     Resync,
     StartedWorkflow,
 )
@@ -22,7 +23,9 @@ from contracts.inbound import ResyncOrder, ResyncScope
 from store.backfill import order_backfill
 from store.inboxes import FolderRow, folders_of, has_folder, ledger_counts
 from store.loop_breaches import Breach, current_breaches
+from store.push_meter import PushView, read_push
 
+ANNOUNCED = ("gmail", "graph")
 LEAST_SECONDS = 2.0  # a rate over less time than this says nothing
 
 
@@ -34,6 +37,7 @@ async def status(call: Call[Empty, None]) -> InboxStatus:
         counts = await ledger_counts(connection, call.who.tenant_id, inbox_id)
         now = call.now()
         admin = call.who.access >= Access.ADMIN
+        push = await read_push(connection, call.who.tenant_id, inbox_id, now=now) if row.provider in ANNOUNCED else None
         breaches = await current_breaches(connection, call.who.tenant_id, inbox_id, now) if admin else []
     base = shown(row, call.deps.config)
     lag = (now - row.last_sync_at).total_seconds() if row.last_sync_at and row.paused_at is None else None
@@ -44,6 +48,7 @@ async def status(call: Call[Empty, None]) -> InboxStatus:
         ledger=LedgerCounts.model_validate(counts),
         lag_seconds=max(0.0, round(lag, 1)) if lag is not None else None,
         pauses=[_pause(b) for b in breaches],
+        push=_push(push, now) if push is not None else None,
     )
 
 
@@ -92,6 +97,11 @@ def _folder(row: FolderRow) -> Folder:
         last_uid=row.last_uid,
         state=row.state if row.state_reason is None else f"{row.state}: {row.state_reason}",
     )
+
+
+def _push(view: PushView, now: dt.datetime) -> Push:
+    told = {name: getattr(view, name) for name in Push.model_fields if name != "state"}
+    return Push.model_validate({**told, "state": view.state(now)})
 
 
 def _pause(breach: Breach) -> Pause:

@@ -61,6 +61,10 @@ class Metrics:
         self._audit_oldest = self._gauge("balance_oldest_seconds", "Age of the oldest last balance sheet")
         self._inboxes = self._gauge("inboxes", "Inboxes by health", "health")
         self._used_up = self._gauge("budgets_used_up", "Budgets that pause a rule or silence a flood now", "budget")
+        self._watches = self._gauge("watches", "Inboxes of Gmail and Graph by how they are announced", "state")
+        self._watch_left = self._gauge("watch_left_seconds", "Until the first of the granted announcements ends")
+        self._watch_renewed = self._gauge("watch_renewed_seconds", "Age of the oldest renewal of announcements")
+        self._pushed = self._gauge("push_mails", "Mails of the last hour or two, announced in time or not", "state")
         self._reading = asyncio.Lock()
         self._read_at = -KEPT_SECONDS
 
@@ -100,6 +104,8 @@ class Metrics:
             (self._sends_oldest, figures.sends_oldest),
             (self._inboxes, figures.inboxes),
             (self._used_up, figures.used_up),
+            (self._watches, figures.watches),
+            (self._pushed, figures.pushed),
         ):
             for word, value in found.items():
                 gauge.labels(word).set(value)
@@ -111,6 +117,8 @@ class Metrics:
         self._gaps_oldest.set(figures.gaps_oldest)
         self._drift.set(figures.drift)
         self._audit_oldest.set(figures.audit_oldest)
+        self._watch_left.set(figures.watch_left)
+        self._watch_renewed.set(figures.watch_renewed)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

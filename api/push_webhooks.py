@@ -64,6 +64,7 @@ class _Notice:
     client_state: str
     event_id: str
     kind: str
+    mail_id: str | None
 
 
 async def gmail_push(call: Call[Empty, None]) -> Response:
@@ -124,7 +125,9 @@ async def graph_push(call: Call[Handshake, None]) -> Response:
 async def _take(call: Call[Handshake, None], inbox: PushedInbox, notice: _Notice) -> bool:
     now = call.now()
     async with call.deps.database.unit_of_work(inbox.tenant_id) as connection:
-        news = await write_notice(connection, inbox, event_id=notice.event_id, kind=notice.kind, now=now)
+        news = await write_notice(
+            connection, inbox, event_id=notice.event_id, kind=notice.kind, now=now, mail_id=notice.mail_id
+        )
         if news and notice.kind == REMOVED:
             await subscription_removed(connection, inbox, notice.subscription_id)
         if news and notice.kind in RENEWS:
@@ -176,7 +179,9 @@ def _notice(item: dict[str, Any], now: dt.datetime) -> _Notice | None:
     kind = item.get("lifecycleEvent") or item.get("changeType")
     if not _plain(subscription, 128) or not isinstance(state, str) or not _plain(kind, 40):
         return None
-    return _Notice(str(subscription), state, _event_id(item, now), str(kind))
+    data = item.get("resourceData")
+    mail = data.get("id") if isinstance(data, dict) else None
+    return _Notice(str(subscription), state, _event_id(item, now), str(kind), str(mail) if _plain(mail, 512) else None)
 
 
 def _event_id(item: dict[str, Any], now: dt.datetime) -> str:

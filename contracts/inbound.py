@@ -105,10 +105,13 @@ class WatchOrder:
 
 @dataclass(frozen=True, slots=True)
 class WatchReport:
-    """`answerable`: of the conversations of mails that the watch took itself, how many await a decision on an answer."""
+    """`answerable`: of the conversations of mails that the watch took itself, how many await a decision on an answer.
+    `poll_seconds`: after how long the mailbox is looked at, where it cannot be watched; None leaves it to the plan.
+    """
 
     reason: WakeReason
     answerable: int = 0
+    poll_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

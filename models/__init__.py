@@ -38,7 +38,7 @@ from models.people import (
     User,
     Workspace,
 )
-from models.push_notices import PushNotice
+from models.push_notices import PushHour, PushNotice
 from models.reingests import Reingest, ReingestChange
 from models.restores import Restore
 from models.ses_receipts import SesReceipt
@@ -74,6 +74,7 @@ __all__ = [
     "MessageReference",
     "OAuthGrant",
     "OAuthStart",
+    "PushHour",
     "PushNotice",
     "Quarantine",
     "Reingest",

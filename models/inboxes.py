@@ -105,6 +105,11 @@ class Inbox(TenantRow, Base):
     graph_client_state_hash: Mapped[str | None]
     watch_due_at: Mapped[dt.datetime | None]
     watch_failures: Mapped[int] = mapped_column(server_default="0")
+    watch_since: Mapped[dt.datetime | None]
+    watch_renewed_at: Mapped[dt.datetime | None]
+    watch_refusal: Mapped[str | None]
+    push_counted_to: Mapped[dt.datetime | None]
+    poll_seconds: Mapped[int | None]
     auto_response_enabled: Mapped[bool] = mapped_column(server_default=text("false"))
     auto_response_subject: Mapped[str] = mapped_column(server_default="")
     auto_response_body: Mapped[str] = mapped_column(server_default="")
@@ -194,6 +199,14 @@ class LedgerEntry(TenantRow, Base):
             "inbox_id",
             "id",
             postgresql_where=text("state in ('seen', 'stored')"),
+        ),
+        # Whether what came to a mailbox behind a web API was announced.
+        Index(
+            "ix_ledger_api_created",
+            "tenant_id",
+            "inbox_id",
+            "created_at",
+            postgresql_where=text("provider_message_id is not null and not historical"),
         ),
         Index(
             "ix_ledger_message", "tenant_id", "message_id", postgresql_where=text("message_id is not null")

@@ -54,7 +54,25 @@ INBOXES = text(
     from inboxes where deleted_at is null group by 1
     """
 )
+WATCHES = text(
+    f"""
+    select state, count(*) as n, extract(epoch from min(ends) filter (where state = 'on') - now()) as left,
+      extract(epoch from now() - min(watch_renewed_at) filter (where state = 'on')) as renewed
+    from (select watch_renewed_at, coalesce(graph_subscription_expires_at, gmail_watch_expires_at) as ends,
+        case when coalesce(graph_subscription_expires_at, gmail_watch_expires_at) > now() then 'on'
+          when watch_failures > 0 then 'refused' when watch_renewed_at is not null then 'lapsed' else 'none' end as state
+      from inboxes where provider in ('gmail', 'graph') and connected_at is not null and paused_at is null
+        and deleted_at is null limit {MOST}) w group by state
+    """
+)
+PUSHED = text(
+    f"""
+    select coalesce(sum(found), 0) as found, coalesce(sum(missed), 0) as missed from
+      (select found, missed from push_hours where hour >= date_trunc('hour', now()) - interval '1 hour' limit {MOST}) h
+    """
+)
 USED_UP = text("select budget, count(*) as n from loop_breaches where paused_until > now() group by budget")
+WATCH_WORDS = ("on", "refused", "lapsed", "none")
 INBOX_WORDS = tuple(h.value for h in Health)
 BUDGET_WORDS = tuple(b.value for b in LoopBudgetKind)
 LEDGER_WORDS = (LedgerState.SEEN.value, LedgerState.STORED.value)
@@ -67,7 +85,9 @@ SEND_WORDS = tuple(
 class Figures:
     """Counts by state, and ages in seconds of the oldest; an age is 0 where there is none. `sends_overdue` is how long
     the oldest send is past its time without a first attempt; `drift` the mails that the last balance sheets lack,
-    `audit_oldest` the age of the oldest of those sheets.
+    `audit_oldest` the age of the oldest of those sheets. `watches` are inboxes of Gmail and Graph by how they are announced, `watch_left`
+    the seconds until the first of those announcements ends, `watch_renewed` the age of the oldest renewal; `pushed` the mails of the
+    last hour or two, announced or missed.
     """
 
     ledger: dict[str, int]
@@ -83,6 +103,10 @@ class Figures:
     used_up: dict[str, int]
     drift: int
     audit_oldest: float
+    watches: dict[str, int]
+    watch_left: float
+    watch_renewed: float
+    pushed: dict[str, int]
 
 
 async def read_figures(connection: AsyncConnection) -> Figures:
@@ -93,6 +117,8 @@ async def read_figures(connection: AsyncConnection) -> Figures:
     inboxes = {r.health: r.n for r in await connection.execute(INBOXES)}
     used_up = {r.budget: r.n for r in await connection.execute(USED_UP)}
     drifts = await last_drift(connection)
+    watches = {r.state: r for r in await connection.execute(WATCHES)}
+    pushed = (await connection.execute(PUSHED)).one()
     return Figures(
         ledger={word: waiting[word].n if word in waiting else 0 for word in LEDGER_WORDS},
         ledger_oldest=max((_age(r.oldest) for r in waiting.values()), default=0.0),
@@ -107,6 +133,10 @@ async def read_figures(connection: AsyncConnection) -> Figures:
         used_up={word: used_up.get(word, 0) for word in BUDGET_WORDS},
         drift=sum(d.missing for d in drifts),
         audit_oldest=max((d.age_seconds or 0.0 for d in drifts), default=0.0),
+        watches={word: watches[word].n if word in watches else 0 for word in WATCH_WORDS},
+        watch_left=_age(watches["on"].left) if "on" in watches else 0.0,
+        watch_renewed=_age(watches["on"].renewed) if "on" in watches else 0.0,
+        pushed={"announced": int(pushed.found - pushed.missed), "missed": int(pushed.missed)},
     )
 
 

@@ -36,8 +36,8 @@ OF_SUBSCRIPTIONS = text(
 # What has been announced before was woken for; what the sync's cursor has passed is read.
 WRITE = text(
     """
-    insert into push_notices (tenant_id, inbox_id, event_id, kind, history_id, news, received_at)
-    select i.tenant_id, i.id, :event_id, :kind, cast(:history_id as bigint),
+    insert into push_notices (tenant_id, inbox_id, event_id, kind, history_id, mail_id, news, received_at)
+    select i.tenant_id, i.id, :event_id, :kind, cast(:history_id as bigint), cast(:mail_id as text),
       cast(:history_id as bigint) is null or cast(:history_id as bigint) > greatest(
         coalesce((select max(n.history_id) from push_notices n where n.tenant_id = i.tenant_id and n.inbox_id = i.id), 0),
         case when i.gmail_history_id ~ '^[0-9]{1,18}$' then cast(i.gmail_history_id as bigint) else 0 end),
@@ -111,6 +111,7 @@ async def write_notice(
     kind: str,
     now: dt.datetime,
     history_id: int | None = None,
+    mail_id: str | None = None,
 ) -> bool:
     """Write the notice down, and say whether the inbox must be looked at: False for a repeated or a stale one. Repeats
     harmlessly. Two that come at once may both be news, which costs a look.
@@ -118,7 +119,8 @@ async def write_notice(
     key = {"tenant_id": inbox.tenant_id, "inbox_id": inbox.id}
     row = (
         await connection.execute(
-            WRITE, {**key, "event_id": event_id, "kind": kind, "history_id": history_id, "now": now}
+            WRITE,
+            {**key, "event_id": event_id, "kind": kind, "history_id": history_id, "mail_id": mail_id, "now": now},
         )
     ).first()
     if row is None or not row.news:

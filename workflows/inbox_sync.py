@@ -326,11 +326,11 @@ class InboxSync:
         if not watching.done():
             return
         self._watching = None
-        report = self._watched(watching)
-        reason, lasted = report.reason, workflow.now().timestamp() - self._watched_at
+        report, lasted = self._watched(watching), workflow.now().timestamp() - self._watched_at
+        reason, poll = report.reason, report.poll_seconds or plan.poll_seconds
         short = reason is WakeReason.CLOSED and lasted < SHORT_WATCH
         self._short_watches = self._short_watches + 1 if short else 0
-        if reason is WakeReason.UNSUPPORTED and await self._quiet(plan.poll_seconds, "until the next look"):
+        if reason is WakeReason.UNSUPPORTED and await self._quiet(poll, "until the next look"):
             return
         if reason in (WakeReason.NOT_CONNECTED, WakeReason.TIMEOUT):
             self._plan = None

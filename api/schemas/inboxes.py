@@ -23,8 +23,10 @@ from rules.templates import PLACEHOLDERS, unknown_placeholders
 Security = Literal["tls", "starttls", "plain"]
 # What happens to an agent's reply of which nobody knows whether it was sent: a person is asked, or it is sent again.
 SendPolicy = Literal["ask", "at_least_once"]
-# What people do here that the mail server shall show too: nothing, or that a mail was read.
-WriteBack = Literal["off", "read"]
+# What people do here that the mailbox shall show too. `closed`: closing a conversation archives its mails.
+WriteBack = Annotated[
+    tuple[Literal["read", "archive", "closed", "spam", "trash", "labels"], ...], Field(max_length=6)
+]
 
 
 def _host(value: str) -> str:
@@ -209,14 +211,33 @@ class Pause(Answer):
     held_back: int
 
 
+class Push(Answer):
+    """Whether the provider announces what happens in the mailbox. `since` without a break, `renewed_at` last, `expires_at` as granted,
+    `due_at` when it is asked again; `refusal` says why it last said no. Of the `found` mails of the last day, `missed` were announced
+    too late or never. `poll_seconds` is how long the sync rests until it looks by itself.
+    """
+
+    state: Literal["off", "asking", "on", "refused", "lapsed"]
+    since: Instant | None
+    renewed_at: Instant | None
+    expires_at: Instant | None
+    due_at: Instant | None
+    refusal: str | None
+    last_notice_at: Instant | None
+    found: int
+    missed: int
+    poll_seconds: int | None
+
+
 class InboxStatus(Inbox):
-    """`pauses` is for admins; others get an empty list."""
+    """`pauses` is for admins; others get an empty list. `push` is null where the provider announces nothing."""
 
     folders: list[Folder]
     backfills: list[Backfill]
     ledger: LedgerCounts
     lag_seconds: float | None
     pauses: list[Pause]
+    push: Push | None
 
 
 class Check(Answer):

@@ -71,3 +71,30 @@ async def test_each_question_can_use_an_index(house, statement, index) -> None:
         await connection.execute(text("set local enable_seqscan = off"))
         plan = "\n".join(row[0] for row in await connection.execute(text(f"explain {statement.text}")))
     assert index in plan, plan
+
+
+async def test_announcements_are_counted_by_state_with_what_they_lost(house) -> None:
+    desk = await open_desk(house)
+    async with house.system_unit_of_work() as connection:
+        rows = [("on", "now() + interval '2 hours'", 0, "now() - interval '1 hour'"), ("on2", "now() + interval '3 days'", 1, "now() - interval '5 hours'"),
+                ("refused", "null", 2, "null"), ("lapsed", "now() - interval '1 s'", 0, "now() - interval '9 days'"), ("none", "null", 0, "null")]  # fmt: skip
+        for name, ends, failures, renewed in rows:
+            await connection.execute(
+                text(
+                    "insert into inboxes (tenant_id, name, provider, email_address, connected_at, gmail_watch_expires_at, watch_failures, watch_renewed_at)"
+                    f" values (:t, :n, 'gmail', 'x@example.com', now(), {ends}, :f, {renewed})"
+                ),
+                {"t": desk.tenant_id, "n": name, "f": failures},
+            )
+        await connection.execute(
+            text(
+                "insert into push_hours (tenant_id, inbox_id, hour, found, missed)"
+                " values (:t, :i, date_trunc('hour', now()), 9, 2), (:t, :i, date_trunc('hour', now()) - interval '3 hours', 50, 50)"
+            ),
+            {"t": desk.tenant_id, "i": desk.inbox_id},
+        )
+        figures = await read_figures(connection)
+    assert figures.watches == {"on": 2, "refused": 1, "lapsed": 1, "none": 1}
+    assert figures.watch_left == pytest.approx(7200, abs=20)
+    assert figures.watch_renewed == pytest.approx(5 * 3600, abs=20)
+    assert figures.pushed == {"announced": 7, "missed": 2}

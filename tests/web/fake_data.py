@@ -59,6 +59,14 @@ def trouble() -> Row:
             "last_error": "The server closed the connection during FETCH. Trying again in 4 minutes."}
 
 
+def push(**changes: Any) -> Row:
+    """How an inbox is announced of which some announcements get lost."""
+    return {
+        "state": "on", "since": ago(days=12), "renewed_at": ago(minutes=400), "expires_at": ago(days=-5), "due_at": ago(minutes=-700), "refusal": None,
+        "last_notice_at": ago(minutes=2), "found": 40, "missed": 4, "poll_seconds": 600, **changes,
+    }  # fmt: skip
+
+
 def extras() -> dict[str, Row]:
     """What `/status` adds to each inbox."""
     def folder(name: str, role: str | None, synced: bool, messages: int) -> Row:
@@ -72,7 +80,7 @@ def extras() -> dict[str, Row]:
     ]
     return {
         INBOX_SUPPORT: {"folders": folders, "backfills": running, "ledger": ledger, "lag_seconds": 2},
-        INBOX_BILLING: {"folders": folders[:2], "backfills": [], "ledger": {**ledger, "quarantined": 0}, "lag_seconds": 1020},
+        INBOX_BILLING: {"folders": folders[:2], "backfills": [], "ledger": {**ledger, "quarantined": 0}, "lag_seconds": 1020, "push": push()},
     }
 
 

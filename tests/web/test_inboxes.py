@@ -63,6 +63,24 @@ def test_history_progress_is_live_and_can_be_paused_resumed_cancelled(desk: Desk
     expect(line).to_contain_text("Cancelled")
 
 
+def test_announcements_show_their_end_what_was_lost_and_how_often_is_looked(desk: Desk) -> None:
+    extras = desk.fake.extras[fake_data.INBOX_BILLING]
+    page = desk.sign_in(f"/inboxes/{fake_data.INBOX_BILLING}")
+    panel = page.get_by_role("region", name="Announcements")
+    expect(panel.locator(".badge")).to_have_text("On")
+    expect(panel).to_contain_text("Of 40 mails within a day 4 (10 %) were not announced in time.")
+    for fact in ("36 of 40", "10 min", "Granted until", "Last renewed", "Asked for again"):
+        expect(panel).to_contain_text(fact)
+    extras["push"] = fake_data.push(state="refused", refusal="Google may not publish to the topic <b>yet</b>.", found=0, missed=0, expires_at=None, poll_seconds=300)
+    desk.fake.do(desk.fake.emit, "inbox.updated", None, None, fake_data.INBOX_BILLING)
+    expect(panel.locator(".badge")).to_have_text("Refused")
+    expect(panel.locator(".notice")).to_have_text("Google may not publish to the topic <b>yet</b>.")
+    expect(panel).to_contain_text("no mail came")
+    extras["push"] = None
+    desk.fake.do(desk.fake.emit, "inbox.updated", None, None, fake_data.INBOX_BILLING)
+    expect(panel).to_be_hidden()
+
+
 def test_checks_tell_what_to_do_and_temporal_is_linked(desk: Desk) -> None:
     page = support(desk)
     page.get_by_role("button", name="Test connection").click()

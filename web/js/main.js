@@ -29,6 +29,7 @@ import "/web/js/elements/inbox-form.js";
 import "/web/js/elements/inbox-checks.js";
 import "/web/js/elements/inbox-backfill.js";
 import "/web/js/elements/inbox-ledger.js";
+import "/web/js/elements/inbox-push.js";
 import "/web/js/elements/inbox-page.js";
 import "/web/js/elements/domain-record.js";
 import "/web/js/elements/domains-page.js";

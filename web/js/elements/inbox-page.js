@@ -32,9 +32,11 @@ export class InboxPage extends RoomElement {
     };
     this.backfill = part("inbox-backfill");
     this.ledger = part("inbox-ledger");
+    this.push = document.createElement("inbox-push");
+    this.announced = h("section", { class: "panel", "aria-label": "Announcements", hidden: true }, this.push);
     this.answer = h("section", { class: "panel", "aria-label": "Automatic response" });
     this.body = h("div", { class: "panels", hidden: true }, this.summary, h("section", { class: "panel", "aria-label": "History" }, this.backfill), this.folders,
-      store.mayManage ? h("section", { class: "panel", "aria-label": "Connection" }, part("inbox-checks")) : null, this.answer, h("section", { class: "panel wide", "aria-label": "Ledger" }, this.ledger));
+      store.mayManage ? h("section", { class: "panel", "aria-label": "Connection" }, part("inbox-checks")) : null, this.announced, this.answer, h("section", { class: "panel wide", "aria-label": "Ledger" }, this.ledger));
     this.append(this.head, this.state, this.body);
     this.addEventListener("inbox-stale", () => this.#load());
   }
@@ -69,6 +71,8 @@ export class InboxPage extends RoomElement {
     this.#showSummary(inbox);
     this.#showFolders(inbox);
     this.#showAnswer(inbox);
+    this.announced.hidden = !inbox.push;
+    if (inbox.push) this.push.push = inbox.push;
     this.backfill.backfills = inbox.backfills ?? [];
   }
 
