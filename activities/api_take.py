@@ -187,6 +187,7 @@ class ApiTaker:
                 flags=flags_of(mail) or (),
                 historical=self.is_history(mail.received_at),
                 folder_id=box.home(mail),
+                provider_thread=mail.thread_id,
             )
             if not asked and self._too_old(mail):
                 old += 1

@@ -1,5 +1,7 @@
 """Steps `connect.verify`, `connect.discover`, `connect.fail`: log in, learn the folders, set the first cursors.
 
+Mailboxes behind a web API have steps of their own for the first two (`activities/connect_api.py`).
+
 What a server refuses is an answer with a name, not an error: a person is waiting to read it.
 """
 
@@ -11,7 +13,8 @@ from collections.abc import Awaitable
 from temporalio import activity
 
 from activities._edges import edges, failure, name_of
-from activities.accounts import Accounts
+from activities.accounts import API_PROVIDERS, Accounts
+from activities.connect_api import ApiConnecting
 from activities.heartbeat import heartbeats
 from contracts.connect import ConnectCheck, ConnectFailure, ConnectReport, ConnectSteps, DiscoverReport
 from contracts.failpoints import Failpoint, reached
@@ -29,7 +32,7 @@ from store.sealing import CredentialsUnreadable
 from store.unit_of_work import Database
 
 NAMED_FOLDERS = 10
-REFUSED = frozenset({"AuthFailed", "CredentialsUnreadable"})
+REFUSED = frozenset({"AuthFailed", "ConsentNeeded", "CredentialsUnreadable", "OtherMailbox"})
 
 
 class Connecting(ConnectSteps):
@@ -40,6 +43,7 @@ class Connecting(ConnectSteps):
         self._pool = pool
         self._accounts = accounts
         self._policy = policy
+        self._api = ApiConnecting(database, accounts)
 
     @activity.defn(name="connect.verify")
     async def verify(self, ref: InboxRef) -> ConnectReport:
@@ -47,6 +51,8 @@ class Connecting(ConnectSteps):
         with edges():
             inbox = await self._accounts.inbox(ref.tenant_id, ref.inbox_id)
             async with heartbeats():
+                if inbox.provider in API_PROVIDERS:
+                    return ConnectReport(await self._api.verify(inbox))
                 names = await asyncio.gather(self._tried(self._imap(inbox)), self._tried(self._smtp(inbox)))
             return ConnectReport((ConnectCheck("imap", names[0]), ConnectCheck("smtp", names[1])))
 
@@ -57,20 +63,9 @@ class Connecting(ConnectSteps):
         """
         with edges():
             inbox = await self._accounts.inbox(ref.tenant_id, ref.inbox_id)
-            async with heartbeats(), self._pool.lease(str(inbox.id), self._accounts.imap(inbox, ask=True)) as source:
-                listed = [f for f in await source.folders() if f.selectable]
-                async with self._database.unit_of_work(inbox.tenant_id) as connection:
-                    await save_listed(
-                        connection,
-                        inbox.tenant_id,
-                        inbox.id,
-                        [ListedFolder(f.path, f.name, f.role.value) for f in listed],
-                    )
-                    folders = await list_folders(connection, inbox.tenant_id, inbox.id)
-                reached(Failpoint.CONNECT_FOLDERS_SAVED)
-                for folder in folders:
-                    if folder.synced and folder.uidvalidity is None:
-                        await self._first_cursor(source, inbox, folder)
+            over_api = inbox.provider in API_PROVIDERS
+            async with heartbeats():
+                await (self._api.discover(inbox) if over_api else self._discover(inbox))
             async with self._database.unit_of_work(inbox.tenant_id) as connection:
                 await record_connected(connection, inbox.tenant_id, inbox.id)
                 folders = await list_folders(connection, inbox.tenant_id, inbox.id)
@@ -79,7 +74,8 @@ class Connecting(ConnectSteps):
             return DiscoverReport(
                 folders=len(folders),
                 synced=tuple(str(f.id) for f in synced[:NAMED_FOLDERS]),
-                backfill=any(f.backfill_state in UNDER_WAY for f in synced),
+                # Behind a web API the sync itself lists what is older.
+                backfill=not over_api and any(f.backfill_state in UNDER_WAY for f in synced),
             )
 
     @activity.defn(name="connect.fail")
@@ -97,6 +93,22 @@ class Connecting(ConnectSteps):
                     refused=report.failure in REFUSED,
                     connected=False,
                 )
+
+    async def _discover(self, inbox: InboxState) -> None:
+        async with self._pool.lease(str(inbox.id), self._accounts.imap(inbox, ask=True)) as source:
+            listed = [f for f in await source.folders() if f.selectable]
+            async with self._database.unit_of_work(inbox.tenant_id) as connection:
+                await save_listed(
+                    connection,
+                    inbox.tenant_id,
+                    inbox.id,
+                    [ListedFolder(f.path, f.name, f.role.value) for f in listed],
+                )
+                folders = await list_folders(connection, inbox.tenant_id, inbox.id)
+            reached(Failpoint.CONNECT_FOLDERS_SAVED)
+            for folder in folders:
+                if folder.synced and folder.uidvalidity is None:
+                    await self._first_cursor(source, inbox, folder)
 
     async def _first_cursor(self, source: ImapSource, inbox: InboxState, folder: FolderRow) -> None:
         try:

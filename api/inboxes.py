@@ -36,6 +36,11 @@ from store.visibility import Viewer
 
 COLUMN = "credentials_sealed"
 SERVERS = ("imap", "smtp")
+CHECKED = {
+    **dict.fromkeys(SERVERS, "Signed in."),
+    "mailbox": "The account opens this mailbox.",
+    "folders": "Its folders can be read.",
+}
 
 
 async def list_all(call: Call[Empty, None]) -> PageOf[Inbox]:
@@ -120,11 +125,11 @@ async def change(call: Call[Empty, ChangeInbox]) -> Inbox:
 
 
 async def test(call: Call[Empty, None]) -> Checks:
-    """Log in to both servers now. Reads and sends nothing."""
+    """Log in to both servers now, or ask Google or Microsoft whose mailbox it is. Reads and sends no mail."""
     async with call.deps.database.unit_of_work(call.who.tenant_id) as connection:
-        await found(connection, call)
+        row = await found(connection, call)
     outcome = await call.deps.gateway.check_inbox(str(call.who.tenant_id), str(call.id("inbox_id")))
-    checks = _checks(outcome)
+    checks = _checks(outcome, row.provider)
     return Checks(ok=all(c.ok for c in checks), checks=checks)
 
 
@@ -295,12 +300,13 @@ def _sealed(deps: Deps, viewer: Viewer, inbox_id: uuid.UUID, secrets: dict[str, 
     return SealedCredentials(sealed, key_id)
 
 
-def _checks(outcome: CheckOutcome) -> list[Check]:
+def _checks(outcome: CheckOutcome, provider: str) -> list[Check]:
     if outcome.report is None:
         sentence = SENTENCES.get(outcome.failure or "", "The check did not finish. Try again.")
-        return [Check(name="imap", ok=False, detail="The check did not finish.", remedy=sentence)]
+        name = "imap" if provider == "imap" else "mailbox"
+        return [Check(name=name, ok=False, detail="The check did not finish.", remedy=sentence)]
     return [
-        Check(name=c.name, ok=True, detail="Signed in.", remedy=None)
+        Check(name=c.name, ok=True, detail=CHECKED[c.name], remedy=None)
         if c.failure is None
         else Check(name=c.name, ok=False, **_told(c.failure))
         for c in outcome.report.checks

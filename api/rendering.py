@@ -6,13 +6,12 @@ from typing import Any, cast
 from api.schemas.base import Addr, Named
 from api.schemas.conversations import Conversation, ConversationItem, Reply, Suggestion, Tag
 from api.schemas.messages import Attachment, Decision, Message, QuarantineNote, Send, SentTo
-from mail.subjects import reply_subject
 from mail.visible import split_visible
 from store.conversation_list import ConversationRow
 from store.conversations import PersonInMail, SendingAddress
 from store.conversations import Suggestion as SuggestionRow
 from store.messages_view import FileRow, MessageRow
-from store.outbound import Recipient, what_can_be_done
+from store.outbound import Recipient, default_subject, what_can_be_done
 
 
 def conversation_item(row: ConversationRow) -> ConversationItem:
@@ -37,7 +36,7 @@ def conversation(
             to=[Addr(address=r.address, name=r.name) for r in recipients if r.type == "to"],
             cc=[Addr(address=r.address, name=r.name) for r in recipients if r.type == "cc"],
             from_=Addr(address=sender.address, name=sender.name),
-            subject=reply_subject(row.subject, row.number),
+            subject=default_subject(row.subject, row.number, sender.provider),
         ),
         merged_into=str(row.merged_into) if row.merged_into else None,
     )

@@ -9,7 +9,9 @@ from contracts.refs import InboxRef
 
 @dataclass(frozen=True, slots=True)
 class ConnectCheck:
-    """One thing that was tried: `name` is `imap` or `smtp`, `failure` a name of `contracts.failures` or None."""
+    """One thing that was tried: `name` is `imap` or `smtp`, behind a web API `mailbox` or `folders`; `failure` a name of
+    `contracts.failures` or None.
+    """
 
     name: str
     failure: str | None = None
@@ -52,13 +54,13 @@ class ConnectSteps:
 
     @activity.defn(name="connect.verify")
     async def verify(self, ref: InboxRef) -> ConnectReport:
-        """Log in to IMAP and SMTP without reading or sending. Writes nothing."""
+        """Log in to IMAP and SMTP, or ask a web API whose mailbox it opens, without reading or sending mail. Writes nothing."""
         raise NotImplementedError
 
     @activity.defn(name="connect.discover")
     async def discover(self, ref: InboxRef) -> DiscoverReport:
-        """Folders by role, and for each synced one without a cursor: UIDVALIDITY and the last UID that is history. Sets
-        the inbox connected and healthy. A second run finds cursors set and leaves them.
+        """Folders by role, and on an IMAP server for each synced one without a cursor: UIDVALIDITY and the last UID that is
+        history. Sets the inbox connected and healthy. A second run finds cursors set and leaves them.
         """
         raise NotImplementedError
 

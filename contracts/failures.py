@@ -5,6 +5,8 @@ An `ApplicationError` has one of these names as its type; those in `NON_RETRYABL
 
 SENTENCES: dict[str, str] = {
     "AuthFailed": "The server refused the user name or password. Enter the password again on the inbox page.",
+    "ConsentNeeded": "The provider does not let us into this mailbox any more. Connect it again on the inbox page.",
+    "OtherMailbox": "The account that agreed opens another mailbox than this inbox's address. Connect it again with the right account.",
     "AuthUnavailable": "The server could not check the password just now. It is tried again by itself.",
     "Unreachable": "The server did not answer. Check the host, the port and the firewall; it is tried again by itself.",
     "Throttled": "The server asked us to slow down. It is tried again by itself.",

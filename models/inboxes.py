@@ -220,6 +220,7 @@ class LedgerEntry(TenantRow, Base):
     uidvalidity: Mapped[int | None]
     uid: Mapped[int | None]
     provider_message_id: Mapped[str | None]
+    provider_thread: Mapped[str | None]
     raw_sha256: Mapped[str | None]
     raw_key: Mapped[str | None]
     raw_offset: Mapped[int] = mapped_column(server_default="0")

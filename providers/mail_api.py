@@ -72,8 +72,8 @@ class RawMail:
 class MailApiSource(Protocol):
     """A mailbox to be read. `folder` is a `RemoteFolder.path`, or None where the mailbox is synced as a whole (Gmail)."""
 
-    async def address(self) -> str:
-        """The account's own address, as the provider writes it."""
+    async def addresses(self) -> frozenset[str]:
+        """The mailbox's own addresses, folded: those by which its owner may have named it."""
 
     async def folders(self) -> tuple[RemoteFolder, ...]:
         """Folders or labels, with their roles."""

@@ -14,14 +14,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.enums import ThreadKeyKind
 from store.outbound_attempts import StageLost
 
+# The thread of the very mail that is answered, else of the newest that the sync saw, else the one that an earlier mail of ours began.
 READ = text(
     """
     select m.kind, m.send_status, m.send_stage, m.send_attempts, m.message_id_header, m.first_attempt_at,
            m.api_draft_id, m.api_submitted_at,
            m.unknown_since is not null as attempt_ended,
-           (select k.key from thread_keys k join messages o on o.tenant_id = k.tenant_id and o.conversation_id = k.conversation_id
-            where k.tenant_id = m.tenant_id and k.inbox_id = m.inbox_id and k.kind = 'provider_thread' and o.id = m.id
-            order by k.key limit 1) as thread
+           coalesce(
+             (select l.provider_thread from messages o
+              join ledger l on l.tenant_id = o.tenant_id and l.message_id = o.id and l.inbox_id = m.inbox_id
+              where o.tenant_id = m.tenant_id and o.conversation_id = m.conversation_id and l.provider_thread is not null
+              order by (o.message_id_header is not distinct from m.in_reply_to) desc, o.sent_at desc, l.id desc limit 1),
+             (select k.key from thread_keys k
+              where k.tenant_id = m.tenant_id and k.inbox_id = m.inbox_id and k.conversation_id = m.conversation_id
+                and k.kind = 'provider_thread' order by k.key limit 1)) as thread
     from messages m where m.tenant_id = :tenant and m.id = :id and m.direction = 'outbound'
     """
 )
@@ -58,7 +64,7 @@ ADD_KEY = text(
 class ApiDraft:
     """`draft_id` None: none was made yet. `submitted_at`: when the provider was last asked to send it in this round, None if it
     was not. `attempt_ended`: the attempt that stands at its dot has said that it does not know. `thread`: the provider's
-    conversation, where an earlier mail of ours has one.
+    conversation to send it into, None where no mail of ours has one.
     """
 
     kind: str

@@ -32,6 +32,7 @@ COLUMNS = {
     "historical": "boolean",
     "state": "text",
     "reason": "text",
+    "provider_thread": "text",
 }
 # Only a `seen` row may be filled by a second insert. Its attempts were those of fetching; parsing counts its own.
 INSERT = text(
@@ -43,6 +44,7 @@ INSERT = text(
       raw_length = excluded.raw_length, flags = excluded.flags, state = excluded.state, reason = excluded.reason,
       internal_date = coalesce(excluded.internal_date, ledger.internal_date),
       folder_id = coalesce(excluded.folder_id, ledger.folder_id),
+      provider_thread = coalesce(excluded.provider_thread, ledger.provider_thread),
       historical = ledger.historical or excluded.historical, attempts = 0, fetch_run = excluded.fetch_run,
       updated_at = now()
     where ledger.state = 'seen'
@@ -55,6 +57,7 @@ FAILED_COLUMNS = {
     "internal_date": "timestamptz",
     "flags": "text[]",
     "historical": "boolean",
+    "provider_thread": "text",
 }
 # What the provider told of the mail is kept: the octets, when they come, may come alone.
 FAILED = text(
@@ -129,7 +132,7 @@ class ApiPlace:
 @dataclass(frozen=True, slots=True)
 class ApiRow:
     """One mail to be written, by the provider's id. `reason` tells why a row is quarantined, skipped or vanished; `folder_id`
-    where the mail lies, where that is not the place itself.
+    where the mail lies, where that is not the place itself; `provider_thread` the provider's conversation.
     """
 
     provider_message_id: str
@@ -143,6 +146,7 @@ class ApiRow:
     historical: bool = False
     reason: str | None = None
     folder_id: uuid.UUID | None = None
+    provider_thread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,7 @@ async def write_api_rows(
             "historical": r.historical,
             "state": r.state.value,
             "reason": r.reason,
+            "provider_thread": r.provider_thread,
         }
         for r in once.values()
     ]
@@ -213,6 +218,7 @@ async def count_failed_fetches(
             "internal_date": r.internal_date,
             "flags": r.flags,
             "historical": r.historical,
+            "provider_thread": r.provider_thread,
         }
         for r in {row.provider_message_id: row for row in failed}.values()
     ]

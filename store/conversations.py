@@ -59,10 +59,11 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class SendingAddress:
-    """From which address and under which name a reply leaves."""
+    """From which address and under which name a reply leaves, and by which provider."""
 
     address: str
     name: str
+    provider: str
 
 
 async def get_conversation(
@@ -140,12 +141,12 @@ async def sending_address(
 ) -> SendingAddress:
     row = (
         await connection.execute(
-            select(Inbox.email_address, Inbox.display_name, Inbox.name, Domain.from_name)
+            select(Inbox.email_address, Inbox.display_name, Inbox.name, Inbox.provider, Domain.from_name)
             .outerjoin(Domain, and_(Domain.tenant_id == Inbox.tenant_id, Domain.id == Inbox.domain_id))
             .where(Inbox.tenant_id == tenant_id, Inbox.id == inbox_id)
         )
     ).one()
-    return SendingAddress(row.email_address, row.display_name or row.from_name or row.name)
+    return SendingAddress(row.email_address, row.display_name or row.from_name or row.name, row.provider)
 
 
 async def change_conversation(

@@ -48,6 +48,7 @@ SNIPPET = 200
 LONGEST_SUBJECT = 998
 LONGEST_BODY = 2 * 1024 * 1024
 NEWER_SHOWN = 50
+KEEPS_SUBJECTS = "gmail"
 
 KNOWN_KEY = text(
     """
@@ -319,5 +320,12 @@ def _subject(reply: NewReply, desk: RowMapping) -> str:
     if len(given) > LONGEST_SUBJECT:
         raise CannotSend("subject", f"is longer than {LONGEST_SUBJECT} characters; shorten it")
     if given.strip():
-        return with_ticket_number(given, desk["number"])
-    return reply_subject(desk["subject"], desk["number"])
+        return given if desk["provider"] == KEEPS_SUBJECTS else with_ticket_number(given, desk["number"])
+    return default_subject(desk["subject"], desk["number"], desk["provider"])
+
+
+def default_subject(subject: str, number: int, provider: str) -> str:
+    """That of the conversation, with its number behind it. Without at Gmail, which keeps an answer in its thread only while the
+    subject stays the same (Gmail API, "Managing threads"); References lead the customer's answer back there.
+    """
+    return reply_subject(subject, None if provider == KEEPS_SUBJECTS else number)

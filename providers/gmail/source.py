@@ -40,8 +40,8 @@ class GmailSource:
         self._page = page
         self._with_states = with_states
 
-    async def address(self) -> str:
-        return str((await self._profile())["emailAddress"])
+    async def addresses(self) -> frozenset[str]:
+        return frozenset({str((await self._profile())["emailAddress"]).casefold()})
 
     async def folders(self) -> tuple[RemoteFolder, ...]:
         def work(api: GmailApi, connection: CheckedHttp) -> Any:

@@ -9,9 +9,9 @@ from providers.graph.values import text_of
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`address` as Microsoft writes it; `names` are the addresses (lower case) that MIME may bear in From unchanged."""
+    """`addresses` are the mailbox's own, `names` those that MIME may bear in From unchanged; all folded."""
 
-    address: str
+    addresses: frozenset[str]
     names: frozenset[str]
 
 
@@ -26,7 +26,8 @@ async def profile_of(account: GraphAccount) -> Profile:
         if fault.reason != "access_denied" or mailbox is None or "@" not in mailbox:
             raise
         await account.read(Request("GET", "mailFolders/inbox?$select=id"))
-        return Profile(mailbox, frozenset({mailbox.casefold()}))
+        own = frozenset({mailbox.casefold()})
+        return Profile(own, own)
     principal = text_of(user, "userPrincipalName")
-    address = str(user.get("mail") or principal)
-    return Profile(address, frozenset({address.casefold()}))
+    address = str(user.get("mail") or principal).casefold()
+    return Profile(frozenset({address, principal.casefold()}), frozenset({address}))

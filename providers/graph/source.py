@@ -29,8 +29,8 @@ class GraphSource:
         self._prefer = f"odata.maxpagesize={page_size}"
         self._max_octets = max_octets
 
-    async def address(self) -> str:
-        return (await profile_of(self._account)).address
+    async def addresses(self) -> frozenset[str]:
+        return (await profile_of(self._account)).addresses
 
     async def folders(self) -> tuple[RemoteFolder, ...]:
         return await self._tree.folders()

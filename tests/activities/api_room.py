@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from activities.accounts import Accounts, MailboxToken, TokenKeeper, graph_mailbox
+from activities.connect import Connecting
 from activities.inbound_fetch import InboundFetch
 from activities.inbound_watch import InboundWatch
 from providers.errors import AuthFailed
@@ -65,6 +66,7 @@ class ApiRoom(MailRoom):
         self.accounts = Accounts(
             self.database, SEALER, tokens=self.keeper or self.tokens, sources={"gmail": self._gmail, "graph": self._graph}
         )
+        self.connecting = Connecting(self.database, self.pool, self.accounts, LOCAL)
         self.fetching = InboundFetch(self.database, self.blobs, self.pool, self.accounts)
         self.watching = InboundWatch(self.database, self.pool, self.accounts, poll_seconds=1.0)
 

@@ -45,7 +45,7 @@ async def test_an_expired_access_token_is_asked_for_once_more(
 ) -> None:
     stale, good = google.oauth.access_token(ADDRESS, lifetime=-1), google.oauth.access_token(ADDRESS)
     account = account_with(endpoint, stale, good)
-    assert await GmailSource(account).address() == ADDRESS
+    assert await GmailSource(account).addresses() == {ADDRESS}
     await account.close()
 
 
@@ -278,6 +278,6 @@ async def test_a_refused_token_is_reported_and_the_next_one_tried(
         told.append(token.reveal())
 
     account = GmailAccount(access_token, refused=refused, endpoint=endpoint)
-    assert await GmailSource(account).address() == ADDRESS
+    assert await GmailSource(account).addresses() == {ADDRESS}
     assert told == [stale]
     await account.close()

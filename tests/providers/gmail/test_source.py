@@ -30,7 +30,7 @@ async def everything(source: GmailSource) -> tuple[list[RemoteMail], str]:
 
 async def test_it_is_a_mail_api_source(source: GmailSource) -> None:
     held: MailApiSource = source  # checked by mypy where it is used; here it must at least be one at run time
-    assert await held.address() == ADDRESS
+    assert await held.addresses() == {ADDRESS}
 
 
 async def test_listing_comes_newest_first_in_pages(

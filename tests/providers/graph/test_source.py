@@ -42,7 +42,7 @@ async def replay(source, folder, cursor):
 
 
 async def test_the_address_is_as_the_provider_writes_it(source):
-    assert await source.address() == ADDRESS
+    assert await source.addresses() == {ADDRESS}
 
 
 async def test_folders_have_roles_and_nested_names(source, box):
@@ -331,9 +331,9 @@ async def test_a_reset_while_reading_is_read_again(source, graph, box):
 async def test_an_expired_access_token_is_replaced_once(graph, box, opened):
     old = graph.login.access_token(ADDRESS, seconds=-1)
     source = GraphSource(opened(tokens=[old, graph.login.access_token(ADDRESS)]))
-    assert await source.address() == ADDRESS
+    assert await source.addresses() == {ADDRESS}
     with pytest.raises(AuthFailed) as caught:
-        await GraphSource(opened(tokens=[old])).address()
+        await GraphSource(opened(tokens=[old])).addresses()
     assert caught.value.reason == "token_refused"
 
 
@@ -342,17 +342,17 @@ async def test_a_shared_mailbox_is_opened_by_its_address(graph, box, opened):
     item = shared.deliver(mail(1))
     source = GraphSource(opened("team@example.com"))
     with pytest.raises(AuthFailed) as caught:
-        await source.address()
+        await source.addresses()
     assert caught.value.reason == "access_denied"
     shared.delegates.add(ADDRESS)
-    assert await source.address() == "team@example.com"
+    assert await source.addresses() == {"team@example.com"}
     assert (await whole(source, shared.well_known["inbox"]))[0] == [item.immutable_id]
 
 
 async def test_application_permission_opens_any_mailbox_but_no_me(graph, box, opened):
-    assert await GraphSource(opened(ADDRESS, user=None)).address() == ADDRESS
+    assert await GraphSource(opened(ADDRESS, user=None)).addresses() == {ADDRESS}
     with pytest.raises(AuthFailed) as caught:
-        await GraphSource(opened("nobody@example.com", user=None)).address()
+        await GraphSource(opened("nobody@example.com", user=None)).addresses()
     assert caught.value.reason == "mailbox_unknown"
 
 
