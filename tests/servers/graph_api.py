@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote, urlencode
 
 from tests.servers import graph_items as items
 from tests.servers.graph_delta import DeltaQueries, folder_shown
@@ -59,6 +59,7 @@ _ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", r"/mailFolders/([^/]+)/childFolders", "folders.children"),
     ("GET", r"/mailFolders/([^/]+)/messages/delta(?:\(\))?", "messages.delta"),
     ("GET", r"/mailFolders/([^/]+)/messages", "folders.messages"),
+    ("POST", r"/mailFolders/([^/]+)/messages", "folders.create"),
     ("GET", r"/messages", "messages.list"),
     ("POST", r"/messages", "messages.create"),
     ("GET", r"/messages/([^/]+)", "messages.get"),
@@ -67,6 +68,7 @@ _ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", r"/messages/([^/]+)/\$value", "messages.value"),
     ("POST", r"/messages/([^/]+)/send", "messages.send"),
     ("POST", r"/messages/([^/]+)/move", "messages.move"),
+    ("GET", r"/messages/([^/]+)/attachments", "attachments.list"),
     ("POST", r"/messages/([^/]+)/attachments", "attachments.create"),
     ("POST", r"/messages/([^/]+)/attachments/createUploadSession", "attachments.session"),
     ("POST", r"/translateExchangeIds", "translate"),
@@ -133,7 +135,7 @@ class GraphApi:
             if call.grant.user is not None and call.grant.user.lower() != box.address.lower():
                 # Access to a mailbox is none to the directory: that would be User.ReadBasic.All.
                 raise GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
-            return Answer(body={"id": box.user_id, "displayName": box.display_name, "mail": box.address, "userPrincipalName": box.address})
+            return Answer(body=self._person(call, box))
         if kind.startswith("folders."):
             return self._folders(call, box)
         if kind == "translate":
@@ -146,14 +148,29 @@ class GraphApi:
             return self._listed(call, box, list(box.items.values()))
         if kind == "messages.create":
             item = self.sending.create(box, call.headers.get("content-type", ""), call.body)
-            return Answer(201, items.shown(item, immutable=call.immutable))
+            return Answer(201, self._mail(call, box, item, whole=True))
         return self._message(call, box)
+
+    def _person(self, call: Call, box: GraphMailbox) -> dict[str, Any]:
+        first, _, last = box.display_name.partition(" ")
+        whole: dict[str, Any] = {
+            "businessPhones": [], "displayName": box.display_name, "givenName": first or None, "jobTitle": None, "mail": box.address,
+            "mobilePhone": None, "officeLocation": None, "preferredLanguage": None, "surname": last or None,
+            "userPrincipalName": box.address, "id": box.user_id,
+        }  # fmt: skip
+        fragment = f"users({','.join(call.select)})/$entity" if call.select else "users/$entity"
+        return {"@odata.context": f"{self._base()}/v1.0/$metadata#{fragment}"} | {name: whole.get(name) for name in call.select or whole}
+
+    def _mail(self, call: Call, box: GraphMailbox, item: Any, *, whole: bool = False) -> dict[str, Any]:
+        """One mail, not in a list: with its context. `whole` leaves $select aside, as answers to POST do."""
+        about = items.shown(item, immutable=call.immutable, select=None if whole else call.select, expand=call.query.get("$expand"))
+        return {"@odata.context": f"{self._base()}/v1.0/$metadata#users('{box.user_id}')/messages/$entity"} | about
 
     def _message(self, call: Call, box: GraphMailbox) -> Answer:
         kind, mail_id = call.operation, call.ids[0]
         if kind == "messages.get":
             item = box.look(mail_id)
-            return Answer(body=items.shown(item, immutable=call.immutable, select=call.select, expand=call.query.get("$expand")))
+            return Answer(body=self._mail(call, box, item))
         item = box.find(mail_id)
         if kind == "messages.value":
             if item.immutable_id in box.unreadable:
@@ -161,7 +178,7 @@ class GraphApi:
             return Answer(body=item.raw, content_type="text/plain")
         if kind == "messages.update":
             self._update(call, box)
-            return Answer(body=items.shown(box.find(mail_id), immutable=call.immutable, select=call.select))
+            return Answer(body=self._mail(call, box, box.find(mail_id)))
         if kind == "messages.delete":
             wanted = call.headers.get("if-match")
             if wanted not in (None, "*", f'W/"{item.change_key}"'):
@@ -172,7 +189,9 @@ class GraphApi:
             self.sending.send(box, item)
             return Answer(202)
         if kind == "messages.move":
-            return Answer(201, items.shown(box.move(mail_id, str(call.json()["destinationId"])), immutable=call.immutable))
+            return Answer(201, self._mail(call, box, box.move(mail_id, str(call.json()["destinationId"])), whole=True))
+        if kind == "attachments.list":
+            return Answer(body={"value": items.attached(item)})
         if kind == "attachments.session":
             return Answer(201, self.sending.open_session(box, item, call.json()))
         if kind == "attachments.create":
@@ -194,7 +213,10 @@ class GraphApi:
             token = call.query.get("$skiptoken") or call.query.get("$deltatoken")
             return Answer(body=self.deltas(box).folders(token, call.page_size))
         if kind == "folders.messages":
-            return self._listed(call, box, box.in_folder(call.ids[0]))
+            return self._listed(call, box, box.in_folder(call.ids[0]), f"mailFolders/{quote(call.ids[0])}/messages")
+        if kind == "folders.create":
+            item = self.sending.create(box, call.headers.get("content-type", ""), call.body, call.ids[0])
+            return Answer(201, self._mail(call, box, item, whole=True))
         if kind == "folders.get":
             found = box.folder_id(call.ids[0])
             if found == box.root:
@@ -208,12 +230,14 @@ class GraphApi:
     def _paged(self, call: Call, values: list[Any], path: str) -> Answer:
         assert call.mailbox is not None
         top, skip = int(call.query.get("$top", 10)), int(call.query.get("$skip", 0))
-        answer: dict[str, Any] = {"value": values[skip : skip + top]}
+        context = f"{self._base()}/v1.0/$metadata#users('{call.mailbox.user_id}')/{path.rpartition('/')[2]}"
+        answer: dict[str, Any] = {"@odata.context": context, "value": values[skip : skip + top]}
         if skip + top < len(values):
-            answer["@odata.nextLink"] = f"{self._base()}/v1.0/users/{call.mailbox.user_id}/{path}?$top={top}&$skip={skip + top}"
+            query = urlencode(call.query | {"$top": top, "$skip": skip + top}, safe="$,'")  # what was asked for stays asked for
+            answer["@odata.nextLink"] = f"{self._base()}/v1.0/users/{call.mailbox.user_id}/{path}?{query}"
         return Answer(body=answer)
 
-    def _listed(self, call: Call, box: GraphMailbox, mails: list[Any]) -> Answer:
+    def _listed(self, call: Call, box: GraphMailbox, mails: list[Any], path: str = "messages") -> Answer:
         text = call.query.get("$filter")
         if text:
             found = re.fullmatch(r"internetMessageId eq '((?:[^']|'')*)'", text)
@@ -224,7 +248,7 @@ class GraphApi:
             wanted = found[1].replace("''", "'")
             mails = [one for one in mails if items.message_id(one.raw) == wanted and not (one.submitted and one.is_draft)]
         shown = [items.shown(one, immutable=call.immutable, select=call.select) for one in mails]
-        return self._paged(call, shown, "messages")
+        return self._paged(call, shown, path)
 
     def _translate(self, call: Call, box: GraphMailbox) -> Answer:
         asked = call.json()

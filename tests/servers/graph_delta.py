@@ -91,7 +91,7 @@ class DeltaQueries:
         for key in now:
             item = box.items.get(key)
             if item is not None and item.folder == place.folder:
-                value.append(shown(item, immutable=immutable, select=place.select))
+                value.append({"@odata.type": "#microsoft.graph.message"} | shown(item, immutable=immutable, select=place.select))
             else:
                 reason = "deleted" if item is None else "changed"
                 # A removal names the id that the mail had in this folder; only an immutable one can be found again.

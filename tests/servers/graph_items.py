@@ -14,10 +14,12 @@ from typing import Any
 from tests.servers.graph_faults import GraphError
 from tests.servers.graph_mailbox import GraphMailbox, Item
 
+# What "Get message" of the documentation shows without $select.
 DEFAULT = (
-    "changeKey", "categories", "receivedDateTime", "sentDateTime", "hasAttachments", "internetMessageId", "subject",
-    "conversationId", "isRead", "isDraft", "body", "from", "sender", "toRecipients", "ccRecipients", "bccRecipients",
-    "replyTo", "flag", "parentFolderId", "lastModifiedDateTime",
+    "createdDateTime", "lastModifiedDateTime", "changeKey", "categories", "receivedDateTime", "sentDateTime", "hasAttachments",
+    "internetMessageId", "subject", "bodyPreview", "importance", "parentFolderId", "conversationId", "conversationIndex",
+    "isDeliveryReceiptRequested", "isReadReceiptRequested", "isRead", "isDraft", "webLink", "inferenceClassification", "body",
+    "sender", "from", "toRecipients", "ccRecipients", "bccRecipients", "replyTo", "flag",
 )  # fmt: skip
 MAPI_IDS = {"0x1042": "In-Reply-To", "0x1039": "References", "0x1035": "Message-ID"}
 MAX_X_HEADERS = 5
@@ -78,7 +80,6 @@ def shown(
     """The JSON of a mail. `internetMessageHeaders` come only when selected, extended properties only when expanded."""
     wanted = select or DEFAULT
     answer: dict[str, Any] = {
-        "@odata.type": "#microsoft.graph.message",
         "@odata.etag": f'W/"{item.change_key}"',
         "id": item.immutable_id if immutable else item.rest_id,
     }
@@ -105,7 +106,16 @@ def _value(item: Item, name: str) -> Any:
         return next(iter(addresses(raw, "From" if name == "from" else "Sender")), None) or next(iter(addresses(raw, "From")), None)
     if name in ("toRecipients", "ccRecipients", "bccRecipients", "replyTo"):
         return addresses(raw, {"toRecipients": "To", "ccRecipients": "Cc", "bccRecipients": "Bcc", "replyTo": "Reply-To"}[name])
+    if name == "bodyPreview":
+        return preview(raw)
     simple: dict[str, Any] = {
+        "createdDateTime": stamp(item.received_at),
+        "importance": (header(raw, "Importance") or "normal").lower(),
+        "conversationIndex": base64.b64encode(hashlib.sha256(raw).digest()[:22]).decode(),
+        "isDeliveryReceiptRequested": False,
+        "isReadReceiptRequested": header(raw, "Disposition-Notification-To") is not None,
+        "webLink": f"https://outlook.office365.com/owa/?ItemID={item.rest_id}&exvsurl=1&viewmodel=ReadMessageItem",
+        "inferenceClassification": "focused",
         "subject": str(parsed(raw)["Subject"] or ""),
         "internetMessageId": message_id(raw),
         "conversationId": conversation(raw),
@@ -118,11 +128,39 @@ def _value(item: Item, name: str) -> Any:
         "receivedDateTime": stamp(item.received_at),
         "sentDateTime": stamp(item.received_at),
         "lastModifiedDateTime": stamp(item.received_at),
-        "hasAttachments": bool(list(parsed(raw).iter_attachments())) if parsed(raw).is_multipart() else False,
+        # "This property doesn't include inline attachments" (message resource type).
+        "hasAttachments": any(not one["isInline"] for one in attached(item)),
     }
     if name not in simple:
         raise GraphError(400, "RequestBroker--ParseUri", f"Could not find a property named '{name}'.")
     return simple[name]
+
+
+def preview(raw: bytes) -> str:
+    """The first 255 characters of the body as text."""
+    body = parsed(raw).get_body(("plain", "html"))
+    text = "" if body is None else body.get_content()
+    return (re.sub(r"<[^>]*>", "", text) if body is not None and body.get_content_subtype() == "html" else text)[:255]
+
+
+def attached(item: Item) -> list[dict[str, Any]]:
+    """The attachments of a mail as "List attachments" shows them; their ids are good as long as the mail stays what it is."""
+    message = parsed(item.raw)
+    shown_ones = []
+    for number, part in enumerate(message.iter_attachments() if message.is_multipart() else ()):
+        whole = part.get_content_maintype() == "message"
+        data = part.get_payload(decode=True)
+        octets = part.get_payload(0).as_bytes() if whole else data if isinstance(data, bytes) else b""
+        about = {
+            "@odata.type": f"#microsoft.graph.{'itemAttachment' if whole else 'fileAttachment'}",
+            "@odata.mediaContentType": part.get_content_type(), "id": f"{item.immutable_id}-{number}", "lastModifiedDateTime": stamp(item.received_at),
+            "name": part.get_filename() or str(part["Subject"] or ""), "contentType": part.get_content_type(), "size": len(octets),
+            "isInline": part.get_content_disposition() == "inline",
+        }  # fmt: skip
+        if not whole:
+            about |= {"contentId": (part["Content-ID"] or "").strip("<>") or None, "contentBytes": base64.b64encode(octets).decode()}
+        shown_ones.append(about)
+    return shown_ones
 
 
 def from_mime(raw: bytes, mailbox: GraphMailbox) -> bytes:

@@ -19,6 +19,7 @@ from tests.servers.graph_mailbox import Accepted, GraphMailbox, Item
 
 MAX_REQUEST = 4 * 1024 * 1024
 INLINE_LIMIT = 3_000_000
+EXPIRES = "2099-01-01T00:00:00Z"
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class Sending:
         self._mailboxes, self._url = mailboxes, url
         self.uploads: dict[str, Upload] = {}
 
-    def create(self, box: GraphMailbox, content_type: str, body: bytes) -> Item:
+    def create(self, box: GraphMailbox, content_type: str, body: bytes, folder: str = "drafts") -> Item:
         if len(body) > MAX_REQUEST:
             raise GraphError(413, "RequestEntityTooLarge", "The request exceeds 4 MB.")
         if content_type.startswith("text/plain"):
@@ -45,11 +46,11 @@ class Sending:
             except (binascii.Error, ValueError):
                 raise GraphError(400, "ErrorMimeContentInvalidBase64String", "Invalid base64 string for MIME content.") from None
             raw = items.from_mime(raw, box)
-            return box.deliver(raw, "drafts", draft=True, read=True)
+            return box.deliver(raw, folder, draft=True, read=True)
         given = json.loads(body)
         inline = given.pop("attachments", [])
         with box.lock:
-            item = box.deliver(items.from_json(given, inline, box), "drafts", draft=True, read=True)
+            item = box.deliver(items.from_json(given, inline, box), folder, draft=True, read=True)
             item.properties, item.attachments = given, list(inline)
             return item
 
@@ -58,18 +59,22 @@ class Sending:
             raise GraphError(400, "ErrorInvalidOperation", "Attachments can be added to drafts only.")
         item.attachments.append(about)
         item.raw = items.from_json(item.properties, item.attachments, box)
-        return {"id": secrets.token_hex(8), "name": about.get("name")}
+        return items.attached(item)[-1]
 
     def open_session(self, box: GraphMailbox, item: Item, body: dict[str, Any]) -> dict[str, Any]:
-        about = body["AttachmentItem"]
+        # The documentation writes AttachmentItem, other clients attachmentItem, and both are taken.
+        about = next((value for name, value in body.items() if name.lower() == "attachmentitem"), None)
+        if not isinstance(about, dict):
+            raise GraphError(400, "BadRequest", "The parameter 'AttachmentItem' is missing.")
         if int(about["size"]) < INLINE_LIMIT:
             raise GraphError(400, "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize", "Attachment size must be greater than the minimum size.")
         name = secrets.token_urlsafe(24)
         self.uploads[name] = Upload(box, item, about)
         # Another path, no token: the address itself is the permission.
-        return {"uploadUrl": f"{self._url()}/upload/{name}", "expirationDateTime": "2099-01-01T00:00:00Z", "nextExpectedRanges": ["0-"]}
+        return {"uploadUrl": f"{self._url()}/upload/{name}", "expirationDateTime": EXPIRES, "nextExpectedRanges": ["0-"]}
 
-    def receive(self, name: str, content_range: str, chunk: bytes, authorization: str | None) -> tuple[int, dict[str, Any]]:
+    def receive(self, name: str, content_range: str, chunk: bytes, authorization: str | None) -> tuple[int, dict[str, Any] | None, dict[str, str]]:
+        """Status, body and headers: after the last range a `Location` and no body."""
         upload = self.uploads.get(name)
         if authorization:
             raise GraphError(401, "InvalidAudience", "An upload takes no Authorization header.")
@@ -82,10 +87,11 @@ class Sending:
             raise GraphError(416, "InvalidRange", "The range does not follow what was received.")
         upload.received += chunk
         if len(upload.received) < int(found[3]):
-            return 200, {"nextExpectedRanges": [f"{len(upload.received)}-"]}
+            return 200, {"expirationDateTime": EXPIRES, "nextExpectedRanges": [f"{len(upload.received)}-"]}, {}
         del self.uploads[name]
-        self.attach(upload.mailbox, upload.item, {**upload.about, "contentBytes": base64.b64encode(upload.received).decode()})
-        return 201, {}
+        made = self.attach(upload.mailbox, upload.item, {**upload.about, "contentBytes": base64.b64encode(upload.received).decode()})
+        place = f"{self._url()}/v1.0/users/{upload.mailbox.user_id}/messages/{upload.item.immutable_id}/attachments/{made['id']}"
+        return 201, None, {"Location": place}
 
     def send(self, box: GraphMailbox, item: Item) -> None:
         with box.lock:

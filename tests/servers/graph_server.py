@@ -230,8 +230,8 @@ class _Handler(BaseHTTPRequestHandler):
             fault = graph.faults.take("upload")
             _before(fault)
             name = parts.path.rpartition("/")[2]
-            status, shown = graph.api.sending.receive(name, headers.get("content-range", ""), body, headers.get("authorization"))
-            return Answer(status, shown)
+            status, shown, more = graph.api.sending.receive(name, headers.get("content-range", ""), body, headers.get("authorization"))
+            return Answer(status, shown, headers=more)
         return self._sign_in(graph, parts.path, {name: values[-1] for name, values in parse_qs(parts.query).items()}, body)
 
     def _sign_in(self, graph: GraphServer, path: str, query: dict[str, str], body: bytes) -> Answer:
