@@ -8,16 +8,27 @@ import pytest
 import pytest_asyncio
 
 from activities.parser_pool import ParserPool
+from providers.egress import tls_context
+from providers.gmail.account import GmailAccount
+from providers.gmail.endpoint import GmailEndpoint
+from providers.gmail.sender import GmailSender
+from providers.graph.account import GraphAccount
+from providers.graph.endpoint import GraphEndpoint
+from providers.graph.sender import GraphSender
 from providers.s3.blobs import BlobStore
 from store.unit_of_work import Database
-from tests.activities.api_room import ApiRoom
+from tests.activities.api_room import ApiRoom, no_wait
+from tests.activities.api_send_room import ADDRESS, ApiSendRoom, Provider
 from tests.activities.mail_room import SECRET, MailRoom
+from tests.activities.send_room import LOCAL
 from tests.conftest import S3Server
 from tests.servers.certificates import Certificates
 from tests.servers.databases import Database as ServerDatabase
 from tests.servers.dovecot import Dovecot, DovecotAccount
 from tests.servers.gmail_mailbox import GmailMailbox
 from tests.servers.gmail_server import GmailServer
+from tests.servers.graph_server import GraphServer
+from tests.store.desk import open_desk
 
 
 @pytest.fixture(scope="session")
@@ -105,3 +116,45 @@ async def gmail_room(
     ).open()  # fmt: skip
     yield made
     await made.close()
+
+
+@pytest.fixture(scope="session")
+def graph_tls() -> ssl.SSLContext:
+    return tls_context()
+
+
+@pytest.fixture(params=["gmail", "graph"])
+def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
+    if request.param == "gmail":
+        google: GmailServer = request.getfixturevalue("google")
+        endpoint = GmailEndpoint(google.url, LOCAL, request.getfixturevalue("gmail_tls"))
+        yield Provider(
+            "gmail",
+            google,
+            google.add_mailbox(ADDRESS),
+            lambda token: GmailSender(GmailAccount(token, endpoint=endpoint, sleep=no_wait)),
+        )
+        return
+    with GraphServer() as graph:
+        tls = request.getfixturevalue("graph_tls")
+        graph_endpoint = GraphEndpoint(graph.root, policy=LOCAL, tls=tls)
+        yield Provider(
+            "graph",
+            graph,
+            graph.mailbox(ADDRESS),
+            lambda token: GraphSender(GraphAccount(token, endpoint=graph_endpoint, sleep=no_wait)),
+        )
+        assert graph.forgotten == []
+
+
+@pytest_asyncio.fixture
+async def api_send_room(module_database: ServerDatabase, provider: Provider) -> AsyncIterator[ApiSendRoom]:
+    database = Database(module_database.url, pool_size=25)
+    made = ApiSendRoom(await open_desk(database), provider=provider)
+    await made.desk.rows(
+        "update inboxes set provider = :provider where id = :id",
+        id=made.desk.inbox_id,
+        provider=provider.name,
+    )
+    yield made
+    await database.close()

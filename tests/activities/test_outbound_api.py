@@ -1,13 +1,11 @@
 """Sending through Gmail and Graph: one accepted mail each, or unknown and shown; never two, whatever is lost on the way."""
 
 import asyncio
-import ssl
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -16,76 +14,19 @@ from activities.outbound_deliver import OutboundDeliver
 from contracts import failpoints
 from contracts.failpoints import Failpoint
 from contracts.outbound import DeliverOutcome, VerifyOutcome
-from providers.egress import tls_context
-from providers.gmail.account import GmailAccount
-from providers.gmail.endpoint import GmailEndpoint
-from providers.gmail.sender import GmailSender
-from providers.graph.account import GraphAccount
-from providers.graph.endpoint import GraphEndpoint
-from providers.graph.sender import GraphSender
 from providers.mail_api import MailApiSender
 from store.outbound import Recipient, resolve_message
 from store.sealing import Sealer
-from store.unit_of_work import Database
-from tests.activities.api_room import no_wait
-from tests.activities.api_send_room import ADDRESS, SEND, ApiSendRoom, Provider
-from tests.activities.send_room import LOCAL
-from tests.servers.certificates import Certificates
-from tests.servers.databases import Database as ServerDatabase
-from tests.servers.gmail_server import GmailServer
-from tests.servers.graph_server import GraphServer
-from tests.store.desk import open_desk
+from tests.activities.api_send_room import SEND, ApiSendRoom, Provider
 
 
 class Died(BaseException):
     """What a killed process would leave, without killing this one."""
 
 
-@pytest.fixture(scope="session")
-def gmail_tls(certificates: Certificates) -> ssl.SSLContext:
-    return certificates.client_context()
-
-
-@pytest.fixture(scope="session")
-def graph_tls() -> ssl.SSLContext:
-    return tls_context()
-
-
-@pytest.fixture(params=["gmail", "graph"])
-def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
-    if request.param == "gmail":
-        google: GmailServer = request.getfixturevalue("google")
-        endpoint = GmailEndpoint(google.url, LOCAL, request.getfixturevalue("gmail_tls"))
-        yield Provider(
-            "gmail",
-            google,
-            google.add_mailbox(ADDRESS),
-            lambda token: GmailSender(GmailAccount(token, endpoint=endpoint, sleep=no_wait)),
-        )
-        return
-    with GraphServer() as graph:
-        tls = request.getfixturevalue("graph_tls")
-        graph_endpoint = GraphEndpoint(graph.root, policy=LOCAL, tls=tls)
-        yield Provider(
-            "graph",
-            graph,
-            graph.mailbox(ADDRESS),
-            lambda token: GraphSender(GraphAccount(token, endpoint=graph_endpoint, sleep=no_wait)),
-        )
-        assert graph.forgotten == []
-
-
-@pytest_asyncio.fixture
-async def room(module_database: ServerDatabase, provider: Provider) -> AsyncIterator[ApiSendRoom]:
-    database = Database(module_database.url, pool_size=25)
-    made = ApiSendRoom(await open_desk(database), provider=provider)
-    await made.desk.rows(
-        "update inboxes set provider = :provider where id = :id",
-        id=made.desk.inbox_id,
-        provider=provider.name,
-    )
-    yield made
-    await database.close()
+@pytest.fixture
+def room(api_send_room: ApiSendRoom) -> ApiSendRoom:
+    return api_send_room
 
 
 @pytest.fixture
