@@ -29,8 +29,11 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class KnownConversation:
+    """Where an id leads. `written`: by a key, which need not be written again."""
+
     id: uuid.UUID
     number: int
+    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class ThreadPlan:
-    """`keys` maps every id to its group and says whether a mail bears it; `suggestions` are pairs of groups with why."""
+    """`keys` maps every id that is to be written to its group and says whether a mail bears it; `suggestions` are pairs of
+    groups with why.
+    """
 
     placements: tuple[Placement, ...]
     groups: tuple[Group, ...]
@@ -140,6 +145,7 @@ class _Planner:
         self._people = people
         self._keys: dict[str, int] = {}
         self._borne: set[str] = set()
+        self._written = {key for key, conversation in known.items() if conversation.written}
         self._suggested: dict[tuple[int, int], str] = {}
         self._numbers = by_number
         for key, conversation in known.items():
@@ -224,7 +230,7 @@ class _Planner:
             keys={
                 key: (order[forest.find(node)], key in self._borne)
                 for key, node in self._keys.items()
-                if forest.find(node) in order
+                if forest.find(node) in order and (key in self._borne or key not in self._written)
             },
             suggestions=tuple(suggestions),
         )

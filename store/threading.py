@@ -100,7 +100,7 @@ async def _known(
     if not keys:
         return {}
     known = {
-        row.key: KnownConversation(row.id, row.number)
+        row.key: KnownConversation(row.id, row.number, written=True)
         for row in await connection.execute(KEYS, {**place, "keys": list(keys)})
     }
     missing = [key for key in keys if key not in known]

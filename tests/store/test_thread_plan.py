@@ -32,7 +32,7 @@ class Memory:
         ids = []
         for group in plan.groups:
             if group.conversation is None:
-                conversation = KnownConversation(uuid.uuid4(), self.next_number)
+                conversation = KnownConversation(uuid.uuid4(), self.next_number, written=True)
                 self.next_number += 1
             else:
                 conversation = next(c for c in self.keys.values() if c.id == group.conversation)
