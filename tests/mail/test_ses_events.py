@@ -32,6 +32,14 @@ def test_both_styles_tell_the_same_event() -> None:
     assert read_ses_event(json.dumps(told)) == read_ses_event(json.dumps(other))
 
 
+@pytest.mark.parametrize("kind", ["Bounce", "Complaint", "Delivery"])
+def test_an_identity_tells_without_tags_and_headers(kind: str) -> None:
+    """Only SES's own id then says which mail is meant."""
+    found = read(kind, ID, ANN, send_id="s-1", style="notificationType")
+    assert (found.kind, found.ses_id, found.send_ids, found.region) == (kind, ID, (), "us-east-1")
+    assert [r.address for r in found.recipients] == [ANN]
+
+
 @pytest.mark.parametrize(
     ("details", "judged"),
     [
@@ -68,7 +76,7 @@ def test_our_id_is_found_in_the_headers_too() -> None:
 
 
 def test_a_mail_that_could_not_be_rendered_was_refused() -> None:
-    told = {"eventType": "Rendering Failure", "failure": {"errorMessage": "x"}, "mail": event("Send", ID, ANN)["mail"]}
+    told = event("Rendering Failure", ID, ANN)
     found = read_ses_event(json.dumps(told))
     assert found is not None
     assert found.kind is SesKind.REJECT
@@ -79,7 +87,7 @@ def test_a_mail_that_could_not_be_rendered_was_refused() -> None:
     [
         "Successfully validated SNS topic for Amazon SES event publishing.", "", "[]", "null", "{}", '{"eventType": "Bounce"}', "[" * 100_000,
         '{"eventType": "Bounce", "mail": {"messageId": "x y"}}', '{"eventType": "Subscription", "mail": {"messageId": "0100017e-1234"}}',
-        json.dumps(receipt(ID, ANN)), '{"eventType": ["Bounce"], "mail": {"messageId": 1}}',
+        json.dumps(receipt(ID, ANN)), json.dumps(event("Subscription", ID, ANN)), '{"eventType": ["Bounce"], "mail": {"messageId": 1}}',
     ],
 )  # fmt: skip
 def test_what_is_no_event(body: str) -> None:

@@ -33,7 +33,12 @@ def event(
 ) -> dict[str, Any]:
     """An event of `kind` about the mail `message` (SES's id) to `to`. `named` are the recipients that the event is about,
     all by default; `details` go into the event's own object.
+
+    `style` notificationType is what an identity tells without a configuration set: Bounce, Complaint and Delivery only, without
+    tags, and without the mail's headers as long as the identity is not told to include them.
     """
+    if style == "notificationType" and kind not in {"Bounce", "Complaint", "Delivery"}:
+        raise ValueError(f"SES publishes no {kind} without a configuration set")
     mail: dict[str, Any] = {
         "timestamp": instant(SENT),
         "source": "desk@example.org",
@@ -44,12 +49,21 @@ def event(
         "headersTruncated": False,
         "headers": [{"name": "From", "value": "desk@example.org"}, {"name": "MIME-Version", "value": "1.0"}],
         "commonHeaders": {"from": ["desk@example.org"], "to": list(to), "messageId": message, "subject": "Re: Printer"},
-        "tags": {"ses:operation": ["SendEmail"], "ses:configuration-set": ["mailroom"], "ses:source-ip": ["192.0.2.1"]},
-    }
+        "tags": {
+            "ses:operation": ["SendEmail"], "ses:configuration-set": ["mailroom"], "ses:source-ip": ["192.0.2.1"],
+            "ses:from-domain": ["example.org"], "ses:caller-identity": ["mailroom"],
+        },
+    }  # fmt: skip
     if send_id is not None:
         mail["tags"]["send_id"] = [send_id]
-    people = list(to if named is None else named)
-    return {style: kind, "mail": mail} | _own(kind, people, instant(at), details)
+    own = _own(kind, list(to if named is None else named), instant(at), details)
+    if style == "notificationType":
+        for name in ("tags", "headersTruncated", "headers", "commonHeaders"):
+            del mail[name]
+        mail |= {"sourceIp": "192.0.2.1", "callerIdentity": "mailroom"}
+        if kind != "Complaint":
+            own[kind.lower()].setdefault("remoteMtaIp", "192.0.2.3")
+    return {style: kind, "mail": mail} | own
 
 
 def _own(kind: str, people: list[str], at: str, details: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +89,16 @@ def _own(kind: str, people: list[str], at: str, details: dict[str, Any]) -> dict
             return {"click": body | details}
         case "Reject":
             return {"reject": {"reason": "Bad content"} | details}
+        case "Rendering Failure":
+            return {"failure": {"errorMessage": "Attribute 'name' is not present in the rendering data.", "templateName": "letter"} | details}
+        case "Subscription":
+            wanted, before = ([{"topicName": "news", "subscriptionStatus": word}] for word in ("OptOut", "OptIn"))
+            body = {
+                "contactList": "readers", "timestamp": at, "source": "UnsubscribeHeader",
+                "newTopicPreferences": {"unsubscribeAll": True, "topicSubscriptionStatus": wanted},
+                "oldTopicPreferences": {"unsubscribeAll": False, "topicSubscriptionStatus": before},
+            }  # fmt: skip
+            return {"subscription": body | details}
         case "DeliveryDelay":
             late = [{"emailAddress": p, "status": "4.4.1", "diagnosticCode": "smtp; 421 4.4.1 Unable to connect to remote host"} for p in people]
             return {"deliveryDelay": {"timestamp": at, "delayType": "TransientCommunicationFailure", "expirationTime": at, "delayedRecipients": late} | details}
@@ -82,13 +106,13 @@ def _own(kind: str, people: list[str], at: str, details: dict[str, Any]) -> dict
             raise ValueError(f"SES has no event {kind}")
 
 
-def receipt(message: str, *to: str, bucket: str = "inbound", key: str | None = None) -> dict[str, Any]:
+def receipt(message: str, *to: str, bucket: str = "inbound", key: str | None = None, at: dt.datetime = SENT) -> dict[str, Any]:
     """A receipt notification of an S3 action: the mail lies in the bucket under `key`."""
     passed = {"status": "PASS"}
     return {
         "notificationType": "Received",
         "receipt": {
-            "timestamp": instant(SENT),
+            "timestamp": instant(at),
             "processingTimeMillis": 574,
             "recipients": list(to),
             "spamVerdict": passed,
