@@ -15,6 +15,7 @@ from activities.accounts import Accounts, MailboxToken, SenderMaker, SourceMaker
 from activities.auto_response import AutoResponseClaiming
 from activities.backfill import Backfilling
 from activities.connect import Connecting
+from activities.deliver_ses import SesPost
 from activities.domain_check import DomainChecking
 from activities.inbound_at_once import InboundAtOnce
 from activities.inbound_fetch import InboundFetch
@@ -30,6 +31,8 @@ from activities.outbound_record import OutboundRecord
 from activities.outbound_verify import OutboundVerify
 from activities.parser_pool import ParserPool
 from activities.reingest import Reingesting
+from activities.ses_source import SesSource
+from activities.ses_spool import SesSpool
 from activities.sweep import Sweeping
 from activities.token_keeper import TokenKeeper
 from activities.turns import FairTurns
@@ -52,6 +55,11 @@ from providers.mail_api import MailApiSender, MailApiSource
 from providers.oauth.application import GRAPH
 from providers.oauth.signing_in import SigningIn
 from providers.s3.blobs import BlobStore
+from providers.secret import Secret
+from providers.ses.account import SesAccount
+from providers.ses.identities import SesIdentities
+from providers.ses.receipts import ReceiptBucket
+from providers.ses.sender import SesSender
 from providers.smtp.account import SmtpAccount
 from providers.smtp.sender import SmtpSender
 from settings import Settings
@@ -141,6 +149,47 @@ def api_makers(
     return ApiMakers({"gmail": gmail, "graph": graph}, {"gmail": from_gmail, "graph": from_graph})
 
 
+@dataclass(frozen=True, slots=True)
+class SesParts:
+    """The operator's SES, all None where there is none; `bucket` also where it receives nothing."""
+
+    post: SesPost | None = None
+    identities: SesIdentities | None = None
+    bucket: ReceiptBucket | None = None
+
+    def close(self) -> None:
+        if self.bucket is not None:
+            self.bucket.close()
+
+
+def ses_parts(settings: Settings) -> SesParts:
+    """What the settings say of SES. Nothing is asked yet."""
+    if settings.ses_region is None:
+        return SesParts()
+    secret = settings.ses_secret_key
+    account = SesAccount(
+        settings.ses_region,
+        settings.ses_access_key,
+        Secret(secret.get_secret_value()) if secret is not None else None,
+        settings.ses_configuration_set,
+        settings.ses_endpoint,
+    )
+    name, endpoint = settings.ses_receipt_bucket, settings.ses_receipt_endpoint
+    bucket = ReceiptBucket(account, name, settings.ses_receipt_prefix, endpoint=endpoint) if name else None
+    return SesParts(SesPost(SesSender(account), account.region), SesIdentities(account), bucket)
+
+
+def ses_sources(database: Database, bucket: ReceiptBucket | None) -> dict[str, SourceMaker]:
+    """How an inbox of SES is read, where there is a bucket to read from."""
+    if bucket is None:
+        return {}
+
+    def ses(inbox: InboxState, _: MailboxToken) -> MailApiSource:
+        return SesSource(database, bucket, inbox)
+
+    return {"ses": ses}
+
+
 def api_watchers(settings: Settings, policy: EgressPolicy) -> dict[str, Watcher]:
     """Who asks for announcements, by provider; none where the operator has set no place for them."""
     google = GmailEndpoint(settings.google_url, policy) if settings.google_url else GmailEndpoint(policy=policy)
@@ -180,11 +229,12 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
     watching = ImapPool(policy, per_account=1, total=settings.worker_watches)
     sealer = Sealer(settings.key_ring)
     makers = api_makers(policy, google_url=settings.google_url, graph_url=settings.microsoft_graph_url)
+    ses = ses_parts(settings)
     accounts = Accounts(
         database,
         sealer,
         tokens=TokenKeeper(database, sealer, SigningIn(policy), settings.oauth_applications),
-        sources=makers.sources,
+        sources={**makers.sources, **ses_sources(database, ses.bucket)},
         senders=makers.senders,
     )
     watchers = api_watchers(settings, policy)
@@ -213,6 +263,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                     DnsLookup(settings.dns_servers),
                     mx_hosts=settings.domain_mx,
                     spf_include=settings.domain_spf_include,
+                    identities=ses.identities,
                 ),
                 InboundFetch(
                     database,
@@ -231,12 +282,17 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                     database, watching, accounts, at_once=at_once, poll_seconds=settings.poll_seconds
                 ),
                 OutboundCompose(database, blobs, secret),
-                OutboundDeliver(database, accounts, blobs, submitter, turns=turns["send"]),
+                OutboundDeliver(database, accounts, blobs, submitter, turns=turns["send"], ses=ses.post),
                 OutboundFileCopy(database, accounts, pool, blobs),
                 OutboundRecord(database),
                 OutboundVerify(database, accounts, pool),
                 Reingesting(database, blobs, ingestion, parsers),
-                Sweeping(database, poll_seconds=settings.poll_seconds, watched=tuple(watchers)),
+                Sweeping(
+                    database,
+                    poll_seconds=settings.poll_seconds,
+                    watched=tuple(watchers),
+                    spool=SesSpool(database, ses.bucket, every=settings.poll_seconds) if ses.bucket else None,
+                ),
                 WatchRenewing(database, accounts, watchers),
             ),
             {"postgresql": database.probe, "s3": blobs.ping},
@@ -245,6 +301,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
             parsers.warm,
         )
     finally:
+        ses.close()
         parsers.close()
         await watching.close()
         await pool.close()

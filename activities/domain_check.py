@@ -4,6 +4,7 @@ run twice it looks twice, and of two checks the one that began later stands.
 
 import asyncio
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Callable
 from typing import Protocol
@@ -14,6 +15,8 @@ from activities._edges import edges, failure
 from contracts.domains import DomainRef, DomainReport, DomainSteps
 from mail.dns_policies import spf_records, spf_targets
 from providers.dns.lookup import DnsAnswer, Kind
+from providers.errors import ProviderError
+from providers.ses.identities import SesIdentity
 from rules.domain_records import (
     SES_DKIM,
     Expected,
@@ -30,8 +33,11 @@ from rules.domain_records import (
     spf,
     verdicts,
 )
-from store.domain_checks import begin_check, write_check
+from store.domain_checks import CheckSubject, begin_check, write_check
+from store.domains import set_ses_identity
 from store.unit_of_work import Database
+
+log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 15.0
 AT_ONCE = 6
@@ -44,8 +50,14 @@ class Asks(Protocol):
     async def ask(self, name: str, kind: Kind) -> DnsAnswer: ...
 
 
+class Identities(Protocol):
+    """What `providers.ses.identities.SesIdentities` offers."""
+
+    async def ensure(self, domain: str) -> SesIdentity: ...
+
+
 class DomainChecking(DomainSteps):
-    """`mx_hosts` and `spf_include` are what this installation receives and sends through. `seconds` bounds a whole check;
+    """`identities` makes a domain that is held known to SES, which then gives the keys to publish. `mx_hosts` and `spf_include` are what this installation receives and sends through. `seconds` bounds a whole check;
     what was not learned by then is unknown.
     """
 
@@ -56,6 +68,7 @@ class DomainChecking(DomainSteps):
         *,
         mx_hosts: tuple[str, ...] = (),
         spf_include: str = "",
+        identities: Identities | None = None,
         seconds: float = CHECK_SECONDS,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
@@ -63,6 +76,7 @@ class DomainChecking(DomainSteps):
         self._dns = dns
         self._mx_hosts = mx_hosts
         self._spf_include = spf_include
+        self._identities = identities
         self._seconds = seconds
         self._clock = clock
 
@@ -71,7 +85,7 @@ class DomainChecking(DomainSteps):
         with edges():
             return await self._check(uuid.UUID(ref.tenant_id), uuid.UUID(ref.domain_id))
 
-    async def _check(self, tenant_id: uuid.UUID, domain_id: uuid.UUID) -> DomainReport:
+    async def _check(self, tenant_id: uuid.UUID, domain_id: uuid.UUID, *, ask_ses: bool = True) -> DomainReport:
         now = self._clock()
         async with self._database.unit_of_work(tenant_id) as connection:
             subject = await begin_check(connection, tenant_id, domain_id, now=now)
@@ -92,7 +106,24 @@ class DomainChecking(DomainSteps):
             )
         if held is None:
             raise failure("NotFound")
+        if ask_ses and await self._ask_ses(tenant_id, domain_id, subject, held=held):
+            return await self._check(tenant_id, domain_id, ask_ses=False)  # with the new keys there are records to look for
         return DomainReport(held, len(checks), sum(c.status is not Status.OK for c in checks))
+
+    async def _ask_ses(self, tenant_id: uuid.UUID, domain_id: uuid.UUID, subject: CheckSubject, *, held: bool) -> bool:
+        """Make and read what SES knows of the domain; True when there are new keys. Only for who holds the name, so that nobody
+        fills the operator's account with names of others; what SES does not say leaves what stood.
+        """
+        if self._identities is None:
+            return False
+        try:
+            identity = await self._identities.ensure(subject.name) if held else None
+        except ProviderError as error:
+            log.warning("Amazon SES could not be asked about a domain (%s)", error.reason)
+            return False
+        tokens, verified = (identity.dkim_tokens, identity.verified) if identity else (subject.dkim_tokens, False)
+        async with self._database.unit_of_work(tenant_id) as connection:
+            return await set_ses_identity(connection, tenant_id, domain_id, dkim_tokens=tokens, verified=verified)
 
 
 class Questions:

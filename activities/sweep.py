@@ -12,6 +12,7 @@ from temporalio import activity
 from activities._edges import edges
 from activities.heartbeat import heartbeats
 from activities.ses_notices import apply_waiting
+from activities.ses_spool import SesSpool
 from contracts.sweep import SweepFindings, SweepFound, SweepQuestion, SweepSteps, TidyReport
 from store import loop_breaches, loop_budgets, sweep
 from store.search import index_all_tenants
@@ -24,7 +25,7 @@ BREACHES_KEPT = dt.timedelta(days=30)
 
 
 class Sweeping(SweepSteps):
-    """`poll_seconds` is the poll interval of inboxes without IDLE; `watched` are the
+    """`spool` is the bucket where SES puts incoming mail. `poll_seconds` is the poll interval of inboxes without IDLE; `watched` are the
     providers that are asked to announce changes. `clock` gives aware instants.
     """
 
@@ -34,11 +35,13 @@ class Sweeping(SweepSteps):
         *,
         poll_seconds: int = 300,
         watched: Collection[str] = (),
+        spool: SesSpool | None = None,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
         self._watched = watched
+        self._spool = spool
         self._clock = clock
 
     @activity.defn(name="sweep.find")
@@ -68,6 +71,8 @@ class Sweeping(SweepSteps):
                     await loop_budgets.forget(connection, before=now - BUDGETS_KEPT)
                     await loop_breaches.forget(connection, before=now - BREACHES_KEPT)
                 await apply_waiting(self._database, now=now)
+                if self._spool is not None:
+                    await self._spool.look(now=now)
                 indexed = 0
                 for _ in range(INDEX_BATCHES):
                     # Each batch is a transaction of its own: a long one would hold the event log's readers back.

@@ -14,11 +14,14 @@ from api.bodies import read_bytes
 from api.deps import Deps
 from api.endpoint import Call, Empty, Endpoint
 from api.problems import Problem, away
+from api.push_pokes import Woken
 from api.sns import NotBelieved, Notice, SnsAway
+from store.ses_receipts import ready_receipts, route_receipt
 from store.sns_notices import ProvenNotice, apply_notice, notice_known, write_notice
 
 log = logging.getLogger("mailroom.api.webhooks")
 MOST_OCTETS = 1024 * 1024
+AT_ONCE = 20  # mails given to their inboxes for one notice; the sweep does the rest
 
 
 async def take(call: Call[Empty, None]) -> Response:
@@ -61,8 +64,20 @@ async def _apply(call: Call[Empty, None], notice_id: uuid.UUID) -> None:
     try:
         async with call.deps.database.system_unit_of_work() as connection:
             await apply_notice(connection, notice_id, now=call.now())
+        await _route(call)
     except Exception as error:  # told by its type; the row waits
         log.warning("an SNS message could not be applied yet (%s)", type(error).__name__)
+
+
+async def _route(call: Call[Empty, None]) -> None:
+    """A notice may tell of a mail in the receipt bucket: its inboxes are found and woken. It is in rows before that."""
+    async with call.deps.database.system_unit_of_work() as connection:
+        ready = await ready_receipts(connection, limit=AT_ONCE)
+    for receipt_id in ready:
+        async with call.deps.database.system_unit_of_work() as connection:
+            found = await route_receipt(connection, receipt_id, now=call.now())
+        for inbox in found:
+            call.deps.pokes.wake(Woken(str(inbox.tenant_id), str(inbox.inbox_id), inbox.provider))
 
 
 ENDPOINTS = (

@@ -16,6 +16,8 @@ _VERDICTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("X-Bogosity", re.compile(r"(?i)\s*(?:spam|yes)\b")),  # bogofilter
     ("X-DSPAM-Result", re.compile(r"(?i)\s*(?:spam|bl[ao]cklisted)\b")),
     ("X-Forefront-Antispam-Report", re.compile(r"(?i).*\bSFV:(?:SPM|SKS|SKB)\b")),  # Exchange Online
+    ("X-SES-Spam-Verdict", re.compile(r"(?i)\s*fail\b")),  # Amazon SES, of mail that it receives
+    ("X-SES-Virus-Verdict", re.compile(r"(?i)\s*fail\b")),
     ("X-MS-Exchange-Organization-SCL", re.compile(r"\s*[5-9]\b")),  # 5 and above goes to Junk by default
 )
 _LABELS = frozenset({"spam", "junk", "\\spam", "\\junk", "$junk"})

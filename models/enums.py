@@ -100,19 +100,22 @@ class GapCause(StrEnum):
 
 
 class IntentKind(StrEnum):
-    """What is written back to the provider."""
+    """What is written back to the provider: that a mail was read, where it lies, one label."""
 
     READ = "read"
+    PLACE = "place"
+    LABEL = "label"
 
 
 class IntentState(StrEnum):
-    """`superseded`: the provider's later change won. `gone`: the mail lies nowhere any more. `withdrawn`: writing back was
-    switched off.
+    """`superseded`: marked unread at the provider since. `conflict`: somebody has moved the mail elsewhere since. `gone`: it lies
+    nowhere any more. `withdrawn`: writing back was switched off, or people here chose otherwise before it was written.
     """
 
     OPEN = "open"
     DONE = "done"
     SUPERSEDED = "superseded"
+    CONFLICT = "conflict"
     GONE = "gone"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
@@ -131,7 +134,7 @@ class NoticeState(StrEnum):
 
 
 class ReceiptState(StrEnum):
-    """Where a mail in SES's bucket stands. `unclaimed`: for some or all of its recipients there is no inbox."""
+    """Where a mail in SES's bucket stands. `unclaimed`: a domain of the house has no inbox for it."""
 
     WAITING = "waiting"
     ROUTED = "routed"
@@ -153,6 +156,7 @@ class ConversationStatus(StrEnum):
     CLOSED = "closed"
     ARCHIVED = "archived"
     SPAM = "spam"
+    TRASH = "trash"
 
 
 class Priority(StrEnum):

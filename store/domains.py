@@ -21,6 +21,17 @@ from store.visibility import Viewer
 MOST = 200  # claims of one tenant; each costs a dozen look-ups a day
 CHALLENGE_BYTES = 20
 
+SES_SAID = text(
+    """
+    update domains set dkim_tokens = :tokens, ses_verified = :verified, updated_at = now(),
+      check_due_at = case when dkim_tokens <> cast(:tokens as text[]) then now()
+        when not :verified then least(check_due_at, now() + interval '1 hour') else check_due_at end
+    where tenant_id = :tenant and id = :id and deleted_at is null
+      and (dkim_tokens <> cast(:tokens as text[]) or ses_verified <> :verified)
+    returning old.dkim_tokens <> new.dkim_tokens as new_tokens
+    """
+)
+
 
 class DomainExists(Exception):
     """The tenant has this domain already."""
@@ -44,6 +55,9 @@ class DomainRow:
     name: str
     ses_identity_arn: str | None
     dkim_tokens: Sequence[str]
+    ses_verified: bool
+    unclaimed_mails: int
+    unclaimed_at: dt.datetime | None
     from_name: str | None
     reply_to_address: str | None
     bounce_address: str | None
@@ -69,6 +83,9 @@ COLUMNS = (
     Domain.name,
     Domain.ses_identity_arn,
     Domain.dkim_tokens,
+    Domain.ses_verified,
+    Domain.unclaimed_mails,
+    Domain.unclaimed_at,
     Domain.from_name,
     Domain.reply_to_address,
     Domain.bounce_address,
@@ -151,21 +168,18 @@ async def set_ses_identity(
     tenant_id: uuid.UUID,
     domain_id: uuid.UUID,
     *,
-    arn: str,
     dkim_tokens: Sequence[str],
-) -> None:
-    """What SES gave for the domain. With the tokens there are new records to look for, so it is due at once."""
-    await connection.execute(
-        update(Domain)
-        .where(Domain.tenant_id == tenant_id, Domain.id == domain_id)
-        .values(
-            ses_identity_arn=arn,
-            dkim_tokens=list(dkim_tokens),
-            check_due_at=func.now(),
-            updated_at=func.now(),
-        )
-    )
+    verified: bool,
+) -> bool:
+    """What SES says of the domain; True when the tokens are new: then there are new records to look for, and it is due at once.
+    One that SES does not send as yet is asked about again within the hour. Twice is once.
+    """
+    bound = {"tenant": tenant_id, "id": domain_id, "tokens": list(dkim_tokens), "verified": verified}
+    row = (await connection.execute(SES_SAID, bound)).first()
+    if row is None:
+        return False
     await tell(connection, tenant_id, domain_id, "system")
+    return bool(row.new_tokens)
 
 
 async def ask_check(connection: AsyncConnection, tenant_id: uuid.UUID, domain_id: uuid.UUID) -> None:

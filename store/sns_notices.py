@@ -12,8 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mail.ses_events import SEND_TAG, read_ses_event
+from mail.ses_receipts import read_receipt
 from models.enums import NoticeState
 from store.ses_events import apply_ses_event, find_message
+from store.ses_receipts import write_receipt
 
 UNMATCHED_AFTER = dt.timedelta(minutes=10)  # an event may come before the id that it names is written down
 MOST_ATTEMPTS = 5
@@ -88,6 +90,10 @@ async def apply_notice(connection: AsyncConnection, notice_id: uuid.UUID, *, now
     row = (await connection.execute(TAKE, {"id": notice_id})).first()
     if row is None:
         return None
+    receipt = read_receipt(row.body)
+    if receipt is not None:
+        await write_receipt(connection, receipt.object_id, receipt.recipients, at=receipt.received_at or row.received_at)
+        return await _settle(connection, notice_id, NoticeState.APPLIED, None, now)
     event = read_ses_event(row.body)
     if event is None:
         return await _settle(connection, notice_id, NoticeState.IGNORED, "no event that says something of a mail", now)

@@ -62,7 +62,9 @@ class DomainInbox(Answer):
 
 
 class Domain(Answer):
-    """`verified`: held by this organisation. `missing_since`: the record that proves it is gone; it is kept for three days."""
+    """`verified`: held by this organisation. `missing_since`: the record that proves it is gone; it is kept for three days.
+    `ses_verified`: Amazon SES sends as it. `unclaimed_mails` came through SES for addresses that no inbox has, last at `unclaimed_at`.
+    """
 
     id: str
     name: str
@@ -73,6 +75,9 @@ class Domain(Answer):
     spf_verified: bool
     dkim_verified: bool
     dmarc_verified: bool
+    ses_verified: bool
+    unclaimed_mails: int
+    unclaimed_at: Instant | None
     checked_at: Instant | None
     records: list[DomainRecord]
     from_name: str | None

@@ -36,10 +36,6 @@ class SesIdentities:
         """
         return await self._lane.run(self._ensured, domain)
 
-    async def read(self, domain: str) -> SesIdentity | None:
-        """The identity, or None where there is none. Raises as `ensure`."""
-        return await self._lane.run(self._read, domain)
-
     def _ensured(self, domain: str) -> SesIdentity:
         found = self._read(domain)
         if found is not None:

@@ -83,7 +83,7 @@ async def test_all_is_right_and_then_it_is_looked_at_daily(office) -> None:
     name = fresh()
     ref, challenge = await office.claim(name)
     async with office.house.unit_of_work(ref.tenant_id) as connection:
-        await set_ses_identity(connection, uuid.UUID(ref.tenant_id), uuid.UUID(ref.domain_id), arn="arn:x", dkim_tokens=["k1", "k2", "k3"])
+        await set_ses_identity(connection, uuid.UUID(ref.tenant_id), uuid.UUID(ref.domain_id), dkim_tokens=["k1", "k2", "k3"], verified=False)
     publish(office.dns, name, challenge, tokens=("k1", "k2", "k3"))
     assert await office.check(ref) == DomainReport(held=True, records=7, open=0)
     row = await office.row(ref)

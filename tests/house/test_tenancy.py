@@ -24,6 +24,8 @@ CROSS_TENANT = {
     "api/ses_webhook.py": "a message of SNS names no tenant until the mail is found that it tells of",
     "api/push_webhooks.py": "an announcement names a mailbox or a subscription, not a tenant; it gets ids only",
     "activities/ses_notices.py": "the same, for those that the webhook left waiting",
+    "activities/ses_source.py": "which mails of the shared bucket are an inbox's stands in rows without tenant; it asks for one inbox",
+    "activities/ses_spool.py": "a mail in the shared bucket names no tenant until its recipients are looked up",
     "activities/sweep.py": "finds what a crash left behind anywhere",
     "commands/backup.py": "a restored database is made safe whole, before anybody works with it",
     "commands/doctor.py": "asks whether the ring opens the rows of every tenant",

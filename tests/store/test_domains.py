@@ -95,7 +95,7 @@ async def test_a_claim_is_made_once_and_again_after_it_was_given_up(two) -> None
         assert row is not None
         assert not row.held
         assert len(row.challenge) == 40
-        await set_ses_identity(connection, one.viewer.tenant_id, domain_id, arn="arn:example", dkim_tokens=["a", "b"])
+        await set_ses_identity(connection, one.viewer.tenant_id, domain_id, dkim_tokens=["a", "b"], verified=True)
         await remove_domain(connection, one.viewer, domain_id)
         assert await get_domain(connection, one.viewer.tenant_id, domain_id) is None
     again = await one.claims(name)
