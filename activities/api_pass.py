@@ -6,11 +6,12 @@ import uuid
 from temporalio import activity
 
 from activities.accounts import Accounts
-from activities.api_balance import ApiBalance
+from activities.api_balance import ApiBalance, UnderWay
 from activities.api_boxes import ApiBox, boxes, listed
 from activities.api_changes import ApiChanges
 from activities.api_listing import ApiListing
 from activities.api_take import ApiTaker
+from activities.api_write_back import ApiWriteBack
 from activities.folder_pass import PassReport
 from activities.imap_pass import AUDIT_AGAIN, BALANCE_SECONDS, LIST_EVERY, REMEMBERED, Passed
 from activities.packing import Packer
@@ -35,6 +36,7 @@ class ApiPass:
         self._packer = packer
         self._accounts = accounts
         self._listed_at: dict[uuid.UUID, float] = {}
+        self._under_way: dict[uuid.UUID, UnderWay] = {}
 
     async def run(
         self, inbox: InboxState, lease: Lease, order: FetchOrder, turn: Turn, reason: AuditReason | None
@@ -80,6 +82,8 @@ class ApiPass:
         for box in found:
             if told := waiting.get(box.folder.id):
                 taken += await taker.again(box, told)
+        # What the mailbox says has changed since then is known now, and wins.
+        await ApiWriteBack(self._database, source, inbox, lease).run(found)
         listing, more = ApiListing(source, taker), False
         for box in await self._boxes(inbox):
             try:
@@ -89,8 +93,10 @@ class ApiPass:
                 continue
             taken += sliced.taken
             more = more or sliced.more
-        more = await self._balanced(source, taker, inbox, lease, order, turn, reason) or more
-        return Passed(PassReport(taken.written, taken.changed), len(found), more)
+        filling, compared = await self._balanced(source, taker, inbox, lease, order, turn, reason)
+        return Passed(
+            PassReport(taken.written, taken.changed), len(found), more or filling, compared=compared
+        )
 
     async def _balanced(
         self,
@@ -101,26 +107,38 @@ class ApiPass:
         order: FetchOrder,
         turn: Turn,
         reason: AuditReason | None,
-    ) -> bool:
+    ) -> tuple[bool, bool]:
+        """Whether something is left to be fetched, and whether every place was compared."""
         one = uuid.UUID(order.folder_id) if order.scope is ResyncScope.FOLDER and order.folder_id else None
-        balance, more = ApiBalance(source, taker, ends=time.monotonic() + BALANCE_SECONDS), False
+        if len(self._under_way) >= REMEMBERED:
+            self._under_way.clear()
+        under_way = self._under_way.setdefault(inbox.id, UnderWay())
+        ends = time.monotonic() + BALANCE_SECONDS
+        balance = ApiBalance(source, taker, ends=ends, begun=under_way.listings)
+        more, compared = False, True
         try:
             for box in await self._boxes(inbox):
                 if one is not None and box.folder.id != one:
                     continue
                 try:
-                    balanced = await balance.balance(box, reason=reason)
+                    drawn = box.folder.id in under_way.drawn
+                    balanced = await balance.balance(box, reason=None if drawn else reason)
                 except FolderGone:
                     await self._park(inbox, lease, box)
                     continue
-                more = more or balanced.more
+                more, compared = more or balanced.more, compared and balanced.compared
+                if balanced.compared:
+                    under_way.drawn.add(box.folder.id)
                 await turn.pass_on()
         except ProviderError:
+            self._under_way.pop(inbox.id, None)
             if reason is not None:
                 async with self._database.unit_of_work(inbox.tenant_id) as connection:
                     await postpone_audit(connection, inbox.tenant_id, inbox.id, seconds=AUDIT_AGAIN)
             raise
-        return more
+        if compared:
+            del self._under_way[inbox.id]
+        return more, compared
 
     async def _waiting(self, inbox: InboxState, found: list[ApiBox]) -> dict[uuid.UUID, list[RemoteMail]]:
         """Mails that could not be fetched before, and those that a person asked for, by the box that fetches them."""

@@ -11,7 +11,7 @@ from activities.folder_pass import FolderPass, PassReport
 from activities.folder_refill import FolderRefill
 from activities.packing import LARGEST_MAIL, Packer
 from activities.turns import Turn
-from activities.write_back import write_back
+from activities.write_back import look_for_moved, write_back
 from contracts.inbound import FetchOrder, ResyncScope
 from providers.errors import FolderGone, ProviderError
 from providers.imap.pool import ImapPool
@@ -29,11 +29,14 @@ AUDIT_AGAIN = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """`more`: there is still something to be read or refilled, and this pass let go of it so that new mail comes first."""
+    """`more`: there is still something to be read or refilled, and this pass let go of it so that new mail comes first.
+    `compared`: every sheet that was asked for is drawn up.
+    """
 
     report: PassReport
     folders: int
     more: bool
+    compared: bool = True
 
 
 class ImapPass:
@@ -103,6 +106,8 @@ class ImapPass:
                 await self._park(inbox, lease, folder)
                 continue
             passed.append(folder)
+        if one is None:
+            await look_for_moved(self._database, source, inbox, lease)
         refill = FolderRefill(
             self._database, source, inbox, lease, one_pass, ends=time.monotonic() + BALANCE_SECONDS
         )

@@ -18,6 +18,7 @@ from api.schemas.conversations import (
 )
 from api.schemas.messages import Message
 from store.conversation_list import ListFilter, count_conversations, list_conversations
+from store.conversation_tags import set_tags
 from store.conversations import (
     NoSuchPerson,
     StaleVersion,
@@ -28,7 +29,7 @@ from store.conversations import (
     sending_address,
     suggestions_of,
 )
-from store.intents import intend_read
+from store.intents import intend_labels, intend_place, intend_read
 from store.messages_view import list_messages
 from store.outbound import default_recipients
 from store.visibility import Viewer
@@ -88,8 +89,13 @@ async def read_messages(call: Call[PageQuery, None]) -> PageOf[Message]:
 
 
 async def change(call: Call[Empty, ChangeConversation]) -> Conversation:
+    """What the inbox writes back is written down in the same transaction. Dying after it, or Temporal being away, leaves the
+    intents to the next look at the inbox.
+    """
     viewer, conversation_id = call.who.viewer, call.id("conversation_id")
-    changes = {n: getattr(call.body, n) for n in call.body.model_fields_set - {"version"}}
+    changes = {n: getattr(call.body, n) for n in call.body.model_fields_set - {"version", "tags"}}
+    tags = call.body.tags if "tags" in call.body.model_fields_set else None
+    told: list[uuid.UUID | None] = []
     try:
         async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
             known = await change_conversation(
@@ -97,7 +103,16 @@ async def change(call: Call[Empty, ChangeConversation]) -> Conversation:
             )
             if not known:
                 raise not_found()
-            return await whole(connection, viewer, conversation_id)
+            if tags is not None:
+                changed = await set_tags(connection, viewer, conversation_id, tags)
+                told.append(
+                    await intend_labels(
+                        connection, viewer, conversation_id, added=changed.added, removed=changed.removed
+                    )
+                )
+            if "status" in changes:
+                told.append(await intend_place(connection, viewer, conversation_id, changes["status"]))
+            shown = await whole(connection, viewer, conversation_id)
     except StaleVersion as stale:
         raise Problem(
             409,
@@ -107,6 +122,10 @@ async def change(call: Call[Empty, ChangeConversation]) -> Conversation:
         ) from None
     except NoSuchPerson:
         raise not_valid(FieldError("assigned_to", "is nobody of this team")) from None
+    inbox_id = next((one for one in told if one is not None), None)
+    if inbox_id is not None:
+        await call.deps.gateway.signal_sync(str(inbox_id), "poke")
+    return shown
 
 
 async def read_all(call: Call[Empty, None]) -> Conversation:

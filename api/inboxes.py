@@ -100,11 +100,9 @@ async def change(call: Call[Empty, ChangeInbox]) -> Inbox:
         if body.send_policy is not None:
             settings[send_policy.SETTING] = body.send_policy
         if body.write_back is not None:
-            if before.provider != "imap" and body.write_back != intents.OFF:
-                raise not_valid(FieldError("write_back", "is only known for inboxes that are read by IMAP; leave it off"))
-            settings[intents.SETTING] = body.write_back
-            if body.write_back == intents.OFF:
-                await intents.withdraw(connection, viewer.tenant_id, inbox_id)
+            words = frozenset(body.write_back)
+            settings[intents.SETTING] = sorted(words)
+            await intents.withdraw(connection, viewer.tenant_id, inbox_id, words)
         if values.get("auto_response_enabled") and not before.auto_response_enabled:
             # Mail that came before this moment gets no automatic answer.
             settings["auto_response_since"] = dt.datetime.now(dt.UTC).isoformat()
@@ -190,7 +188,7 @@ def shown(row: InboxRow, config: ApiConfig) -> Inbox:
             },
             "undo_send_seconds": row.undo_send_seconds,
             "send_policy": row.settings.get(send_policy.SETTING, "ask"),
-            "write_back": row.settings.get(intents.SETTING, intents.OFF),
+            "write_back": tuple(sorted(intents.chosen(row.settings))),
             "backfill_days": row.backfill_days,
             "auto_response": {
                 "enabled": row.auto_response_enabled,

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from providers.errors import ProviderError
-from providers.imap.values import RemoteFolder
+from providers.imap.values import RemoteFolder, Role
 
 
 class CursorExpired(ProviderError):
@@ -69,6 +69,36 @@ class RawMail:
     missing: Literal["gone", "unreadable", "too_large"] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteState:
+    """A mail as it stands in the mailbox now. `role` says where it lies: INBOX, JUNK, TRASH, ARCHIVE where it is filed for good,
+    or another. `folder` is the `RemoteFolder.path` of its folder, None where a mail lies in none (Gmail).
+    """
+
+    mail: RemoteMail
+    role: Role
+    folder: str | None = None
+
+
+class MailApiState(Protocol):
+    """The state of mails, to be written. Each call says what shall be true afterwards, so twice is once, and answers with the mail
+    as it is then: what the mailbox tells of it later is the echo. Raises NotThere where the mail is gone, Refused where this
+    cannot be, else ProviderError.
+    """
+
+    async def now(self, mail_id: str) -> RemoteState:
+        """What an intent is compared with before anything is written."""
+
+    async def set_read(self, mail_id: str, *, read: bool) -> RemoteState:
+        """Read or unread."""
+
+    async def place(self, mail_id: str, role: Role) -> RemoteState:
+        """Into INBOX, ARCHIVE, JUNK or TRASH; never deleted for good. The mail keeps its id."""
+
+    async def set_label(self, mail_id: str, name: str, *, on: bool) -> RemoteState:
+        """With or without the label of this name, which is made where it is missing; other labels stay."""
+
+
 class MailApiSource(Protocol):
     """A mailbox to be read. `folder` is a `RemoteFolder.path`, or None where the mailbox is synced as a whole (Gmail)."""
 
@@ -90,6 +120,9 @@ class MailApiSource(Protocol):
 
     async def fetch(self, ids: Sequence[str]) -> tuple[RawMail, ...]:
         """One answer for each id, in their order. Raises only what concerns all of them."""
+
+    def state(self) -> MailApiState:
+        """The same mailbox, to be written to. It lives as long as this source."""
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -96,3 +96,8 @@ async def mirror_left(connection: AsyncConnection, place: ApiPlace, ids: Sequenc
     gone = [message_id for message_id in rows if message_id is not None]
     await tell_gone(connection, place.tenant_id, place.inbox_id, gone)
     return len(rows)
+
+
+async def mirror_thrown(connection: AsyncConnection, place: ApiPlace, ids: Sequence[str]) -> None:
+    """These mails lie in the bin because we put them there: as good as gone, but nobody is told that they are."""
+    await connection.execute(GONE, {**place.bound(), "ids": sorted(ids)})

@@ -194,7 +194,7 @@ async def change_conversation(
         raise NoSuchPerson
     values: dict[str, Any] = dict(new)
     if "status" in new:
-        ended = new["status"] in ("closed", "archived")
+        ended = new["status"] in ("closed", "archived", "trash")
         values["closed_at"] = func.coalesce(Conversation.closed_at, func.now()) if ended else None
         values["snoozed_until"] = None
     if "assigned_to" in new:

@@ -1,100 +1,155 @@
-"""Intents: what people chose here and the mail server shall show too. Asked for, found for a folder, and closed by what is known.
+"""Intents: what people chose here and the mailbox shall show too. Which are asked for, and how they are closed and told.
 
-`off` (the default) writes nothing back; `read` writes that a mail was read. Only inboxes that are read by IMAP have it.
+What an inbox writes back is a list of words in its settings; without one nothing is. `store/intents_due.py` finds what is to be done.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.enums import FolderRole, IntentState
 from store.event_log import NewEvent, append_events
-from store.ledger import Place
 from store.visibility import Viewer
 
-SETTING = "write_back"
-OFF, READ = "off", "read"
+__all__ = [
+    "Closed",
+    "IntentState",
+    "chosen",
+    "close",
+    "intend_labels",
+    "intend_place",
+    "intend_read",
+    "tell_closed",
+    "withdraw",
+]
 
-# A mail in a folder that is not read any more can be neither written to nor watched.
-UNSEEN = """
-  select from ledger l join folders f on f.tenant_id = l.tenant_id and f.id = l.folder_id
-  where l.tenant_id = m.tenant_id and l.message_id = m.id and l.uid is not null and l.gone_at is null
-    and f.synced and f.uidvalidity = l.uidvalidity and not '\\Seen' = any(l.flags)
+SETTING = "write_back"
+READ, ARCHIVE, CLOSED, SPAM, TRASH, LABELS = "read", "archive", "closed", "spam", "trash", "labels"
+# By a conversation's status: the word that an inbox must have, and where its mails then belong. `closed` archives too.
+PLACED = {
+    "archived": (ARCHIVE, FolderRole.ARCHIVE),
+    "closed": (CLOSED, FolderRole.ARCHIVE),
+    "spam": (SPAM, FolderRole.JUNK),
+    "trash": (TRASH, FolderRole.TRASH),
+}
+
+# A mail that a provider names by an id can be written wherever it lies; one with a UID only in a folder that is read.
+REACHED = "(l.provider_message_id is not null or (l.uid is not null and f.synced and f.uidvalidity = l.uidvalidity))"
+LIVE = """
+  from ledger l join folders f on f.tenant_id = l.tenant_id and f.id = l.folder_id
+  where l.tenant_id = m.tenant_id and l.message_id = m.id and l.gone_at is null
 """
-ASK = text(
+UNSEEN = f"select {LIVE} and {REACHED} and not '\\Seen' = any(l.flags)"
+CHOSEN = f"jsonb_exists(i.settings -> '{SETTING}', :word)"
+
+ASK_READ = text(
     f"""
-    insert into intents (tenant_id, inbox_id, message_id, kind, asked_by)
-    select m.tenant_id, m.inbox_id, m.id, 'read', :actor
+    insert into intents (tenant_id, inbox_id, message_id, kind, wanted, asked_by)
+    select m.tenant_id, m.inbox_id, m.id, 'read', 'on', :actor
     from messages m join inboxes i on i.tenant_id = m.tenant_id and i.id = m.inbox_id
-    where i.provider = 'imap' and i.settings ->> '{SETTING}' = '{READ}' and m.tenant_id = :tenant
+    where {CHOSEN} and m.tenant_id = :tenant
       and m.conversation_id = :conversation and m.direction = 'inbound' and m.is_read and exists ({UNSEEN})
     order by m.id
-    on conflict (tenant_id, message_id, kind) do update
-      set state = 'open', asked_at = now(), asked_by = excluded.asked_by, closed_at = null
+    on conflict (tenant_id, message_id, kind, detail) do update
+      set state = 'open', asked_at = now(), asked_by = excluded.asked_by, closed_at = null, reason = ''
       where intents.state <> 'open'
     returning inbox_id
     """  # constants of this file
 )
-DUE = text(
+SETTINGS = text(
     """
-    select l.uid, l.flags
-    from intents t
-    join messages m on m.tenant_id = t.tenant_id and m.id = t.message_id
-    join ledger l on l.tenant_id = t.tenant_id and l.message_id = t.message_id
-    where t.tenant_id = :tenant and t.inbox_id = :inbox and t.state = 'open' and t.kind = 'read' and m.is_read
-      and l.folder_id = :folder and l.uidvalidity = :uidvalidity and l.uid is not null and l.gone_at is null
-      and not '\\Seen' = any(l.flags)
-    order by l.uid limit :limit
+    select i.settings from conversations c join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
+    where c.tenant_id = :tenant and c.id = :conversation
     """
 )
-SETTLE = text(
+# What was not begun is not begun any more; what was begun may have happened, so its opposite is asked for below.
+FORGET_PLACE = text(
+    """
+    update intents t set state = 'withdrawn', closed_at = now() from messages m
+    where t.tenant_id = :tenant and m.tenant_id = t.tenant_id and m.id = t.message_id and m.conversation_id = :conversation
+      and t.kind = 'place' and t.state = 'open' and t.wanted <> :wanted and t.tried_at is null
+    """
+)
+# Back into the inbox goes only what we took out of it: where the mail lies is where our own intent has put it.
+ASK_PLACE = text(
     f"""
-    with judged as (
-      select t.id, case
-        when not m.is_read then 'superseded'
-        when not exists (select from ledger l where l.tenant_id = t.tenant_id and l.message_id = t.message_id
-                           and l.gone_at is null) then 'gone'
-        when not exists ({UNSEEN}) then 'done' end as state
-      from intents t join messages m on m.tenant_id = t.tenant_id and m.id = t.message_id
-      where t.tenant_id = :tenant and t.inbox_id = :inbox and t.state = 'open' for no key update of t
+    with mails as (
+      select m.id, m.inbox_id, t.wanted as put, t.state, t.state = 'open' and t.tried_at is not null as begun,
+        (select case f.role when 'all' then 'archive' else f.role end {LIVE} and {REACHED}
+         order by (f.role = 'inbox') desc, l.id desc limit 1) as lies
+      from messages m join inboxes i on i.tenant_id = m.tenant_id and i.id = m.inbox_id
+      left join intents t on t.tenant_id = m.tenant_id and t.message_id = m.id and t.kind = 'place'
+      where {CHOSEN} and m.tenant_id = :tenant and m.conversation_id = :conversation and m.direction = 'inbound'
+    ), placed as (
+      select *, case when begun then put else coalesce(lies, case when state = 'done' then put end) end as place from mails
     )
-    update intents t set state = judged.state, closed_at = now() from judged
-    where t.tenant_id = :tenant and t.id = judged.id and judged.state is not null
-    returning t.message_id, t.kind, t.state, (select conversation_id from messages m
-      where m.tenant_id = t.tenant_id and m.id = t.message_id) as conversation_id
+    insert into intents (tenant_id, inbox_id, message_id, kind, wanted, expected, asked_by)
+    select :tenant, inbox_id, id, 'place', :wanted, place, :actor from placed
+    where place <> :wanted and place not in ('sent', 'drafts')
+      and (:wanted <> 'archive' or place in ('inbox', 'junk', 'trash'))
+      and (:wanted <> 'inbox' or (place = put and (begun or state = 'done')))
+    order by id
+    on conflict (tenant_id, message_id, kind, detail) do update
+      set state = 'open', wanted = excluded.wanted, expected = excluded.expected, tried_at = null, reason = '',
+        asked_at = now(), asked_by = excluded.asked_by, closed_at = null
+      where intents.state <> 'open' or intents.wanted <> excluded.wanted
+    returning inbox_id
     """  # constants of this file
 )
-REFUSE = text(
+ASK_LABELS = text(
+    f"""
+    insert into intents (tenant_id, inbox_id, message_id, kind, detail, wanted, asked_by)
+    select m.tenant_id, m.inbox_id, m.id, 'label', v.name, v.wanted, :actor
+    from messages m join inboxes i on i.tenant_id = m.tenant_id and i.id = m.inbox_id
+    cross join unnest(cast(:names as text[]), cast(:wanted as text[])) as v(name, wanted)
+    where {CHOSEN} and m.tenant_id = :tenant and m.conversation_id = :conversation and m.direction = 'inbound'
+      and exists (select {LIVE} and {REACHED})
+    order by m.id, v.name
+    on conflict (tenant_id, message_id, kind, detail) do update
+      set state = 'open', wanted = excluded.wanted, asked_at = now(), asked_by = excluded.asked_by, closed_at = null, reason = ''
+      where intents.state <> 'open' or intents.wanted <> excluded.wanted
+    returning inbox_id
+    """  # constants of this file
+)
+CLOSE = text(
     """
-    update intents t set state = 'refused', closed_at = now() from ledger l
-    where t.tenant_id = :tenant and t.inbox_id = :inbox and t.state = 'open' and l.tenant_id = t.tenant_id
-      and l.message_id = t.message_id and l.folder_id = :folder and l.uidvalidity = :uidvalidity and l.uid = any(:uids)
-    returning t.message_id, t.kind, t.state, (select conversation_id from messages m
+    update intents t set state = v.state, reason = v.reason, closed_at = now()
+    from unnest(cast(:ids as uuid[]), cast(:states as text[]), cast(:reasons as text[])) as v(id, state, reason)
+    where t.tenant_id = :tenant and t.inbox_id = :inbox and t.id = v.id and t.state = 'open'
+    returning t.message_id, t.kind, t.state, t.detail, t.wanted, t.reason, (select conversation_id from messages m
       where m.tenant_id = t.tenant_id and m.id = t.message_id) as conversation_id
     """
 )
 WITHDRAW = text(
     """
-    update intents set state = 'withdrawn', closed_at = now()
-    where tenant_id = :tenant and inbox_id = :inbox and state = 'open'
+    update intents t set state = 'withdrawn', closed_at = now()
+    where tenant_id = :tenant and inbox_id = :inbox and state = 'open' and (
+      (kind = 'read' and not 'read' = any(cast(:words as text[])))
+      or (kind = 'label' and not 'labels' = any(cast(:words as text[])))
+      or (kind = 'place' and not cast(:words as text[]) && case wanted when 'archive' then array['archive', 'closed']
+            when 'junk' then array['spam'] when 'trash' then array['trash'] else array['archive', 'closed', 'spam', 'trash'] end))
     """
 )
-WORTH_TELLING = frozenset({"superseded", "refused"})
+WORTH_TELLING = frozenset({IntentState.SUPERSEDED, IntentState.CONFLICT, IntentState.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
-class DueFlags:
-    """A mail of the folder that should be read at the server and, as far as the ledger knows, is not."""
+class Closed:
+    """How an intent ended, and why where that is worth a word."""
 
-    uid: int
-    flags: frozenset[str]
+    id: uuid.UUID
+    state: IntentState
+    reason: str = ""
 
 
-def writes_back(settings: Mapping[str, Any]) -> bool:
-    return settings.get(SETTING) == READ
+def chosen(settings: Mapping[str, Any]) -> frozenset[str]:
+    """The words of what this inbox writes back; none by default."""
+    words = settings.get(SETTING)
+    return frozenset(str(word) for word in words) if isinstance(words, list) else frozenset()
 
 
 async def intend_read(
@@ -104,41 +159,76 @@ async def intend_read(
 
     Call it in the transaction that marks them. Twice is once.
     """
-    rows = await connection.execute(
-        ASK, {"tenant": viewer.tenant_id, "conversation": conversation_id, "actor": viewer.actor}
-    )
-    return next((uuid.UUID(str(i)) for i in rows.scalars().all()), None)
+    bound = {"tenant": viewer.tenant_id, "conversation": conversation_id, "actor": viewer.actor, "word": READ}
+    return _inbox((await connection.execute(ASK_READ, bound)).scalars().all())
 
 
-async def due_in_folder(connection: AsyncConnection, place: Place, *, limit: int) -> list[DueFlags]:
-    """What is to be written in this folder, by UID. A mail that became unread meanwhile is not among them."""
-    rows = await connection.execute(DUE, {**place.bound(), "limit": limit})
-    return [DueFlags(int(r.uid), frozenset(r.flags)) for r in rows]
-
-
-async def settle(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> int:
-    """Close what the ledger decides: read everywhere, marked unread at the provider since, or gone. Returns how many.
-
-    It asks the ledger and not our own doing, so our change coming back as news and a colleague's in another program are the
-    same. Twice is once.
+async def intend_place(
+    connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID, status: str
+) -> uuid.UUID | None:
+    """Intents for what the conversation's new status means for where its mails lie; an open one takes back what we moved, and
+    nothing else. Call it in the transaction that sets the status. The inbox to be told, or None. Twice is once.
     """
-    rows = (await connection.execute(SETTLE, {"tenant": tenant_id, "inbox": inbox_id})).all()
-    await _tell(connection, tenant_id, inbox_id, rows)
-    return len(rows)
+    key = {"tenant": viewer.tenant_id, "conversation": conversation_id}
+    words = chosen((await connection.execute(SETTINGS, key)).scalar_one())
+    word, place = PLACED.get(status, (next((w for w, _ in PLACED.values() if w in words), ""), FolderRole.INBOX))
+    await connection.execute(FORGET_PLACE, {**key, "wanted": place.value})
+    if word not in words:
+        return None
+    bound = {**key, "actor": viewer.actor, "word": word, "wanted": place.value}
+    return _inbox((await connection.execute(ASK_PLACE, bound)).scalars().all())
 
 
-async def refuse(connection: AsyncConnection, place: Place, uids: list[int]) -> None:
-    """The server does not let flags be stored in this folder: not tried again before somebody asks again."""
-    rows = (await connection.execute(REFUSE, {**place.bound(), "uids": uids})).all()
-    await _tell(connection, place.tenant_id, place.inbox_id, rows)
+async def intend_labels(
+    connection: AsyncConnection,
+    viewer: Viewer,
+    conversation_id: uuid.UUID,
+    *,
+    added: Sequence[str],
+    removed: Sequence[str],
+) -> uuid.UUID | None:
+    """Intents for tags that were put on or taken off, for each of the conversation's mails. As the others."""
+    if not added and not removed:
+        return None
+    bound = {
+        "tenant": viewer.tenant_id,
+        "conversation": conversation_id,
+        "actor": viewer.actor,
+        "word": LABELS,
+        "names": [*added, *removed],
+        "wanted": ["on"] * len(added) + ["off"] * len(removed),
+    }
+    return _inbox((await connection.execute(ASK_LABELS, bound)).scalars().all())
 
 
-async def withdraw(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> None:
-    """Writing back was switched off: what waits is not written any more."""
-    await connection.execute(WITHDRAW, {"tenant": tenant_id, "inbox": inbox_id})
+async def close(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, ends: Sequence[Closed]
+) -> None:
+    """Close intents that are still open, and tell what people should see. Twice is once."""
+    if not ends:
+        return
+    once = {end.id: end for end in ends}.values()
+    bound = {
+        "tenant": tenant_id,
+        "inbox": inbox_id,
+        "ids": [e.id for e in once],
+        "states": [e.state.value for e in once],
+        "reasons": [e.reason for e in once],
+    }
+    await tell_closed(connection, tenant_id, inbox_id, (await connection.execute(CLOSE, bound)).all())
 
 
-async def _tell(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, rows: Any) -> None:
+async def withdraw(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, words: frozenset[str] = frozenset()
+) -> None:
+    """Only `words` are still written back: what waits for others is not written any more."""
+    await connection.execute(WITHDRAW, {"tenant": tenant_id, "inbox": inbox_id, "words": sorted(words)})
+
+
+async def tell_closed(
+    connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID, rows: Sequence[Any]
+) -> None:
+    """Events for the mails' timelines: what was not written and why, and where a mail was put."""
     events = [
         NewEvent(
             "message.updated",
@@ -146,10 +236,21 @@ async def _tell(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uui
             inbox_id=inbox_id,
             conversation_id=row.conversation_id,
             message_id=row.message_id,
-            payload={"what": "write_back", "kind": row.kind, "state": row.state},
+            payload={
+                "what": "write_back",
+                "kind": row.kind,
+                "state": row.state,
+                "wanted": row.wanted,
+                "detail": row.detail,
+                "reason": row.reason,
+            },
         )
         for row in rows
-        if row.state in WORTH_TELLING
+        if row.state in WORTH_TELLING or (row.state == IntentState.DONE and row.kind == "place")
     ]
     if events:
         await append_events(connection, events)
+
+
+def _inbox(found: Sequence[Any]) -> uuid.UUID | None:
+    return next((uuid.UUID(str(one)) for one in found), None)

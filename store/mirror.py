@@ -106,7 +106,9 @@ NOWHERE = text(
     select m.id, m.conversation_id from messages m
     where m.tenant_id = :tenant and m.id = any(cast(:ids as uuid[]))
       and not exists (select 1 from ledger l where l.tenant_id = m.tenant_id and l.message_id = m.id and l.gone_at is null)
-    """
+      and not exists (select 1 from intents t where t.tenant_id = m.tenant_id and t.message_id = m.id and t.kind = 'place'
+        and t.state = 'open' and t.tried_at is not null)
+    """  # a mail that we may have moved is looked for before anybody calls it gone
 )
 DELETED = "\\Deleted"
 
@@ -136,6 +138,12 @@ async def mirror_flags(connection: AsyncConnection, place: Place, flags: Mapping
 async def mirror_gone(connection: AsyncConnection, place: Place, uids: Sequence[int]) -> int:
     """These UIDs left the folder. Returns how many the ledger still believed to be there."""
     return await _gone(connection, place, GONE, {"uids": list(uids)}) if uids else 0
+
+
+async def mirror_moved(connection: AsyncConnection, place: Place, uids: Sequence[int]) -> None:
+    """These UIDs left the folder because we moved them: the mails are not gone, so nobody is told that they are."""
+    if uids:
+        await connection.execute(GONE, {**place.bound(), "uids": list(uids)})
 
 
 async def mirror_present(

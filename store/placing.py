@@ -62,7 +62,7 @@ GROWN_COLUMNS = {
     "reopen": "boolean",
     "live": "boolean",
 }
-# A customer who writes again brings a conversation back, also from the archive; marked as spam it stays where it is.
+# A customer who writes again brings a conversation back, also from the archive or the bin; marked as spam it stays where it is.
 GROW = text(
     f"""
     update conversations c set
@@ -72,7 +72,7 @@ GROW = text(
       snippet = case when v.at >= c.last_message_at then v.snippet else c.snippet end,
       last_message_direction = case when v.at >= c.last_message_at then v.direction else c.last_message_direction end,
       last_message_at = greatest(c.last_message_at, v.at),
-      status = case when v.reopen and c.status in ('closed', 'pending', 'snoozed', 'archived') then 'open'
+      status = case when v.reopen and c.status in ('closed', 'pending', 'snoozed', 'archived', 'trash') then 'open'
                     else c.status end,
       closed_at = case when v.reopen then null else c.closed_at end,
       snoozed_until = case when v.reopen then null else c.snoozed_until end,

@@ -25,6 +25,18 @@ TOLD_BETTER = (
     "message.cancelled",
     "message.bounced",
 )
+# Where a mail lies, as what was done to it.
+PLACES = {
+    "inbox": "moved to the inbox",
+    "archive": "archived",
+    "junk": "moved to spam",
+    "trash": "moved to the bin",
+}
+REFUSALS = {
+    "no_folder": "the mailbox has no folder for it",
+    "no_safe_move": "the mail server has neither MOVE nor UIDPLUS",
+    "no_keywords": "the folder keeps no such keyword",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,22 @@ def _event(at: dt.datetime, kind: str, actor: str, payload: dict[str, Any]) -> T
         differed = ", ".join(payload.get("kinds", ()))
         return TimelineStep(at, "read again", StepKind.EVENT, differed, actor=actor)
     if payload.get("what") == "write_back":
-        why = {"superseded": "it was marked as unread in another program since", "refused": "the mail server does not allow it"}
-        return TimelineStep(at, "not marked as read at the server", StepKind.EVENT, why.get(payload.get("state", ""), ""), actor=actor)
+        step, detail = _written_back(payload)
+        return TimelineStep(at, step, StepKind.EVENT, detail, actor=actor)
     return TimelineStep(at, kind, StepKind.EVENT, actor=actor)
+
+
+def _written_back(payload: dict[str, Any]) -> tuple[str, str]:
+    """What became of a choice that the mailbox was to show too: the step and its detail."""
+    state, reason = payload.get("state", ""), payload.get("reason", "")
+    place = PLACES.get(payload.get("wanted", ""), "moved")
+    whys = {
+        "superseded": "it was marked as unread in another program since",
+        "conflict": f"in another program it was {PLACES.get(reason, 'moved to another folder')} since; that stays",
+        "refused": REFUSALS.get(reason, "the mail server does not allow it"),
+    }
+    if payload.get("kind") == "place":
+        return (f"{place} at the server", "") if state == "done" else (f"not {place} at the server", whys.get(state, ""))
+    if payload.get("kind") == "label":
+        return "label not changed at the server", whys.get(state, "")
+    return "not marked as read at the server", whys.get(state, "")

@@ -16,7 +16,7 @@ BREAKS_HEADER = re.compile("[\r\n\0]")
 
 Role = Literal["owner", "admin", "agent", "viewer"]
 Channel = Literal["email", "sms", "whatsapp", "slack", "discord", "telegram", "teams", "voice"]
-ConversationStatus = Literal["open", "pending", "snoozed", "closed", "archived", "spam"]
+ConversationStatus = Literal["open", "pending", "snoozed", "closed", "archived", "spam", "trash"]
 Priority = Literal["urgent", "high", "normal", "low"]
 Direction = Literal["inbound", "outbound"]
 Health = Literal["connecting", "ok", "degraded", "auth_failed", "paused"]

@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from api.schemas.base import (
     Addr,
@@ -112,6 +112,13 @@ class ConversationQuery(PageQuery):
             raise ValueError("is `me`, `none` or a person's id") from None
 
 
+def _tag(value: str) -> str:
+    name = value.strip()
+    if not name or any(c < " " or c == "\x7f" for c in name):
+        raise ValueError("is a word or a few, without control characters")
+    return name
+
+
 class ChangeConversation(Asked):
     """What to change; what is left out stays. `version` refuses the change when the conversation has moved on."""
 
@@ -120,4 +127,8 @@ class ChangeConversation(Asked):
     category: Annotated[str, Field(max_length=100)] | None = None
     priority: Priority = "normal"
     subject: HeaderLine = ""
+    tags: Annotated[
+        tuple[Annotated[str, AfterValidator(_tag), Field(min_length=1, max_length=50)], ...] | None,
+        Field(max_length=50, description="exactly these; one that is not known yet is made"),
+    ] = None
     version: Annotated[int, Field(ge=0, le=2**62)] | None = None

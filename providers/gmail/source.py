@@ -12,6 +12,7 @@ from providers.gmail.endpoint import GmailApi
 from providers.gmail.faults import REQUEST_REFUSED
 from providers.gmail.fetching import MAX_OCTETS, MailFetcher
 from providers.gmail.labels import folders_of, mail_of
+from providers.gmail.mail_state import GmailMailState
 from providers.gmail.transport import CheckedHttp
 from providers.imap.values import RemoteFolder
 from providers.mail_api import CursorExpired, MailChanges, MailPage, RawMail, RemoteMail
@@ -112,6 +113,9 @@ class GmailSource:
 
     async def fetch(self, ids: Sequence[str]) -> tuple[RawMail, ...]:
         return await self._fetcher.fetch(ids)
+
+    def state(self) -> GmailMailState:
+        return GmailMailState(self._account)
 
     async def close(self) -> None:
         await self._account.close()

@@ -8,6 +8,7 @@ from providers.graph.account import GraphAccount, Request
 from providers.graph.endpoint import quoted
 from providers.graph.fetching import fetch_all
 from providers.graph.folders import FolderTree
+from providers.graph.mail_state import GraphMailState
 from providers.graph.profile import profile_of
 from providers.graph.values import MAIL_FIELDS, remote_mail, text_of
 from providers.imap.values import RemoteFolder
@@ -17,7 +18,7 @@ MAX_MAIL = 50 * 1024 * 1024
 
 
 class GraphSource:
-    """A `MailApiSource`. Reads only. `folder` is always a `RemoteFolder.path`: Graph has no delta over a whole mailbox.
+    """A `MailApiSource`; `state` writes, all else reads only. `folder` is always a `RemoteFolder.path`: Graph has no delta over a whole mailbox.
 
     Cursors and `after` are whole addresses from Graph, opaque and stored as they are; before the token goes there they are
     checked to lie at our own endpoint.
@@ -69,6 +70,9 @@ class GraphSource:
     async def fetch(self, ids: Sequence[str]) -> tuple[RawMail, ...]:
         """Raw MIME. Of each mail only the id is told besides: flags, labels and times come with the listing."""
         return await fetch_all(self._account, ids, self._max_octets)
+
+    def state(self) -> GraphMailState:
+        return GraphMailState(self._account)
 
     async def close(self) -> None:
         await self._account.close()

@@ -16,6 +16,7 @@ from providers.imap.dialogue import Answer, Response, untagged_number
 from providers.imap.roles import ListedFolder, assign_roles
 from providers.imap.values import FolderState, RemoteFolder
 
+_PERMANENT = re.compile(rb"OK \[PERMANENTFLAGS \(([^)]*)\)", re.IGNORECASE)
 _CODE_NUMBER = re.compile(rb"OK \[(UIDVALIDITY|UIDNEXT|HIGHESTMODSEQ) (\d+)\]", re.IGNORECASE)
 _NOT_SELECTABLE = frozenset({"\\noselect", "\\nonexistent"})
 
@@ -79,13 +80,15 @@ def open_folder(connection: ImapConnection, path: str, *, read_only: bool = True
 def _state(path: str, answer: Answer) -> FolderState:
     numbers: dict[bytes, int] = {}
     exists: int | None = None
-    sticky = True
+    sticky, kept = True, None
     for response in answer.untagged:
         found = _CODE_NUMBER.match(response[0])
         if found is not None:
             numbers[found.group(1).upper()] = int(found.group(2))
         elif response[0].upper().startswith((b"NO [UIDNOTSTICKY]", b"OK [UIDNOTSTICKY]")):
             sticky = False
+        elif (flags := _PERMANENT.match(response[0])) is not None:
+            kept = frozenset(word.decode("ascii", "replace") for word in flags.group(1).split())
         else:
             count = untagged_number(response, b"EXISTS")
             exists = count if count is not None else exists
@@ -104,4 +107,5 @@ def _state(path: str, answer: Answer) -> FolderState:
         exists=exists,
         highest_modseq=modseq or None,
         uids_sticky=sticky,
+        permanent_flags=kept,
     )

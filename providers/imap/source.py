@@ -155,10 +155,17 @@ class ImapSource:
         self._require_writable()
         await self._run(writing.store_flags, uids, add, remove)
 
-    async def move(self, uids: Sequence[int], path: str) -> None:
-        """Move mails from the folder opened by `select` to `path`."""
+    async def move(self, uids: Sequence[int], path: str) -> frozenset[int] | None:
+        """Move mails from the folder opened by `select` to `path`; which were moved, where the server tells. Raises Refused
+        where the server cannot do it safely.
+        """
         self._require_writable()
-        await self._run(writing.move, uids, path)
+        return await self._run(writing.move, uids, path)
+
+    async def expunge(self, uids: Sequence[int]) -> None:
+        """Take exactly these mails out of the folder opened by `select`."""
+        self._require_writable()
+        await self._run(writing.expunge, uids)
 
     async def check_alive(self) -> None:
         """Raises Unreachable if the connection is dead."""

@@ -32,7 +32,11 @@ class RemoteFolder:
 
 @dataclass(frozen=True, slots=True)
 class FolderState:
-    """What EXAMINE said. `uidnext` is None where missing or nonsense, `highest_modseq` where the folder has none."""
+    r"""What EXAMINE said. `uidnext` is None where missing or nonsense, `highest_modseq` where the folder has none.
+
+    `permanent_flags` are those that stay when they are stored, `\\*` for any new one; None where the server does not say, which
+    means all (RFC 3501 §7.1).
+    """
 
     path: str
     uidvalidity: int
@@ -40,6 +44,12 @@ class FolderState:
     exists: int
     highest_modseq: int | None
     uids_sticky: bool = True
+    permanent_flags: frozenset[str] | None = None
+
+    def keeps(self, keyword: str) -> bool:
+        """Whether a keyword that is stored here stays."""
+        kept = self.permanent_flags
+        return kept is None or "\\*" in kept or keyword.casefold() in {one.casefold() for one in kept}
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,7 +259,7 @@ async def test_reading_is_told_to_the_server_where_the_inbox_says_so(world) -> N
         assert (await agent.post(path)).status_code == 200
         assert (await world.rows("select 1 from intents"), world.gateway.calls) == ([], [])
         inbox = f"/v1/inboxes/{world.ids['inbox']}"
-        assert (await admin.patch(inbox, json={"write_back": "read"})).json()["write_back"] == "read"
+        assert (await admin.patch(inbox, json={"write_back": ["read"]})).json()["write_back"] == ["read"]
         world.gateway.calls.clear()
         for _ in range(2):
             assert (await agent.post(path)).status_code == 200
@@ -268,16 +268,16 @@ async def test_reading_is_told_to_the_server_where_the_inbox_says_so(world) -> N
         assert rows == [
             {"message_id": world.ids["message"], "kind": "read", "state": "open", "asked_by": f"user:{world.people['agent']}"}
         ]
-        assert (await admin.patch(inbox, json={"write_back": "off"})).json()["write_back"] == "off"
+        assert (await admin.patch(inbox, json={"write_back": []})).json()["write_back"] == []
         assert await world.rows("select state from intents") == [{"state": "withdrawn"}]
-        await admin.patch(inbox, json={"write_back": "read"})
+        await admin.patch(inbox, json={"write_back": ["read"]})
         world.gateway.away = True
         assert (await agent.post(path)).status_code == 200
         assert await world.rows("select state from intents") == [{"state": "open"}]
         world.gateway.away = False
-        await admin.patch(inbox, json={"write_back": "off"})
+        await admin.patch(inbox, json={"write_back": []})
         await world.rows("update ledger set flags = array['\\Seen'] where message_id = :m", m=world.ids["message"])
-        await admin.patch(inbox, json={"write_back": "read"})
+        await admin.patch(inbox, json={"write_back": ["read"]})
         await agent.post(path)
     assert await world.rows("select state from intents") == [{"state": "withdrawn"}]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from providers.errors import Refused
 from providers.imap.source import ImapSource
 from tests.providers.imap.scripted_imap import (
     ScriptedImap,
@@ -64,3 +65,27 @@ async def test_move_without_move_and_uidplus(scripted_imap: ScriptedImap, source
         "UID STORE 5:6 +FLAGS.SILENT (\\Deleted)",
         "UID EXPUNGE 5:6",
     ]
+
+
+async def test_without_move_and_uidplus_nothing_is_begun(scripted_imap: ScriptedImap, source: ImapSource) -> None:
+    scripted_imap.on("CAPABILITY", [b"* CAPABILITY IMAP4rev1 UNSELECT\r\nTAG OK done\r\n"])
+    async with source:
+        await source.select("INBOX")
+        for work in (source.move([5], "Archive"), source.expunge([5])):
+            with pytest.raises(Refused) as caught:
+                await work
+            assert caught.value.reason == "no_safe_move"
+    assert [line for line in scripted_imap.commands if line.startswith("UID")] == []
+
+
+@pytest.mark.parametrize(("answer", "moved"), [
+    (b"* OK [COPYUID 7 5:6,9 1:3] done\r\n* 1 EXPUNGE\r\nTAG OK done\r\n", {5, 6, 9}),
+    (b"TAG OK [COPYUID 7 6:5 1:2] done\r\n", {5, 6}),
+    (b"TAG OK nothing was there\r\n", set()),
+])  # fmt: skip
+async def test_what_was_really_moved_is_told(scripted_imap: ScriptedImap, source: ImapSource, answer: bytes, moved: set[int]) -> None:
+    scripted_imap.on("CAPABILITY", [b"* CAPABILITY IMAP4rev1 MOVE UIDPLUS\r\nTAG OK done\r\n"])
+    scripted_imap.on("UID MOVE", [answer])
+    async with source:
+        await source.select("INBOX")
+        assert await source.move([5, 6, 9], "Archive") == moved
