@@ -59,6 +59,8 @@ class GraphEndpoint:
         if not isinstance(link, str):
             raise ProtocolBroken("link_elsewhere")
         parts, own = _split(link), _split(self.root_url)
+        if parts.username is not None or "\\" in link:  # what two parsers may read as two hosts
+            raise ProtocolBroken("link_elsewhere")
         there = (parts.scheme, parts.hostname, parts.port) == (own.scheme, own.hostname, own.port)
         if not there and not (
             parts.scheme == "https" and parts.port in (None, 443) and parts.hostname in self.upload_hosts
