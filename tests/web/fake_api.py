@@ -35,7 +35,7 @@ PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c6360a8ff0f00022d018098e1b8f20000000049454e44ae426082"
 )
 SEND_FIELDS = {"html", "text", "to", "cc", "bcc", "subject", "attachments", "seen_version", "send_at"}
-PATCH_FIELDS = {"status", "assigned_to", "category", "priority", "subject", "version"}
+PATCH_FIELDS = {"status", "assigned_to", "category", "priority", "subject", "tags", "version"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -160,6 +160,8 @@ def build(fake: Fake) -> Starlette:
             if "assigned_to" in body:
                 owner = next((user for user in fake.users if user["id"] == body["assigned_to"]), None)
                 body["assigned_to"] = owner and {"id": owner["id"], "name": owner["name"]}
+            if "tags" in body:
+                body["tags"] = [{"name": name, "color": "#64748b"} for name in body["tags"]]
             row |= body
             row["version"] += 1
             fake.emit("conversation.updated", row)

@@ -39,7 +39,7 @@ def inbox(id_: str, name: str, address: str, **more: Any) -> Row:
         "display_name": f"Northwind {name}", "health": "ok", "connected_at": ago(days=41), "last_sync_at": ago(minutes=1),
         "last_error": None, "last_error_at": None, "paused": False,
         "settings": {"imap": {**server, "port": 993, "security": "tls"}, "smtp": {**server, "port": 587, "security": "starttls"}},
-        "undo_send_seconds": 10, "send_policy": "ask", "write_back": "off", "backfill_days": 90, "auto_response": {"enabled": False, "subject": "", "body": ""},
+        "undo_send_seconds": 10, "send_policy": "ask", "write_back": [], "backfill_days": 90, "auto_response": {"enabled": False, "subject": "", "body": ""},
         "links": {"temporal": f"http://127.0.0.1:8233/namespaces/default/workflows/inbox-sync%2F{id_}"}, **more,
     }
 

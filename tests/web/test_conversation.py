@@ -77,6 +77,17 @@ def test_status_owner_priority_category_and_subject_are_changed(desk: Desk) -> N
     assert (row["status"], row["assigned_to"]["name"], row["priority"], row["category"], row["subject"]) == ("pending", "Jonas Weber", "urgent", "hardware", "LP-200 stops")
 
 
+def test_a_conversation_is_tagged_and_thrown_away(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    page.get_by_label("Tags, separated by commas").fill(" billing ,late,, billing")
+    page.keyboard.press("Enter")
+    expect(page.locator("conversation-row", has_text="billing").first).to_contain_text("late")
+    page.get_by_label("Status").select_option(label="Trash")
+    expect(page.get_by_label("Status")).to_have_value("trash")
+    row = desk.fake.number(1042)
+    assert ([tag["name"] for tag in row["tags"]], row["status"]) == (["billing", "late"], "trash")
+
+
 def test_a_refused_change_is_taken_back_with_the_reason(desk: Desk) -> None:
     desk.allow("503 (Service Unavailable)")
     page = desk.open_number(1042)

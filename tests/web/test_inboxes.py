@@ -146,10 +146,11 @@ def test_what_happens_to_doubtful_replies_is_chosen_in_the_form(desk: Desk) -> N
 def test_what_the_mail_server_is_told_is_chosen_in_the_form(desk: Desk) -> None:
     page = support(desk)
     page.get_by_role("link", name="Edit").click()
-    page.get_by_label("What the mail server is told").select_option(label="That a mail was read")
+    page.get_by_label("That a mail was read").check()
+    page.get_by_label("That a conversation was archived").check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Support")).to_be_visible()
-    assert desk.fake.called("PATCH", SUPPORT) == [{"write_back": "read"}]
+    assert desk.fake.called("PATCH", SUPPORT) == [{"write_back": ["archive", "read"]}]
 
 
 def test_editing_sends_what_changed_and_a_new_host_needs_the_password(desk: Desk) -> None:

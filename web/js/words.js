@@ -3,8 +3,8 @@
  * Promises S-9: an accepted hand-over is never called delivered.
  */
 
-export const STATUS = { open: "Open", pending: "Pending", snoozed: "Snoozed", closed: "Closed", archived: "Archived", spam: "Spam" };
-export const STATUS_CHOICES = ["open", "pending", "closed"];
+export const STATUS = { open: "Open", pending: "Pending", snoozed: "Snoozed", closed: "Closed", archived: "Archived", spam: "Spam", trash: "Trash" };
+export const STATUS_CHOICES = ["open", "pending", "closed", "archived", "spam", "trash"];
 export const PRIORITY = { urgent: "Urgent", high: "High", normal: "Normal", low: "Low" };
 
 export const HEALTH = {

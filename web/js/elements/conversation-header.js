@@ -34,11 +34,12 @@ export class ConversationHeader extends RoomElement {
     this.owner = this.#select("Assignee", "assigned_to");
     const choices = uid("categories");
     this.category = h("input", { type: "text", list: choices, placeholder: "Category", maxlength: "100", "aria-label": "Category", onchange: () => this.#change({ category: this.category.value.trim() || null }) });
+    this.tags = h("input", { type: "text", placeholder: "Tags", maxlength: "2600", "aria-label": "Tags, separated by commas", onchange: () => this.#change({ tags: this.#tagNames() }) });
     const titled = (word, control) => h("div", { class: "control", title: word }, control);
     this.append(
       h("div", { class: "head-line" }, this.back, h("div", { class: "head-title" }, this.number, this.subject, this.edit), this.closer),
       this.customer,
-      h("div", { class: "controls" }, titled("Status", this.status), titled("Assignee", this.owner), titled("Priority", this.priority), titled("Category", this.category),
+      h("div", { class: "controls" }, titled("Status", this.status), titled("Assignee", this.owner), titled("Priority", this.priority), titled("Category", this.category), titled("Tags, separated by commas", this.tags),
         h("datalist", { id: choices }, CATEGORIES.map((one) => h("option", { value: one })))),
     );
   }
@@ -74,11 +75,12 @@ export class ConversationHeader extends RoomElement {
     if (owner && !people.some(([id]) => id === owner.id)) people.push([owner.id, owner.name]);
     this.#options(this.owner, [["", "Unassigned"], ...people], owner?.id ?? "");
     if (document.activeElement !== this.category) this.category.value = item.category ?? "";
+    if (document.activeElement !== this.tags) this.tags.value = (item.tags ?? []).map((tag) => plain(tag.name)).join(", ");
     const closed = item.status === "closed";
     fill(this.closer, icon(closed ? "undo" : "check"), h("span", {}, closed ? "Open again" : "Close"));
     this.closer.setAttribute("aria-label", closed ? "Open again" : "Close");
     this.closer.title = closed ? "Open the conversation again (e)" : "Close the conversation (e)";
-    for (const control of [this.status, this.priority, this.owner, this.category, this.closer, this.edit]) control.disabled = locked;
+    for (const control of [this.status, this.priority, this.owner, this.category, this.tags, this.closer, this.edit]) control.disabled = locked;
   }
 
   #others(item) {
@@ -119,6 +121,10 @@ export class ConversationHeader extends RoomElement {
     input.select();
   }
 
+  #tagNames() {
+    return [...new Set(this.tags.value.split(",").map((one) => one.trim()).filter(Boolean))];
+  }
+
   toggleClosed() {
     if (!store.mayWrite) return;
     this.#change({ status: this.#item.status === "closed" ? "open" : "closed" });
@@ -128,6 +134,7 @@ export class ConversationHeader extends RoomElement {
     const before = this.#item;
     const owner = store.get("users").find((user) => user.id === changes.assigned_to);
     const shown = "assigned_to" in changes ? { assigned_to: owner ? { id: owner.id, name: owner.name } : null } : {};
+    if (changes.tags) shown.tags = changes.tags.map((name) => (before.tags ?? []).find((tag) => tag.name === name) ?? { name, color: "" });
     this.conversation = { ...before, ...changes, ...shown };
     try {
       // Without a version: the last choice of a person wins; only replies are guarded against an old view.

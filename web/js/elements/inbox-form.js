@@ -11,6 +11,14 @@ import { notify } from "/web/js/elements/toast-stack.js";
 
 const SECURITY = { tls: "TLS", starttls: "STARTTLS", plain: "None (not encrypted)" };
 const PORTS = { imap: { tls: 993, starttls: 143, plain: 143 }, smtp: { tls: 465, starttls: 587, plain: 25 } };
+const WRITE_BACK = {
+  read: "That a mail was read",
+  archive: "That a conversation was archived: its mails go to the archive",
+  closed: "That a conversation was closed: its mails go to the archive",
+  spam: "That a conversation is spam: its mails go to Junk",
+  trash: "That a conversation was thrown away: its mails go to the bin",
+  labels: "Tags, as labels, categories or keywords",
+};
 const AUTH = { password: "Password", xoauth2: "OAuth 2 token" };
 
 export class InboxForm extends RoomElement {
@@ -66,18 +74,23 @@ export class InboxForm extends RoomElement {
           field("name", "Name", { value: inbox?.name, placeholder: "Support", required: true }),
           field("email_address", "Address", { type: "email", value: inbox?.email_address, placeholder: "support@example.com", required: true, readonly: Boolean(inbox) }),
           field("display_name", "Sender name", { value: inbox?.display_name, placeholder: "Example Support", hint: "What customers see beside the address." }))),
-      server("imap", "Receiving (IMAP)"),
-      server("smtp", "Sending (SMTP)"),
+      inbox && inbox.provider !== "imap" ? null : [server("imap", "Receiving (IMAP)"), server("smtp", "Sending (SMTP)")],
       h("fieldset", {}, h("legend", {}, "Behaviour"),
         h("div", { class: "grid" },
           field("backfill_days", "Days of history to fetch", { type: "number", value: inbox?.backfill_days ?? 90, min: 0, max: 36_500, hint: "0 fetches none. Newest first; live mail always goes before." }),
           field("undo_send_seconds", "Seconds to undo a send", { type: "number", value: inbox?.undo_send_seconds ?? 5, min: 0, max: 600 }),
-          inbox?.provider === "imap" ? field("write_back", "What the mail server is told", { value: inbox.write_back ?? "off", options: { off: "Nothing", read: "That a mail was read" }, hint: "Other mail programs then show as read what was read here." }) : null,
           inbox ? field("send_policy", "If it is unknown what became of a reply", { value: inbox.send_policy ?? "ask", options: { ask: "Ask a person", at_least_once: "Send again (may arrive twice)" }, hint: "The mail server took the whole mail and its answer was lost. Automatic mails are never sent again." }) : null),
+        inbox ? this.#writeBack(inbox.write_back ?? []) : null,
         inbox ? this.#autoResponse(inbox.auto_response ?? {}) : null),
       h("div", { class: "form-foot" }, this.save, h("a", { class: "button", href: this.#exit }, "Cancel")),
     );
     if (!inbox) this.#follow();
+  }
+
+  #writeBack(chosen) {
+    return h("fieldset", { class: "checks", "aria-label": "What the mail server is told" }, h("legend", {}, "What the mail server is told"),
+      Object.entries(WRITE_BACK).map(([word, text]) => h("label", { class: "check" }, this.#plainInput(`write_back.${word}`, { type: "checkbox", checked: chosen.includes(word) }), text)),
+      h("p", { class: "hint" }, "Other mail programs then show it too. What somebody changes there meanwhile stays as it is there."));
   }
 
   #autoResponse(answer) {
@@ -155,9 +168,11 @@ export class InboxForm extends RoomElement {
     const body = Object.fromEntries(["name", "display_name", "backfill_days", "undo_send_seconds"].map((key) => [key, this.#value(key)]));
     if (!this.#was) return { ...body, email_address: this.#value("email_address"), imap: this.#server("imap"), smtp: this.#server("smtp") };
     body.send_policy = this.#value("send_policy");
-    if (this.#fields.has("write_back")) body.write_back = this.#value("write_back");
     const changes = Object.fromEntries(Object.entries(body).filter(([key, value]) => value !== (this.#was[key] ?? "")));
+    const told = Object.keys(WRITE_BACK).filter((word) => this.#value(`write_back.${word}`));
+    if (told.sort().join() !== [...(this.#was.write_back ?? [])].sort().join()) changes.write_back = told;
     for (const name of ["imap", "smtp"]) {
+      if (!this.#fields.has(`${name}.host`)) continue;
       const server = this.#server(name);
       const kept = this.#was.settings?.[name] ?? {};
       if (Object.entries(server).some(([key, value]) => value !== kept[key])) changes[name] = server;
