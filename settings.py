@@ -6,6 +6,7 @@ in `docs/settings.md`, which a test compares with this file.
 
 import base64
 import binascii
+import datetime as dt
 import ipaddress
 import re
 from functools import lru_cache
@@ -125,6 +126,16 @@ class Settings(BaseSettings):
         None, description="where Entra's sign-in is, ends with a slash, for national clouds; none means Microsoft's own"
     )
     microsoft_graph_url: str = Field(GRAPH, description="where Graph is, ends with a slash, for national clouds")
+    google_testing: bool = Field(
+        False, description="the Google consent screen is in testing, where a permission lasts for seven days"
+    )
+    microsoft_client_secret_expires: dt.date | None = Field(
+        None, description="last day on which the client secret is good, as the app registration shows it"
+    )
+    microsoft_application_mailboxes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="comma separated mailboxes that may be opened without a person, each as tenant=address or tenant=@domain; none allows none",
+    )
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
     )
@@ -140,7 +151,9 @@ class Settings(BaseSettings):
             failpoints.parse(value)
         return value or None
 
-    @field_validator("egress_allow", "credential_keys_lost", "ses_topics", "dns_servers", "domain_mx", mode="before")
+    @field_validator(
+        "egress_allow", "credential_keys_lost", "ses_topics", "dns_servers", "domain_mx", "microsoft_application_mailboxes", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
@@ -208,6 +221,27 @@ class Settings(BaseSettings):
     def _check_keys(cls, value: SecretStr) -> SecretStr:
         parse_key_ring(value.get_secret_value())
         return value
+
+    @field_validator("microsoft_application_mailboxes")
+    @classmethod
+    def _check_mailboxes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            tenant, _, mailbox = entry.partition("=")
+            if not tenant.strip() or not re.fullmatch(r"[^@\s]*@[^@\s]+\.[^@\s]+", mailbox.strip()):
+                raise ValueError("write tenant=address or tenant=@domain, as in acme=@example.com")
+        return value
+
+    @property
+    def secret_expires(self) -> dt.datetime | None:
+        """The end of that day, in UTC."""
+        day = self.microsoft_client_secret_expires
+        return None if day is None else dt.datetime.combine(day, dt.time.max, dt.UTC)
+
+    @property
+    def application_mailboxes(self) -> tuple[tuple[str, str], ...]:
+        """A tenant's short name and what it may open, each."""
+        pairs = (entry.partition("=") for entry in self.microsoft_application_mailboxes)
+        return tuple((tenant.strip(), mailbox.strip()) for tenant, _, mailbox in pairs)
 
     @property
     def s3_address(self) -> str:

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from temporalio.client import Client
 
+from activities.setup_checks import SetupChecks
 from api.access_log import AccessLog
 from api.blobs import BlobMissing, BlobsAway
 from api.consents import ConsentFailed, Granted
@@ -29,6 +30,7 @@ from api.dispatch import problem_of
 from api.headers import SecurityHeaders
 from api.mail_frames import MailFrames
 from api.metrics import Metrics
+from api.oauth import BACK
 from api.part_watch import PartWatch
 from api.passwords import Passwords
 from api.patience import GivenUp, Patience, bounded
@@ -46,8 +48,10 @@ from contracts import failpoints
 from providers.egress import EgressPolicy, Purpose, blur, connect, tls_context
 from providers.egress_http import web_client
 from providers.errors import ProviderError
+from providers.gmail.endpoint import GOOGLE, GmailEndpoint
 from providers.gmail.push_token import NotOurs as NotOurToken
 from providers.gmail.push_token import PushTokens
+from providers.graph.endpoint import GraphEndpoint
 from providers.oauth.application import Application
 from providers.oauth.signing_in import SigningIn, Tokens, authorise_url, lacking
 from providers.s3.blobs import BlobMissing as NoObject
@@ -55,6 +59,7 @@ from providers.s3.blobs import BlobStore
 from providers.ses.sns_door import NotBelieved as NotProven
 from providers.ses.sns_door import SnsDoor
 from providers.ses.sns_message import SnsKind, SnsMessage
+from rules.access_expiry import Given
 from settings import Settings, load_settings
 from store.sealing import Sealer
 from store.unit_of_work import Database
@@ -116,6 +121,7 @@ async def build(settings: Settings) -> Deps:
     sealer = Sealer(settings.key_ring)
     sealer.self_test()
     parts = urlsplit(public)
+    given = Given(settings.google_testing, settings.secret_expires)
     config = ApiConfig(
         public_url=settings.public_url,
         session_secret=session_secret,
@@ -123,9 +129,12 @@ async def build(settings: Settings) -> Deps:
         temporal_ui_url=settings.temporal_ui_url,
         temporal_namespace=settings.temporal_namespace,
         web_directory=WEB,
+        given=given,
+        application_mailboxes=settings.application_mailboxes,
     )
     policy = EgressPolicy(allow=tuple(ipaddress.ip_network(n) for n in settings.egress_allow))
     tls = tls_context()
+    signing_in = SigningIn(policy, tls=tls)
 
     async def dial(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
@@ -134,7 +143,7 @@ async def build(settings: Settings) -> Deps:
             await blur()
             raise
 
-    metrics = Metrics()
+    metrics = Metrics(given)
     blobs, gateway = Bucket(store), TemporalGateway(client)
     tokens = PictureTokens(session_secret)
     return Deps(
@@ -148,7 +157,18 @@ async def build(settings: Settings) -> Deps:
         frames=MailFrames(config.origin, tokens),
         picture_tokens=tokens,
         remote_pictures=RemotePictures(dial),
-        consents=SignIns(SigningIn(policy, tls=tls), settings.oauth_applications),
+        consents=SignIns(signing_in, settings.oauth_applications),
+        setup=SetupChecks(
+            database,
+            sealer,
+            signing_in,
+            settings.oauth_applications,
+            google=GmailEndpoint(settings.google_url or GOOGLE, policy, tls),
+            microsoft=GraphEndpoint(settings.microsoft_graph_url, policy, tls),
+            redirect_uri=settings.public_url.rstrip("/") + BACK,
+            topic=settings.google_pubsub_topic,
+            push_url=settings.graph_push_notification_url,
+        ),
         sns=Sns(SnsDoor(web_client(policy, seconds=5.0), settings.ses_topics)),
         push=Push(
             PushTokens(

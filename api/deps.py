@@ -16,16 +16,20 @@ from api.push_door import PushDoor
 from api.push_pokes import PushPokes
 from api.rate_limits import RateLimits
 from api.remote_pictures import RemotePictures
+from api.setup_door import SetupDoor
 from api.sns import SnsDoor
 from api.stream import EventStreams
 from api.temporal_gateway import Gateway
+from rules.access_expiry import NOTHING_GIVEN, Given
 from store.sealing import Sealer
 from store.unit_of_work import Database
 
 
 @dataclass(frozen=True, slots=True)
 class ApiConfig:
-    """Values from the settings. `public_url` decides cookie and Origin; `s3_origin` is the one that browsers reach."""
+    """Values from the settings. `public_url` decides cookie and Origin; `s3_origin` is the one that browsers reach. `given` is what the
+    operator told of the OAuth applications; `application_mailboxes` are a tenant's short name and an address or `@domain` each.
+    """
 
     public_url: str
     session_secret: bytes
@@ -39,6 +43,8 @@ class ApiConfig:
     file_bytes: int = 25 * 1024 * 1024
     files: int = 10
     message_bytes: int = 25 * 1024 * 1024
+    given: Given = NOTHING_GIVEN
+    application_mailboxes: tuple[tuple[str, str], ...] = ()
 
     @property
     def origin(self) -> str:
@@ -72,6 +78,7 @@ class Deps:
     remote_pictures: RemotePictures
     sns: SnsDoor
     consents: Consents
+    setup: SetupDoor
     push: PushDoor
     pokes: PushPokes
     limits: RateLimits

@@ -3,6 +3,7 @@ addresses. What lies in the database is read at most every fifteen seconds, howe
 """
 
 import asyncio
+import datetime as dt
 import logging
 import time
 
@@ -10,6 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.patience import bounded
+from rules.access_expiry import NOTHING_GIVEN, TESTING, UNUSED, Given, What
+from store.grant_view import EarliestEnds, earliest_ends
 from store.metrics import Figures, read_figures
 from store.unit_of_work import Database
 
@@ -19,9 +22,11 @@ KEPT_SECONDS = 15.0
 
 
 class Metrics:
-    """One per app, so that two apps in one process (tests) do not share counters."""
+    """One per app, so that two apps in one process (tests) do not share counters. `given` is what the operator told about the OAuth
+    applications.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, given: Given = NOTHING_GIVEN) -> None:
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "mailroom_http_requests_total",
@@ -65,6 +70,8 @@ class Metrics:
         self._watch_left = self._gauge("watch_left_seconds", "Until the first of the granted announcements ends")
         self._watch_renewed = self._gauge("watch_renewed_seconds", "Age of the oldest renewal of announcements")
         self._pushed = self._gauge("push_mails", "Mails of the last hour or two, announced in time or not", "state")
+        self._access_left = self._gauge("access_left_seconds", "Until the first known end of a permission", "kind")
+        self._given = given
         self._reading = asyncio.Lock()
         self._read_at = -KEPT_SECONDS
 
@@ -88,13 +95,14 @@ class Metrics:
             if time.monotonic() - self._read_at < KEPT_SECONDS:
                 return
             try:
-                figures = await bounded(_read(database), READ_SECONDS)
+                figures, ends = await bounded(_read(database), READ_SECONDS)
             except (SQLAlchemyError, OSError) as error:
                 log.warning("the figures of /metrics could not be read (%s)", type(error).__name__)
                 self._postgresql_up.set(0)
             else:
                 self._postgresql_up.set(1)
                 self._show(figures)
+                self._show_access(ends)
             self._read_at = time.monotonic()
 
     def _show(self, figures: Figures) -> None:
@@ -120,10 +128,32 @@ class Metrics:
         self._watch_left.set(figures.watch_left)
         self._watch_renewed.set(figures.watch_renewed)
 
+    def _show_access(self, ends: list[EarliestEnds]) -> None:
+        """A kind of which no end is known gives no figure."""
+        self._access_left.clear()
+        now = dt.datetime.now(dt.UTC)
+        for what, at in first_ends(ends, self._given).items():
+            self._access_left.labels(what).set((at - now).total_seconds())
+
     def text(self) -> bytes:
         return generate_latest(self.registry)
 
 
-async def _read(database: Database) -> Figures:
+async def _read(database: Database) -> tuple[Figures, list[EarliestEnds]]:
     async with database.system_unit_of_work() as connection:
-        return await read_figures(connection)
+        return await read_figures(connection), await earliest_ends(connection)
+
+
+def first_ends(ends: list[EarliestEnds], given: Given) -> dict[What, dt.datetime]:
+    """The first known end of each kind among all mailboxes; the client secret's also where none is connected yet."""
+    known: list[tuple[What, dt.datetime]] = []
+    if given.secret_expires is not None:
+        known.append(("client_secret", given.secret_expires))
+    for one in ends:
+        if one.renewed_at is not None and one.provider in UNUSED:
+            known.append(("unused", one.renewed_at + UNUSED[one.provider]))
+        if one.refresh_expires_at is not None:
+            known.append(("refresh_token", one.refresh_expires_at))
+        if one.granted_at is not None and one.provider == "gmail" and given.google_testing:
+            known.append(("refresh_token", one.granted_at + TESTING))
+    return {what: min(at for kind, at in known if kind == what) for what, _ in known}

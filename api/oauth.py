@@ -91,7 +91,7 @@ async def start(call: Call[Empty, OAuthStart]) -> OAuthPlace:
         begun = Start(body.inbox_id, body.provider, name or address, address, shared)
         await begin(connection, viewer.tenant_id, _hash(state), begun)
     url = deps.consents.url(
-        body.provider, redirect_uri=_redirect_uri(deps), state=state, verifier=_verifier(deps, nonce),
+        body.provider, redirect_uri=redirect_uri(deps), state=state, verifier=_verifier(deps, nonce),
         address="" if shared else address,
     )
     return OAuthPlace(url=url)
@@ -120,7 +120,7 @@ async def come_back(call: Call[ComingBack, None]) -> Response:
         return _back("consent_refused" if query.error == "access_denied" else "provider_refused", begun)
     try:
         granted = await deps.consents.granted(
-            begun.provider, code=query.code, redirect_uri=_redirect_uri(deps), verifier=_verifier(deps, nonce),
+            begun.provider, code=query.code, redirect_uri=redirect_uri(deps), verifier=_verifier(deps, nonce),
             mailbox=begun.email_address if begun.shared else None,
         )
     except ConsentFailed as failed:
@@ -178,7 +178,7 @@ async def connected(
     return inbox_id
 
 
-def _redirect_uri(deps: Deps) -> str:
+def redirect_uri(deps: Deps) -> str:
     """Must be registered at the provider to the letter."""
     return deps.config.public_url.rstrip("/") + BACK
 

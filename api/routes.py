@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from api import (
+    access,
     api_keys,
     attachments,
     balance,
@@ -25,6 +26,7 @@ from api import (
     quarantine,
     reingest,
     replies,
+    ses_inboxes,
     ses_webhook,
     session,
     suppressions,
@@ -57,7 +59,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *uploads.ENDPOINTS,
     *inboxes.ENDPOINTS,
     *oauth.ENDPOINTS,
+    *access.ENDPOINTS,
     *domains.ENDPOINTS,
+    *ses_inboxes.ENDPOINTS,
     *inbox_status.ENDPOINTS,
     *ledger.ENDPOINTS,
     *balance.ENDPOINTS,

@@ -1,6 +1,8 @@
 """`mailroom doctor`: tries everything that Mailroom needs and says what is wrong and how to mend it. Changes nothing."""
 
 import asyncio
+import datetime as dt
+import ipaddress
 import os
 import shutil
 import sys
@@ -22,12 +24,20 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 
 from commands.schema import alembic_config, temporal_client
 from contracts.search_attributes import ALL as SEARCH_ATTRIBUTES
+from providers.egress import EgressPolicy
+from providers.errors import ProviderError
+from providers.oauth.signing_in import SigningIn
+from rules.access_expiry import WARNED
 from settings import Settings, SettingsError, load_settings
 from store.key_rotation import check_ring, count_by_key
 from store.sealing import Sealer
 from store.unit_of_work import Database
 
 WITHIN = 5.0
+CONSOLES = {
+    "gmail": ("google", "docs/connecting-google.md"),
+    "graph": ("microsoft", "docs/connecting-microsoft.md"),
+}
 LEAST_FREE = 2 * 1024**3
 
 
@@ -68,6 +78,7 @@ async def examine(settings: Settings | None, why_no_settings: str, data: Path) -
             "start the S3 store, check MAILROOM_S3_ENDPOINT, the keys and the bucket",
         ),
         ("keys", lambda: _keys(settings), "see docs/keys.md"),
+        ("oauth", lambda: _oauth(settings), "see docs/connecting-google.md and docs/connecting-microsoft.md"),
         ("api", lambda: _api(settings), "start it with `mailroom api`, check MAILROOM_PUBLIC_URL"),
     ]
     results = await asyncio.gather(*(_tried(name, work, remedy) for name, work, remedy in checks))
@@ -188,6 +199,28 @@ async def _keys(settings: Settings) -> list[Finding]:
     older = sum(c.rows for c in counts if c.key_id != sealer.key_id)
     words = f"{sealer.key_id} seals" + (f"; {older} rows under older keys, see `mailroom keys rotate`" if older else "")
     return [Finding("keys", ok=True, detail=words)]
+
+
+async def _oauth(settings: Settings) -> list[Finding]:
+    """Whether Google and Microsoft take the applications; nothing for one that is not set."""
+    policy = EgressPolicy(allow=tuple(ipaddress.ip_network(n) for n in settings.egress_allow))
+    signing_in, found = SigningIn(policy), []
+    for provider, application in settings.oauth_applications.items():
+        name, page = CONSOLES[provider]
+        try:
+            known = await signing_in.accepted(application)
+        except ProviderError as error:
+            found.append(Finding(name, ok=False, detail=error.reason, remedy=error.sentence))
+        else:
+            words = "accepts id and secret" if known else "only a sign-in shows it: MAILROOM_MICROSOFT_TENANT names no tenant"
+            found.append(Finding(name, ok=True, detail=f"{words}; redirect {settings.public_url.rstrip('/')}/oauth/callback, {page}"))
+    ends = settings.secret_expires
+    if "graph" in settings.oauth_applications and ends is not None:
+        left = (ends - dt.datetime.now(dt.UTC)).days
+        soon = left < WARNED["client_secret"].days
+        remedy = "make a new one in the app registration, docs/runbooks/access-ends.md" if soon else ""
+        found.append(Finding("microsoft client secret", not soon, f"ends in {left} days", remedy))
+    return found
 
 
 async def _temporal(settings: Settings) -> list[Finding]:

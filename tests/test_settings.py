@@ -131,3 +131,19 @@ def test_an_application_is_what_its_settings_say(environment) -> None:
     (application,) = settings.oauth_applications.values()
     assert application.token_url == "https://login.microsoftonline.com/organizations/oauth2/v2.0/token"
     assert "canary" not in repr(settings) + repr(application)
+
+
+@pytest.mark.parametrize("value", ["example.com", "=@example.com", "acme=example.com", "acme=@example"])
+def test_a_mailbox_for_the_application_names_its_tenant(environment, value) -> None:
+    environment.setenv("MAILROOM_MICROSOFT_APPLICATION_MAILBOXES", value)
+    with pytest.raises(SettingsError, match="acme=@example.com"):
+        load_settings()
+
+
+def test_what_the_application_may_open_is_read(environment) -> None:
+    environment.setenv("MAILROOM_MICROSOFT_APPLICATION_MAILBOXES", "acme=@help.example.com, acme=a@example.com")
+    environment.setenv("MAILROOM_MICROSOFT_CLIENT_SECRET_EXPIRES", "2027-01-31")
+    settings = load_settings()
+    assert settings.application_mailboxes == (("acme", "@help.example.com"), ("acme", "a@example.com"))
+    assert settings.secret_expires is not None
+    assert settings.secret_expires.isoformat().startswith("2027-01-31T23:59:59")

@@ -29,6 +29,7 @@ class Application:
     `shared` are those that a mailbox of others needs beside them. `extras` go into the address of the consent page. `profile_url`
     tells whose mailbox an access token opens; the answer's `address_fields` are that mailbox's addresses. `whole` is the scope of
     application permission, and what follows `mailbox_url` is a mailbox's address; both are empty where a provider has neither.
+    `of_any_tenant`: no tenant is named, so that the application cannot sign in by itself.
     Raises ValueError for an address without https outside this machine.
     """
 
@@ -45,6 +46,7 @@ class Application:
     shared: tuple[str, ...] = field(default=())
     whole: str = ""
     mailbox_url: str = ""
+    of_any_tenant: bool = False
 
     def __post_init__(self) -> None:
         for url in (self.authorise_url, self.token_url, self.profile_url):
@@ -93,6 +95,7 @@ def microsoft(
         shared=GRAPH_SHARED_SCOPES,
         whole=f"{_origin(graph)}/.default",
         mailbox_url=f"{graph}users/",
+        of_any_tenant=tenant in ("common", "organizations", "consumers"),
     )
 
 

@@ -1,6 +1,7 @@
 """The code flow with PKCE (RFC 6749 §4.1, RFC 7636) and the renewal of tokens (§6), through the egress rule."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import ssl
@@ -100,6 +101,20 @@ class SigningIn:
         if not application.whole:
             raise AuthUnavailable("application_unknown", "This provider lets no application in without a person.")
         return await self._tokens(application, {"grant_type": "client_credentials", "scope": application.whole})
+
+    async def accepted(self, application: Application) -> bool:
+        """Whether the provider takes our client id and secret; False where only a person's sign-in shows it. Raises AuthUnavailable
+        where it does not. Google checks the client before the token, so one that cannot be is refused as such; Entra lets the
+        application itself in, where its tenant is named.
+        """
+        if application.whole:
+            if application.of_any_tenant:
+                return False
+            await self.for_application(application)
+            return True
+        with contextlib.suppress(AuthFailed):
+            await self.refresh(application, Secret("none"))
+        return True
 
     async def opened(self, application: Application, access: Secret, mailbox: str) -> frozenset[str]:
         """The addresses, folded, of a mailbox that is not the signed-in account's own. Who may open one may often not read its entry in the

@@ -1,6 +1,7 @@
 """The API's parts in memory: a bucket, a gateway that records, and limits that no test meets by chance."""
 
 import asyncio
+import uuid
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -132,6 +133,13 @@ class RecordingGateway(Gateway):
             raise ConnectionError
 
 
+class NothingToSetUp:
+    """As for an inbox with a password."""
+
+    async def tried(self, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> list[Any]:
+        return []
+
+
 async def no_dial(_host: str, _port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     raise ConnectionRefusedError
 
@@ -160,6 +168,7 @@ def make_deps(database: Database, url: str, **changes: Any) -> Deps:
         "picture_tokens": tokens,
         "remote_pictures": RemotePictures(no_dial),
         "consents": SignIns(SigningIn(EgressPolicy()), {"gmail": google("client.apps.example.com", Secret("secret"))}),
+        "setup": NothingToSetUp(),
         "sns": Sns(SnsDoor(web_client(EgressPolicy()), ())),
         "push": Push(PushTokens(web_client(EgressPolicy()), audience=None, account=None), graph=False),
         "limits": RateLimits(caller=Rate(1e6, 1e6), tenant=Rate(1e6, 1e6), search=Rate(1e6, 1e6), hook=Rate(1e6, 1e6)),

@@ -91,6 +91,12 @@ CASES: dict[tuple[str, str], Case] = {
         body=lambda w: {"provider": "gmail", "email_address": "team@example.com"}
     ),
     ("GET", "/oauth/callback"): Case(status=303),
+    ("GET", "/v1/inboxes/oauth/choices"): Case(),
+    ("POST", "/v1/inboxes/oauth/application"): Case(
+        body=lambda w: {"email_address": "team@example.com"}, status=422
+    ),
+    ("GET", "/v1/inboxes/{inbox_id}/access"): Case(INBOX),
+    ("GET", "/v1/inboxes/{inbox_id}/setup"): Case(INBOX),
     ("GET", "/v1/inboxes/{inbox_id}"): Case(INBOX),
     ("PATCH", "/v1/inboxes/{inbox_id}"): Case(INBOX, lambda w: {"name": "Renamed"}),
     ("POST", "/v1/inboxes/{inbox_id}/test"): Case(INBOX),

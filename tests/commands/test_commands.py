@@ -1,5 +1,7 @@
 """The command line says what is wrong with its input, and how to mend it, before it does anything."""
 
+import base64
+import datetime as dt
 import json
 
 import httpx
@@ -7,9 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import app
+from commands import doctor
 from commands import inbox as inbox_commands
 from commands import message as message_commands
 from commands.api_client import ApiClient
+from settings import Settings
 
 INBOX = {
     "id": "01890a5d-ac96-774b-bcce-b302099a8057", "name": "Support", "email_address": "support@example.com", "health": "ok",
@@ -161,3 +165,18 @@ def test_a_message_is_named_by_its_id(api) -> None:
     assert result.exit_code == 1
     assert "MESSAGE: is not an id" in result.output
     assert api.asked == []
+
+
+async def test_the_doctor_warns_before_a_client_secret_ends() -> None:
+    """With `common` no tenant is named, so nothing is asked of Microsoft here."""
+    key = "k" * 32
+    settings = Settings(
+        database_url="postgresql+psycopg://x", s3_bucket="b", s3_access_key="a", s3_secret_key=key, session_secret=key,
+        token_secret=key, credential_keys=f"k1:{base64.b64encode(key.encode()).decode()}", microsoft_client_id="id",
+        microsoft_client_secret="s", microsoft_client_secret_expires=(dt.datetime.now(dt.UTC) + dt.timedelta(days=5)).date(),
+    )  # fmt: skip
+    about, secret = await doctor._oauth(settings)
+    assert about.ok
+    assert about.detail.endswith("/oauth/callback, docs/connecting-microsoft.md")
+    assert (secret.ok, secret.detail[:7]) == (False, "ends in")
+    assert "access-ends" in secret.remedy
