@@ -1,57 +1,91 @@
 """The balance sheet of one place of a mailbox behind a web API: listed again, compared with the ledger, and what is missing fetched.
 
-The same for a night's audit, a resync, and every gap, whatever opened it: an expired cursor, a long lockout. Everything it
-finds out is in rows before it acts: dying anywhere leaves the gap open, and the next pass compares again.
+The same for a night's audit, a resync, and every gap, whatever opened it: an expired cursor, a long lockout. When its time is up
+it lets go, so that live mail is never kept waiting, and the next pass goes on at the page of record. What was listed so far is
+in memory: where another process has the next pass, it lists from the beginning. Everything else that it finds out is in rows
+before it acts: dying anywhere leaves the gap open or the audit due, and the next pass compares again.
 """
 
+import datetime as dt
 import time
+import uuid
 from dataclasses import dataclass, field
 
 from activities.api_boxes import ApiBox
 from activities.api_take import ApiTaker, Taken, to_fill
 from contracts.failpoints import Failpoint, reached
 from providers.errors import ProtocolBroken
-from providers.mail_api import CursorExpired, MailApiSource, MailPage, RemoteMail
-from store.api_balance import api_figures, record_api_audit
-from store.api_ledger import move_api_cursor, read_cursor
+from providers.mail_api import CursorExpired, MailApiSource, RemoteMail
+from store.api_balance import api_figures, record_api_audit, time_of
 from store.api_mirror import mirror_left
 from store.audits import AuditReason, BalanceFigures
 from store.gaps import GapCause, GapRow, close_gap, found_missing, gaps_of_folder, open_gap
 
 PIECE = 40
 RELIST_TRIES = 3
+TOO_OLD = 3_600.0  # seconds after which a listing that nobody went on with begins anew
 STATES = (
     2_000  # of the newest mails, labels are read again after a gap; older ones show them when they change
 )
 
 
 @dataclass(slots=True)
-class _Relisted:
+class Relisted:
     """`missing` should be here and are not, newest first; `unasked` are drafts and thrown away ones without a row. `whole`: the
-    listing was read to its end and is as long as the provider said.
+    listing was read to its end and is as long as the provider said. `since`: the database's time at its beginning; rows that
+    changed later are told by changes and not by it. `after` is the next page, `done` that there is none; `touched` the
+    monotonic time of the last page.
     """
 
+    since: dt.datetime
+    states: bool
+    after: str | None = None
+    total: int | None = None
+    done: bool = False
+    tries: int = 1
+    touched: float = field(default_factory=time.monotonic)
     ids: set[str] = field(default_factory=set)
     missing: list[RemoteMail] = field(default_factory=list)
     unasked: list[RemoteMail] = field(default_factory=list)
     whole: bool = False
 
 
+@dataclass(slots=True)
+class UnderWay:
+    """What an inbox's earlier passes began: listings that are not at their end, and places whose sheet is `drawn` while others
+    are still listed.
+    """
+
+    listings: dict[uuid.UUID, Relisted] = field(default_factory=dict)
+    drawn: set[uuid.UUID] = field(default_factory=set)
+
+
 @dataclass(frozen=True, slots=True)
 class Balanced:
-    """`more`: time was up, and the next pass has something to go on with."""
+    """`more`: time was up, and the next pass has something to go on with. `compared`: the listing came to its end."""
 
     taken: Taken = field(default_factory=Taken)
     more: bool = False
+    compared: bool = True
 
 
 class ApiBalance:
-    """Works under the lease of `taker`; `ends` is when it lets go, on the monotonic clock."""
+    """Works under the lease of `taker`; `ends` is when it lets go, on the monotonic clock. `begun` are listings that earlier
+    passes did not finish.
+    """
 
-    def __init__(self, source: MailApiSource, taker: ApiTaker, *, ends: float) -> None:
+    def __init__(
+        self,
+        source: MailApiSource,
+        taker: ApiTaker,
+        *,
+        ends: float,
+        begun: dict[uuid.UUID, Relisted],
+    ) -> None:
         self._source = source
         self._taker = taker
         self._ends = ends
+        self._begun = begun
 
     async def balance(self, box: ApiBox, *, reason: AuditReason | None) -> Balanced:
         """With a `reason` a sheet is drawn up and kept; without one only where gaps are open. A first listing that is under
@@ -62,7 +96,9 @@ class ApiBalance:
             gaps = await gaps_of_folder(connection, tenant_id, folder_id)
         if box.folder.listing or not box.folder.begun or (reason is None and not gaps):
             return Balanced()
-        again = await self._relisted(box, states=bool(gaps))
+        again = await self._relisted(box, gaps)
+        if not again.done:
+            return Balanced(more=True, compared=False)
         figures, extras = await self._figures(box, again)
         gaps = await self._note(box, figures, gaps, reason)
         reached(Failpoint.GAP_OPENED if figures.missing else Failpoint.AUDIT_RECORDED)
@@ -84,20 +120,39 @@ class ApiBalance:
         await self._close(box, figures, gaps, recorded=reason is not None and not changed)
         return Balanced(taken)
 
-    async def _relisted(self, box: ApiBox, *, states: bool) -> _Relisted:
-        for _ in range(RELIST_TRIES):
-            try:
-                return await self._listing(box, states=states)
-            except CursorExpired:
-                continue  # a page grew too old while the others were read
-        raise ProtocolBroken("listing_expires")
-
-    async def _listing(self, box: ApiBox, *, states: bool) -> _Relisted:
-        again, after, total = _Relisted(), None, None
+    async def _relisted(self, box: ApiBox, gaps: list[GapRow]) -> Relisted:
+        """The listing, as far as it came until the time was up. How far is told to the gaps, where people see it."""
+        folder_id = box.folder.id
+        again = self._begun.pop(folder_id, None)
+        if again is None or time.monotonic() - again.touched > TOO_OLD or (gaps and not again.states):
+            again = await self._beginning(states=bool(gaps))
         while True:
-            page = await self._source.listing(box.path, after, states=states and len(again.ids) < STATES)
-            total = page.total if total is None else total
-            cursor = await self._first_cursor(box, page)
+            try:
+                await self._pages(box, again)
+                break
+            except CursorExpired:  # a page grew too old while the others were read
+                if again.tries >= RELIST_TRIES:
+                    raise ProtocolBroken("listing_expires") from None
+                tries = again.tries + 1
+                again = await self._beginning(states=again.states)
+                again.tries = tries
+        if not again.done:
+            self._begun[folder_id] = again
+            async with self._taker.writing() as connection:
+                await found_missing(
+                    connection, box.place.tenant_id, [g.id for g in gaps], listed=len(again.ids), missing=0
+                )
+        return again
+
+    async def _beginning(self, *, states: bool) -> Relisted:
+        async with self._taker.writing() as connection:
+            return Relisted(await time_of(connection), states)
+
+    async def _pages(self, box: ApiBox, again: Relisted) -> None:
+        while True:
+            after, states = again.after, again.states and len(again.ids) < STATES
+            page = await self._source.listing(box.path, after, states=states)
+            again.total = page.total if again.total is None else again.total
             known = await self._taker.known(box, [m.id for m in page.mails])
             new = [m for m in page.mails if to_fill(m, known)]
             mails = page.mails
@@ -113,24 +168,19 @@ class ApiBalance:
                     again.unasked += [mail] if mail.id not in known else []
                 elif mail.received_at is None or mail.received_at >= self._taker.horizon:
                     again.missing.append(mail)
+            again.after, again.touched = page.after, time.monotonic()
             if page.after is None:
-                again.whole = total is None or total <= len(again.ids)
-                return again
+                again.whole = again.total is None or again.total <= len(again.ids)
+                again.done = True
+                return
             dates = [m.received_at for m in new if m.received_at is not None]
-            if cursor is not None and new and len(dates) == len(mails) and max(dates) < self._taker.horizon:
-                again.whole = True  # down to the horizon, and rows below it are not compared
-                return again
-            after = page.after
+            if new and len(dates) == len(mails) and max(dates) < self._taker.horizon:
+                again.whole = again.done = True  # down to the horizon, and rows below it are not compared
+                return
+            if again.touched >= self._ends:
+                return
 
-    async def _first_cursor(self, box: ApiBox, page: MailPage) -> str | None:
-        """The place's cursor; where it expired, the one that this listing tells. The gap stays open until all is compared."""
-        async with self._taker.writing() as connection:
-            cursor = await read_cursor(connection, box.place)
-            if cursor is None and page.cursor is not None:
-                await move_api_cursor(connection, box.place, before=None, cursor=page.cursor)
-        return cursor or page.cursor
-
-    async def _figures(self, box: ApiBox, again: _Relisted) -> tuple[BalanceFigures, list[str]]:
+    async def _figures(self, box: ApiBox, again: Relisted) -> tuple[BalanceFigures, list[str]]:
         """The sheet of the moment, and the ids of rows without a mail."""
         known = await self._taker.known(box, [m.id for m in (*again.missing, *again.unasked)])
         missing = {m.id for m in again.missing if m.id not in known or known[m.id].empty}
@@ -140,6 +190,7 @@ class ApiBalance:
                 connection,
                 box.place,
                 again.ids,
+                since=again.since,
                 horizon=self._taker.horizon,
                 missing=missing,
                 unasked=unasked,

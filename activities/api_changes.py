@@ -20,7 +20,7 @@ from store.api_folders import begin_listing
 from store.api_ledger import move_api_cursor, read_cursor
 from store.api_mirror import mirror_left
 from store.folders import park
-from store.gaps import GapCause, open_gap
+from store.gaps import GapCause, gaps_of_folder, open_gap
 from store.inbox_state import InboxState
 
 
@@ -109,8 +109,8 @@ class ApiChanges:
         return Taken(changed=gone)
 
     async def _expired(self, read: _Read) -> None:
-        """The provider forgot our place: whatever happened since is unknown until the mailbox was listed again. The gap is
-        open before the cursor is gone, in one transaction, so it is never forgotten.
+        """The provider forgot our place: whatever happened since is unknown until the mailbox was listed again, in slices like
+        the first time. The gap is open before the cursor is gone, in one transaction, so it is never forgotten.
         """
         box = read.box
         async with self._taker.writing() as connection:
@@ -123,10 +123,9 @@ class ApiChanges:
                 since=self._inbox.last_sync_at,
             )
             await move_api_cursor(connection, box.place, before=read.stored, cursor=None)
-            if box.folder.listing:  # what it would have ended with has expired too
-                await begin_listing(
-                    connection, box.place.tenant_id, box.folder.id, horizon=self._taker.horizon
-                )
+            await begin_listing(connection, box.place.tenant_id, box.folder.id, horizon=self._taker.horizon)
+            gaps = await gaps_of_folder(connection, box.place.tenant_id, box.folder.id)
+        self._taker.credit(box.folder.id, [gap.id for gap in gaps])
         read.cursor, read.left = read.stored, set()
 
     async def _park(self, box: ApiBox) -> None:

@@ -127,7 +127,7 @@ class ApiPass:
                     await self._park(inbox, lease, box)
                     continue
                 more, compared = more or balanced.more, compared and balanced.compared
-                if balanced.compared:
+                if balanced.compared and reason is not None:
                     under_way.drawn.add(box.folder.id)
                 await turn.pass_on()
         except ProviderError:
@@ -137,7 +137,7 @@ class ApiPass:
                     await postpone_audit(connection, inbox.tenant_id, inbox.id, seconds=AUDIT_AGAIN)
             raise
         if compared:
-            del self._under_way[inbox.id]
+            self._under_way.pop(inbox.id, None)
         return more, compared
 
     async def _waiting(self, inbox: InboxState, found: list[ApiBox]) -> dict[uuid.UUID, list[RemoteMail]]:

@@ -28,7 +28,7 @@ from contracts.inbound import FetchOrder, FetchReport, InboundSteps, ResyncScope
 from providers.errors import ProviderError
 from providers.imap.pool import ImapPool
 from providers.s3.blobs import BlobStore
-from store.audits import AuditReason, audits_done
+from store.audits import AuditReason, ask_audit, audits_done
 from store.inbox_state import Health, InboxState, Lease, hold_lease, record_ill, record_well, take_lease
 from store.ledger import count_pending
 from store.sealing import CredentialsUnreadable
@@ -96,9 +96,7 @@ class InboundFetch(InboundSteps):
                         report = await one_pass.run(inbox, lease, order, turn, reason)
                     except (ProviderError, CredentialsUnreadable) as error:
                         return await self._ill(inbox, lease, error)
-                    told = await self._well(
-                        inbox, lease, report, audited=reason is not None and order.folder_id is None
-                    )
+                    told = await self._well(inbox, lease, report, order, reason)
                 return await self._few(inbox, lease, told)
 
     @asynccontextmanager
@@ -134,8 +132,12 @@ class InboundFetch(InboundSteps):
             return None
         return AuditReason.ASKED if inbox.audit_asked else AuditReason.NIGHTLY
 
-    async def _well(self, inbox: InboxState, lease: Lease, passed: Passed, *, audited: bool) -> FetchReport:
+    async def _well(
+        self, inbox: InboxState, lease: Lease, passed: Passed, order: FetchOrder, reason: AuditReason | None
+    ) -> FetchReport:
+        """Sheets that could not all be drawn up in this pass stay due, also where only this order asked for them."""
         report = passed.report
+        audited = reason is not None and order.folder_id is None and passed.compared
         async with self._database.unit_of_work(inbox.tenant_id) as connection:
             await hold_lease(connection, lease)
             opened = await record_well(connection, inbox.tenant_id, inbox.id)
@@ -147,6 +149,8 @@ class InboundFetch(InboundSteps):
                     due=inbox.audit_due_at,
                     now=dt.datetime.now(dt.UTC),
                 )
+            elif not passed.compared and order.scope is not ResyncScope.NEW:
+                await ask_audit(connection, inbox.tenant_id, inbox.id)
             pending = await count_pending(connection, inbox.tenant_id, inbox.id, historical=False)
         reached(Failpoint.FETCH_RECORDED)
         return FetchReport(

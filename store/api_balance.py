@@ -19,7 +19,7 @@ NO_UIDVALIDITY = 0  # of a place whose mails have ids instead (RFC 3501 §9: a U
 ROWS = text(
     """
     select provider_message_id as id, state, gone_at is not null as gone,
-      raw_key is null and state = 'skipped' as empty from ledger
+      raw_key is null and state = 'skipped' as empty, updated_at >= :since as later from ledger
     where tenant_id = :tenant and inbox_id = :inbox and provider_message_id > :after
       and (cast(:folder as uuid) is null or folder_id = :folder)
       and (internal_date is null or internal_date >= :horizon)
@@ -28,17 +28,25 @@ ROWS = text(
 )
 
 
+async def time_of(connection: AsyncConnection) -> dt.datetime:
+    """The database's time, by which rows tell when they changed."""
+    now: dt.datetime = (await connection.execute(text("select clock_timestamp()"))).scalar_one()
+    return now
+
+
 async def api_figures(
     connection: AsyncConnection,
     place: ApiPlace,
     listed: AbstractSet[str],
     *,
+    since: dt.datetime,
     horizon: dt.datetime,
     missing: AbstractSet[str],
     unasked: AbstractSet[str],
 ) -> tuple[BalanceFigures, list[str]]:
     """The sheet, and the ids of rows whose mail is not listed. Of the `listed` ids without a row, `missing` should have one
-    and `unasked` are drafts or thrown away; the others are older than the `horizon`.
+    and `unasked` are drafts or thrown away; the others are older than the `horizon`. Rows that changed after `since`, when the listing
+    began, and are not on it came meanwhile: they are the next sheet's.
     """
     states = dict.fromkeys(LedgerState, 0)
     vanished = gone = deleted = extra = not_wanted = matched = 0
@@ -46,7 +54,7 @@ async def api_figures(
     after = ""
     while True:
         answer = await connection.execute(
-            ROWS, {**place.bound(), "after": after, "horizon": horizon, "limit": WINDOW}
+            ROWS, {**place.bound(), "after": after, "since": since, "horizon": horizon, "limit": WINDOW}
         )
         rows = answer.all()
         for row in rows:
@@ -64,7 +72,7 @@ async def api_figures(
                 matched += 1
             elif row.empty:
                 gone += 1
-            else:
+            elif there or not row.later:
                 states[LedgerState(row.state)] += 1
                 matched += there
                 if not there:

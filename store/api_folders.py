@@ -26,7 +26,7 @@ LIST = text(
 )
 BEGIN = text(
     """
-    update folders set backfill_state = 'running', backfill_started_at = coalesce(backfill_started_at, now()),
+    update folders set backfill_state = 'running', backfill_started_at = now(),
       backfill_horizon = coalesce(backfill_horizon, :horizon), backfill_done = 0, listing_after = null
     where tenant_id = :tenant and id = :folder
     """
