@@ -36,6 +36,8 @@ class SesSource:
         return frozenset({self._inbox.email_address.casefold()})
 
     async def folders(self) -> tuple[RemoteFolder, ...]:
+        """The one there is, if the bucket can be read."""
+        await self._bucket.page(most=1)
         return (FOLDER,)
 
     async def listing(

@@ -116,17 +116,17 @@ async def add_inbox(
     viewer: Viewer,
     inbox_id: uuid.UUID,
     values: Mapping[str, Any],
-    credentials: SealedCredentials,
+    credentials: SealedCredentials | None,
 ) -> None:
-    """A row with health `connecting`, and its event. The caller then starts the connect workflow; if it dies first, the
+    """A row with health `connecting`, and its event; without credentials where the operator's own serve. The caller then starts the connect workflow; if it dies first, the
     sweep does.
     """
     await connection.execute(
         insert(Inbox).values(
             tenant_id=viewer.tenant_id,
             id=inbox_id,
-            credentials_sealed=credentials.sealed,
-            credentials_key_id=credentials.key_id,
+            credentials_sealed=credentials.sealed if credentials else None,
+            credentials_key_id=credentials.key_id if credentials else None,
             **values,
         )
     )

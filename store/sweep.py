@@ -47,7 +47,7 @@ CONNECTS = text(
     select i.tenant_id, i.id, i.id as inbox_id from inboxes i
     where i.id > :after and i.connected_at is null and i.health = 'connecting' and i.deleted_at is null
       and i.paused_at is null
-      and (i.credentials_sealed is not null or exists (select from oauth_grants g
+      and (i.provider = 'ses' or i.credentials_sealed is not null or exists (select from oauth_grants g
         where g.tenant_id = i.tenant_id and g.inbox_id = i.id and g.ended_reason is null))
     order by i.id limit :limit
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from providers.errors import AuthFailed, Unreachable
+from providers.errors import Unreachable
 from providers.executors import Lane, s3_lane
 from providers.ses.account import SesAccount
 from providers.ses.client import s3_client
@@ -65,7 +65,7 @@ class ReceiptBucket:
         self._client.close()
 
     async def page(self, after: str | None = None, *, most: int = 1000) -> ObjectPage:
-        """At most a thousand objects under the prefix, by key. Raises AuthFailed, Unreachable."""
+        """At most a thousand objects under the prefix, by key. Raises Unreachable."""
         return await self._do(lambda: self._page(after, most))
 
     async def read(self, key: str, *, octets: int | None = None) -> bytes | None:
@@ -98,7 +98,7 @@ class ReceiptBucket:
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if status in (401, 403):
-                raise AuthFailed(
+                raise Unreachable(
                     "bucket_refused", "The bucket with mail from Amazon SES refuses our keys. Grant s3:ListBucket and s3:GetObject."
                 ) from None
             raise Unreachable(
