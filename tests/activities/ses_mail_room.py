@@ -13,9 +13,9 @@ from activities.inbound_fetch import InboundFetch
 from activities.inbound_watch import InboundWatch
 from activities.ses_source import SesSource
 from activities.ses_spool import SesSpool, route_ready
+from providers.secret import Secret
 from providers.ses.account import SesAccount
 from providers.ses.receipts import ReceiptBucket
-from providers.secret import Secret
 from store.sns_notices import ProvenNotice, apply_notice, write_notice
 from tests.activities.api_room import ApiRoom, Tokens
 from tests.activities.mail_room import SEALER

@@ -117,6 +117,9 @@ CASES: dict[tuple[str, str], Case] = {
     ("DELETE", "/v1/domains/{domain_id}"): Case(at("domain_id", "spare domain"), status=204),
     ("POST", "/v1/domains/{domain_id}/verify"): Case(DOMAIN),
     ("PUT", "/v1/domains/{domain_id}/inboxes/{inbox_id}"): Case(DOMAIN + INBOX, lambda w: {"is_catchall": True}),
+    ("POST", "/v1/domains/{domain_id}/inboxes"): Case(
+        at("domain_id", "ready domain"), lambda w: {"name": "Desk", "local_part": f"desk-{uuid.uuid4().hex}"}, status=201
+    ),
     ("DELETE", "/v1/domains/{domain_id}/inboxes/{inbox_id}"): Case(DOMAIN + INBOX, status=204),
     ("GET", "/v1/quarantine"): Case(),
     ("GET", "/v1/quarantine/{quarantine_id}/raw"): Case(QUARANTINE),
@@ -182,6 +185,8 @@ async def fill(world: World) -> None:
     world.ids["reingest"] = await planned_run(world)
     for row, name in (("domain", "example.org"), ("spare domain", "spare.example.org")):
         world.ids[row] = await world.insert("domains", name=name, challenge="c0ffee")
+    world.ids["ready domain"] = await world.insert("domains", name=f"d{uuid.uuid4().hex}.example.org", challenge="c0ffee", ses_verified=True)
+    await world.rows("update domains set verified_at = now() where id = :d", d=world.ids["ready domain"])
     await world.rows("update inboxes set domain_id = :d, local_part = 'desk' where id = :i", d=world.ids["domain"], i=world.ids["inbox"])
     token = world.deps.picture_tokens.of_attachment(world.tenant_id, world.ids["picture"])
     world.ids["token"] = token  # type: ignore[assignment]

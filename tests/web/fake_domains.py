@@ -23,7 +23,7 @@ def domain(name: str, **changes: object) -> Row:
     defaults = dict.fromkeys(("from_name", "reply_to_address", "bounce_address"))
     return {
         "id": secrets.token_hex(8), "name": name, "verified": False, "verified_at": None, "missing_since": None, "checked_at": None,
-        "records": [challenge], "inboxes": [], "created_at": now(), **flags, **defaults, **changes,
+        "records": [challenge], "inboxes": [], "created_at": now(), "ses_verified": False, "unclaimed_mails": 0, "unclaimed_at": None, **flags, **defaults, **changes,
     }  # fmt: skip
 
 
@@ -88,7 +88,17 @@ def domain_routes(fake: Fake) -> list[Route]:
         row["inboxes"] = [*others, kept | {"local_part": local, "is_catchall": request.state.body["is_catchall"]}]
         return JSONResponse(row)
 
+    async def make(request: Request) -> Response:
+        row, body = fake.domains[request.path_params["id"]], request.state.body
+        if not body["local_part"]:
+            return invalid("Correct local_part and send it again.", local_part="is what stands before the @")
+        address = f"{body['local_part']}@{row['name']}"
+        kept = {"id": secrets.token_hex(8), "name": body["name"], "email_address": address}
+        row["inboxes"] = [*row["inboxes"], kept | {"local_part": body["local_part"], "is_catchall": False}]
+        return JSONResponse(kept | {"provider": "ses"}, 201)
+
     return [
+        Route("/v1/domains/{id}/inboxes", make, methods=["POST"]),
         Route("/v1/domains/{id}/inboxes/{inbox_id}", inbox, methods=["PUT", "DELETE"]),
         Route("/v1/domains", every, methods=["GET", "POST"]),
         Route("/v1/domains/{id}", one, methods=["GET", "PATCH", "DELETE"]),

@@ -102,3 +102,23 @@ def test_agents_look_and_change_nothing(desk: Desk) -> None:
     expect(page.locator("domain-record")).to_have_count(5)
     for name in ("Check now", "Add domain", "Save", "Take out", "Put in this domain", f"Remove {NAME}"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)
+
+
+def test_an_inbox_is_made_where_ses_sends_and_mail_for_nobody_is_told(desk: Desk) -> None:
+    row = half_right(NAME) | {"ses_verified": True, "unclaimed_mails": 3, "unclaimed_at": "2030-01-01T00:00:00Z"}
+    desk.fake.domains = {row["id"]: row}
+    page = desk.sign_in("/domains")
+    expect(page.locator(".notice.warn")).to_contain_text("3 mails came for addresses that no inbox has")
+    desk.allow("422")
+    form = page.locator("form", has=page.get_by_role("button", name="Make an inbox through Amazon SES"))
+    form.get_by_label("Inbox name").fill("Sales")
+    form.get_by_role("button").click()
+    expect(form.locator(".field-error").first).to_contain_text("is what stands before the @")
+    form.get_by_label(f"Address before @{NAME}").fill("sales")
+    pictures = os.environ.get("MAILROOM_PICTURES")
+    if pictures:
+        page.screenshot(path=str(Path(pictures) / "domains-ses.png"), full_page=True)
+    form.get_by_role("button").click()
+    expect(page.locator("toast-stack")).to_contain_text(f"sales@{NAME} is being connected.")
+    expect(page.locator(".domain-inboxes")).to_contain_text(f"sales@{NAME}")
+    assert desk.fake.called("POST", f"/v1/domains/{row['id']}/inboxes")[-1] == {"name": "Sales", "local_part": "sales"}

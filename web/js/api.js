@@ -194,6 +194,7 @@ export const domains = {
   remove: (id) => call("DELETE", `/v1/domains/${at(id)}`),
   verify: (id) => post(`/v1/domains/${at(id)}/verify`),
   join: (id, inbox, is_catchall) => call("PUT", `/v1/domains/${at(id)}/inboxes/${at(inbox)}`, { body: { is_catchall } }),
+  makeInbox: (id, inbox) => post(`/v1/domains/${at(id)}/inboxes`, inbox),
   leave: (id, inbox) => call("DELETE", `/v1/domains/${at(id)}/inboxes/${at(inbox)}`),
 };
 

@@ -14,7 +14,7 @@ import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
 
 const DEFAULTS = [["from_name", "Sender's name", "text"], ["reply_to_address", "Reply-To", "email"], ["bounce_address", "Bounces go to", "email"]];
-const FLAGS = [["mx", "MX"], ["spf", "SPF"], ["dkim", "DKIM"], ["dmarc", "DMARC"]];
+const FLAGS = [["mx", "MX"], ["spf", "SPF"], ["dkim", "DKIM"], ["dmarc", "DMARC"], ["ses", "Amazon SES"]];
 
 export class DomainsPage extends RoomElement {
   #open = new Set();
@@ -75,6 +75,7 @@ export class DomainsPage extends RoomElement {
           store.mayManage ? button("", { iconName: "trash", kind: "quiet small", label: `Remove ${domain.name}`, onclick: () => this.#remove(domain) }) : null)),
       h("p", { class: "domain-flags" }, FLAGS.map(([key, word]) => this.#flag(word, domain, key)), h("span", { class: "faint" }, domain.checked_at ? ["checked ", timeAgo(domain.checked_at, { long: true })] : "not checked yet")),
       domain.missing_since ? h("p", { class: "notice warn" }, icon("warning"), h("span", {}, "The proof of ownership is gone from your DNS since ", timeAgo(domain.missing_since, { long: true }), ". After three days the domain is let go.")) : null,
+      domain.unclaimed_mails ? h("p", { class: "notice warn" }, icon("warning"), h("span", {}, `${plural(domain.unclaimed_mails, "mail")} came for addresses that no inbox has, the last one `, timeAgo(domain.unclaimed_at, { long: true }), ". They are kept for 90 days: make an inbox for the address, or let an inbox catch the rest.")) : null,
       body);
   }
 
@@ -93,7 +94,18 @@ export class DomainsPage extends RoomElement {
       h("ul", { class: "domain-inboxes" },
         domain.inboxes.map((one) => line(one, one.is_catchall ? h("span", { class: "badge" }, "Catches the rest") : null,
           act(one.is_catchall ? "Only its address" : "Catch the rest", () => domains.join(domain.id, one.id, !one.is_catchall)), act("Take out", () => domains.leave(domain.id, one.id)))),
-        near.map((one) => line(one, act("Put in this domain", () => domains.join(domain.id, one.id, false))))));
+        near.map((one) => line(one, act("Put in this domain", () => domains.join(domain.id, one.id, false))))),
+      this.#make(domain));
+  }
+
+  /** An inbox that sends and receives through Amazon SES, where SES sends as the domain. */
+  #make(domain) {
+    if (!store.mayManage || !domain.verified || !domain.ses_verified) return null;
+    return this.#form([["local_part", `Address before @${plain(domain.name)}`, "text"], ["name", "Inbox name", "text"]], {}, "Make an inbox through Amazon SES", "plus", async (values) => {
+      const made = await domains.makeInbox(domain.id, { name: values.name.trim(), local_part: values.local_part.trim() });
+      await this.#load();
+      notify(`${plain(made.email_address)} is being connected.`);
+    });
   }
 
   async #act(run) {
