@@ -114,8 +114,8 @@ class ConversationQuery(PageQuery):
 
 def _tag(value: str) -> str:
     name = value.strip()
-    if not name or any(c < " " or c == "\x7f" for c in name):
-        raise ValueError("is a word or a few, without control characters")
+    if not name or any(c < " " or c in ",\x7f" for c in name):
+        raise ValueError("is a word or a few, without commas and control characters")
     return name
 
 

@@ -282,6 +282,45 @@ async def test_reading_is_told_to_the_server_where_the_inbox_says_so(world) -> N
     assert await world.rows("select state from intents") == [{"state": "withdrawn"}]
 
 
+async def test_a_status_and_tags_are_told_to_the_mailbox_where_the_inbox_says_so(world) -> None:
+    """In the transaction of the change, with one poke; the choice taken back before anything was begun leaves nothing to do."""
+    path, inbox = f"/v1/conversations/{world.ids['conversation']}", f"/v1/inboxes/{world.ids['inbox']}"
+    await world.rows("update folders set uidvalidity = 1, synced = true, role = 'inbox'")
+    async with world.client("agent") as agent, world.client("admin") as admin:
+        assert (await agent.patch(path, json={"status": "trash", "tags": ["late"]})).json()["status"] == "trash"
+        assert (await world.rows("select 1 from intents"), world.gateway.calls) == ([], [])
+        await agent.patch(path, json={"status": "open"})
+        await admin.patch(inbox, json={"write_back": ["trash", "labels"]})
+        world.gateway.calls.clear()
+        for _ in range(2):
+            changed = (await agent.patch(path, json={"status": "trash", "tags": [" billing ", "late"]})).json()
+        assert [tag["name"] for tag in changed["tags"]] == ["billing", "late"]
+        assert world.gateway.calls == [("signal", str(world.ids["inbox"]), "poke")]
+        rows = await world.rows("select kind, detail, wanted, expected, state from intents order by kind")
+        assert [tuple(row.values()) for row in rows] == [("label", "billing", "on", "", "open"), ("place", "", "trash", "inbox", "open")]
+        await agent.patch(path, json={"status": "open"})
+        await admin.patch(inbox, json={"write_back": []})
+        assert {row["state"] for row in await world.rows("select state from intents")} == {"withdrawn"}
+
+
+async def test_tags_are_exactly_those_given(world) -> None:
+    path = f"/v1/conversations/{world.ids['conversation']}"
+    async with world.client("agent") as agent, world.client("viewer") as viewer:
+        first = (await agent.patch(path, json={"tags": ["a", "b", "a"]})).json()
+        again = (await agent.patch(path, json={"tags": ["b", "a"]})).json()
+        assert ([tag["name"] for tag in first["tags"]], again["version"]) == (["a", "b"], first["version"])
+        assert (await agent.patch(path, json={"status": "pending"})).json()["tags"] == first["tags"]
+        assert (await agent.patch(path, json={"tags": ["b"]})).json()["tags"] == first["tags"][1:]
+        assert (await agent.patch(path, json={"tags": []})).json()["tags"] == []
+        for wrong in ("", " ", "a,b", "a\nb", "x" * 51):
+            refused = await agent.patch(path, json={"tags": [wrong]})
+            assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "tags[0]")
+        stale = await agent.patch(path, json={"tags": ["c"], "version": 1})
+        assert stale.status_code == 409
+        assert (await viewer.patch(path, json={"tags": ["c"]})).status_code == 403
+    assert [row["name"] for row in await world.rows("select name from tags order by name")] == ["a", "b"]
+
+
 async def test_messages_come_oldest_first_with_everything(world) -> None:
     await world.rows(
         "insert into message_references (tenant_id, message_id, position, referenced_id) values (:tenant, :m, 0, '<a@example.com>')",
