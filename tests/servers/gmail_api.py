@@ -19,7 +19,6 @@ from tests.servers.gmail_faults import ApiError
 from tests.servers.gmail_mailbox import (
     HIDDEN,
     SYSTEM_LABELS,
-    WATCH_DAYS,
     GmailMailbox,
     StoredMail,
     Watch,
@@ -344,7 +343,7 @@ def _watch(mailbox: GmailMailbox, call: Call) -> dict[str, Any]:
     topic = str(call.body.get("topicName") or "")
     if not re.fullmatch(r"projects/[^/]+/topics/[^/]+", topic):
         raise _bad("Invalid topicName does not match projects/sample-project/topics/*")
-    expires = mailbox.clock() + WATCH_DAYS * 86400
+    expires = mailbox.clock() + mailbox.watch_days * 86400
     mailbox.watch = Watch(topic, tuple(call.body.get("labelIds", ())), expires)
     return {"historyId": str(mailbox.history_id), "expiration": str(int(expires * 1000))}
 

@@ -73,6 +73,7 @@ class GmailMailbox:
     address: str
     clock: Callable[[], float] = time.time
     search_lag: float = 0.0
+    watch_days: float = WATCH_DAYS
     rewrite_message_id: bool = False
     mails: dict[str, StoredMail] = field(default_factory=dict)
     drafts: dict[str, str] = field(default_factory=dict)  # draft id -> message id
