@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from activities.accounts import Accounts
+from activities.connect import Connecting
 from activities.inbound_fetch import InboundFetch
 from activities.inbound_watch import InboundWatch
 from activities.ses_source import SesSource
@@ -18,7 +19,7 @@ from providers.ses.account import SesAccount
 from providers.ses.receipts import ReceiptBucket
 from store.sns_notices import ProvenNotice, apply_notice, write_notice
 from tests.activities.api_room import ApiRoom, Tokens
-from tests.activities.mail_room import SEALER
+from tests.activities.mail_room import LOCAL, SEALER
 from tests.activities.ses_room import give_domain
 from tests.servers.ses_payloads import receipt, ses_id
 
@@ -47,6 +48,7 @@ class SesMailRoom(ApiRoom):
         )  # fmt: skip
         self.fetching = InboundFetch(self.database, self.blobs, self.pool, self.accounts)
         self.watching = InboundWatch(self.database, self.pool, self.accounts, poll_seconds=1.0)
+        self.connecting = Connecting(self.database, self.pool, self.accounts, LOCAL)
         self.spool = SesSpool(self.database, self.bucket, every=0.0, left_to_notices=dt.timedelta(0))
 
     async def open(self) -> "SesMailRoom":
