@@ -22,6 +22,7 @@ from api.headers import SecurityHeaders, app_csp
 from mail.frame import FRAME_CSP, frame_document
 from tests.web import fake_data as data
 from tests.web import fake_timelines
+from tests.web.fake_access import access_routes
 from tests.web.fake_balance import balance_routes
 from tests.web.fake_data import Row
 from tests.web.fake_domains import domain_routes
@@ -344,6 +345,7 @@ def build(fake: Fake) -> Starlette:
             Route("/v1/uploads", upload, methods=["POST"]),
             Route("/v1/uploads/{id}/complete", complete, methods=["POST"]),
             Route("/v1/events/stream", events),
+            *access_routes(fake),
             *inbox_routes(fake),
             *balance_routes(fake),
             *suppression_routes(fake),

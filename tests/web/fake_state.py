@@ -43,6 +43,9 @@ class Fake:
         self.suppressions: list[Row] = []
         self.domains: dict[str, Row] = {}
         self.gaps: list[Row] = []
+        self.access: dict[str, Row] = {}
+        self.choices: Row = {"providers": [], "redirect_uri": f"{self.origin}/oauth/callback", "application": False}
+        self.oauth_error: str | None = None
         self.uploads: dict[str, Row] = {}
         self.blobs: dict[str, bytes] = {}
         self.conversations: dict[str, Row] = {}

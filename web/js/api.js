@@ -185,6 +185,11 @@ export const inboxes = {
   resync: (id, scope) => post(`/v1/inboxes/${at(id)}/resync`, scope),
   backfill: (id, action) => post(`/v1/inboxes/${at(id)}/backfill`, action),
   ledger: (id, query, options) => get(`/v1/inboxes/${at(id)}/ledger`, { query, ...options }),
+  choices: (options) => get("/v1/inboxes/oauth/choices", options),
+  connect: (start) => post("/v1/inboxes/oauth/start", start),
+  byApplication: (inbox) => post("/v1/inboxes/oauth/application", inbox),
+  access: (id, options) => get(`/v1/inboxes/${at(id)}/access`, options),
+  setup: (id) => get(`/v1/inboxes/${at(id)}/setup`),
 };
 
 export const domains = {

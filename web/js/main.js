@@ -27,6 +27,8 @@ import "/web/js/elements/conversation-view.js";
 import "/web/js/elements/inbox-list.js";
 import "/web/js/elements/inbox-form.js";
 import "/web/js/elements/inbox-checks.js";
+import "/web/js/elements/inbox-access.js";
+import "/web/js/elements/oauth-connect.js";
 import "/web/js/elements/inbox-backfill.js";
 import "/web/js/elements/inbox-ledger.js";
 import "/web/js/elements/inbox-push.js";

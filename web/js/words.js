@@ -14,7 +14,12 @@ export const HEALTH = {
   auth_failed: { word: "Sign-in refused", tone: "bad", icon: "cross", text: "The mail server refuses the password. Edit the inbox and give a working one." },
   paused: { word: "Paused", tone: "mute", icon: "pause", text: "No mail is fetched until you resume." },
 };
-export const health = (inbox) => HEALTH[inbox.paused ? "paused" : inbox.health] ?? { word: inbox.health, tone: "mute", icon: "warning", text: "" };
+const WITHDRAWN = { ...HEALTH.auth_failed, text: "The permission for this mailbox is refused. Reconnect it; what came meanwhile is then fetched." };
+export const health = (inbox) => {
+  const state = inbox.paused ? "paused" : inbox.health;
+  if (state === "auth_failed" && ["gmail", "graph"].includes(inbox.provider)) return WITHDRAWN;
+  return HEALTH[state] ?? { word: inbox.health, tone: "mute", icon: "warning", text: "" };
+};
 
 const PARTS = {
   postgresql: { name: "the database", text: "The database does not answer. Nothing is lost: mail waits on its server, drafts stay in this browser, and it goes on by itself." },
@@ -34,6 +39,12 @@ export function partsWord(away) {
 export function serversWord(inboxes) {
   const names = new Intl.ListFormat("en").format(inboxes.map((one) => `“${one.name}”`));
   return `The mail server of ${names} cannot be reached. Mail waits there and comes in when it answers. Nothing is lost.`;
+}
+
+/** For those who can mend it. */
+export function refusedWord(inboxes) {
+  const names = new Intl.ListFormat("en").format(inboxes.map((one) => `“${one.name}”`));
+  return `The sign-in of ${names} is refused, so no mail comes in. Connect it again; what came meanwhile is then fetched.`;
 }
 
 const SEND = {

@@ -30,7 +30,7 @@ export class InboxForm extends RoomElement {
     this.state = document.createElement("load-state");
     this.notice = h("div", { class: "notice bad", role: "alert", hidden: true });
     this.form = h("form", { class: "sheet", novalidate: true, onsubmit: (event) => this.#submit(event) });
-    this.append(h("header", { class: "page-head" }, h("a", { class: "button quiet icon-only", href: this.#exit, "aria-label": "Back" }, icon("back")), h("h1", {}, this.inboxId ? "Edit inbox" : "Add an inbox")), this.state, this.form);
+    this.append(h("header", { class: "page-head" }, h("a", { class: "button quiet icon-only", href: this.#exit, "aria-label": "Back" }, icon("back")), h("h1", {}, this.inboxId ? "Edit inbox" : "Add an inbox")), this.inboxId ? null : document.createElement("oauth-connect"), this.state, this.form);
     if (this.inboxId) this.#load();
     else this.#draw(null);
   }

@@ -5,6 +5,7 @@
 import { inboxes } from "/web/js/api.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
+import { oauthWords } from "/web/js/oauth-words.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
@@ -22,7 +23,9 @@ export class InboxList extends RoomElement {
     const add = store.mayManage ? h("a", { class: "button primary", href: "/inboxes/new" }, icon("plus"), h("span", {}, "Add an inbox")) : null;
     this.state = document.createElement("load-state");
     this.list = h("ul", { class: "inboxes" });
-    this.append(h("header", { class: "page-head" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), h("h1", {}, "Inboxes"), add), this.state, this.list);
+    this.failed = h("div", { class: "notice bad", role: "alert", hidden: true });
+    this.append(h("header", { class: "page-head" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), h("h1", {}, "Inboxes"), add), this.failed, this.state, this.list);
+    this.#showRefusal();
   }
 
   attach() {
@@ -31,6 +34,19 @@ export class InboxList extends RoomElement {
     this.listen(stream, "reload", fresh);
     this.state.loading(3, "card");
     this.#load();
+  }
+
+  /** What the way back from the provider's page says, once: the address is cleaned of it. */
+  #showRefusal() {
+    const query = new URLSearchParams(location.search);
+    const reason = query.get("oauth_error");
+    if (!reason) return;
+    const { text, remedy } = oauthWords(plain(reason));
+    const id = query.get("inbox");
+    fill(this.failed, icon("warning"), h("p", {}, h("strong", {}, "The mailbox was not connected. "), text, " ", remedy, " ",
+      h("a", { href: id ? `/inboxes/${encodeURIComponent(id)}` : "/inboxes/new" }, id ? "To the inbox" : "Try again")));
+    this.failed.hidden = false;
+    history.replaceState(history.state, "", location.pathname);
   }
 
   async #load() {

@@ -5,6 +5,7 @@
 import { inboxes } from "/web/js/api.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { count, duration, exact, plain, plural } from "/web/js/format.js";
+import { PROVIDERS } from "/web/js/oauth-words.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
@@ -30,12 +31,14 @@ export class InboxPage extends RoomElement {
       element.inboxId = this.inboxId;
       return element;
     };
+    this.access = part("inbox-access");
+    this.permission = h("section", { class: "panel", "aria-label": "Permission", hidden: true }, this.access);
     this.backfill = part("inbox-backfill");
     this.ledger = part("inbox-ledger");
     this.push = document.createElement("inbox-push");
     this.announced = h("section", { class: "panel", "aria-label": "Announcements", hidden: true }, this.push);
     this.answer = h("section", { class: "panel", "aria-label": "Automatic response" });
-    this.body = h("div", { class: "panels", hidden: true }, this.summary, h("section", { class: "panel", "aria-label": "History" }, this.backfill), this.folders,
+    this.body = h("div", { class: "panels", hidden: true }, this.summary, store.mayManage ? this.permission : null, h("section", { class: "panel", "aria-label": "History" }, this.backfill), this.folders,
       store.mayManage ? h("section", { class: "panel", "aria-label": "Connection" }, part("inbox-checks")) : null, this.announced, this.answer, h("section", { class: "panel wide", "aria-label": "Ledger" }, this.ledger));
     this.append(this.head, this.state, this.body);
     this.addEventListener("inbox-stale", () => this.#load());
@@ -74,6 +77,8 @@ export class InboxPage extends RoomElement {
     this.announced.hidden = !inbox.push;
     if (inbox.push) this.push.push = inbox.push;
     this.backfill.backfills = inbox.backfills ?? [];
+    this.permission.hidden = !(inbox.provider in PROVIDERS);
+    if (store.mayManage && !this.permission.hidden) this.access.inbox = inbox;
   }
 
   #levers(inbox) {

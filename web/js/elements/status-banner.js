@@ -1,6 +1,6 @@
 /**
  * `<status-banner>`: one line across the top while something is away: the network, the live connection, a part of the server,
- * the mail server of an inbox. Waits a moment before it speaks, and goes away by itself.
+ * the mail server of an inbox; and, for administrators, a sign-in that is refused. Waits a moment before it speaks, and goes away by itself.
  */
 
 import { health, partsAway } from "/web/js/api.js";
@@ -8,7 +8,7 @@ import { button, fill, h, icon } from "/web/js/dom.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
-import { partsWord, serversWord } from "/web/js/words.js";
+import { partsWord, refusedWord, serversWord } from "/web/js/words.js";
 
 const PATIENCE_MS = 2_500;
 const LOOK_MS = 3_000;
@@ -100,6 +100,8 @@ export class StatusBanner extends RoomElement {
         action: button("Reconnect now", { kind: "quiet", onclick: () => stream.retryNow() }),
       };
     }
+    const refused = store.mayManage ? store.get("inboxes").filter((one) => one.health === "auth_failed" && !one.paused) : [];
+    if (refused.length) return { text: refusedWord(refused), action: h("a", { class: "button quiet", href: refused.length === 1 ? `/inboxes/${refused[0].id}` : "/inboxes" }, "Reconnect") };
     const silent = store.get("inboxes").filter((one) => one.health === "degraded" && !one.paused);
     if (silent.length === 0) return null;
     return { text: serversWord(silent), action: h("a", { class: "button quiet", href: silent.length === 1 ? `/inboxes/${silent[0].id}` : "/inboxes" }, "See why") };
