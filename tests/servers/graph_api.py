@@ -189,7 +189,11 @@ class GraphApi:
             self.sending.send(box, item)
             return Answer(202)
         if kind == "messages.move":
-            return Answer(201, self._mail(call, box, box.move(mail_id, str(call.json()["destinationId"])), whole=True))
+            # An action's parameters are found in any case: msgraph-sdk writes DestinationId, the documentation destinationId.
+            given = {name.lower(): value for name, value in call.json().items()}
+            if "destinationid" not in given:
+                raise GraphError(400, "ErrorInvalidRequest", "The parameter destinationId is missing.")
+            return Answer(201, self._mail(call, box, box.move(mail_id, str(given["destinationid"])), whole=True))
         if kind == "attachments.list":
             return Answer(body={"value": items.attached(item)})
         if kind == "attachments.session":
@@ -203,7 +207,8 @@ class GraphApi:
         values: dict[str, Any] = {_WRITABLE[name]: given[name] for name in given if name in _WRITABLE}
         if "flag" in given:
             values["flag"] = given["flag"]["flagStatus"]
-        if unknown := set(given) - set(_WRITABLE) - {"flag"}:
+        # Clients may say what they write ("@odata.type"); that is no property.
+        if unknown := {name for name in given if "@odata." not in name} - set(_WRITABLE) - {"flag"}:
             raise GraphError(400, "ErrorInvalidPropertySet", f"{sorted(unknown)}")
         box.update(call.ids[0], **values)
 

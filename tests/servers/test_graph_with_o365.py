@@ -225,3 +225,14 @@ def test_a_delta_round_has_the_documented_form(box: GraphMailbox, outside: MailB
     box.move(second.immutable_id, "archive")
     again = got(outside, begin["@odata.deltaLink"])
     assert {one["id"]: one["@removed"]["reason"] for one in again["value"]} == {first.immutable_id: "deleted", second.immutable_id: "changed"}
+
+
+def test_what_microsofts_own_client_writes_is_taken(box: GraphMailbox, outside: MailBox) -> None:
+    """msgraph-sdk names the type of what it writes, and an action's parameters with a capital letter; both seen at 1.65."""
+    item = box.deliver(written())
+    outside.con.patch(outside.build_url(f"/messages/{item.immutable_id}"), data={"@odata.type": "#microsoft.graph.message", "isRead": True})
+    outside.con.post(outside.build_url(f"/messages/{item.immutable_id}/move"), data={"DestinationId": "archive"})
+    assert (item.is_read, item.folder) == (True, box.well_known["archive"])
+    with pytest.raises(HTTPError) as caught:
+        outside.con.post(outside.build_url(f"/messages/{item.immutable_id}/move"), data={})
+    assert caught.value.response.status_code == 400
