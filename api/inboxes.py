@@ -36,6 +36,7 @@ from store.visibility import Viewer
 
 COLUMN = "credentials_sealed"
 SERVERS = ("imap", "smtp")
+SES = "ses"
 CHECKED = {
     **dict.fromkeys(SERVERS, "Signed in."),
     "mailbox": "The account opens this mailbox.",
@@ -92,6 +93,8 @@ async def change(call: Call[Empty, ChangeInbox]) -> Inbox:
         values = _plain_changes(body)
         settings = dict(before.settings)
         given = {n: s for n in SERVERS if (s := getattr(body, n)) is not None}
+        if before.provider == SES:
+            _refuse_what_ses_has_not(given, body)
         _refuse_steering(before, given, verify_tls=body.verify_tls)
         if body.verify_tls is not None:
             settings["verify_tls"] = body.verify_tls
@@ -101,6 +104,8 @@ async def change(call: Call[Empty, ChangeInbox]) -> Inbox:
             settings[send_policy.SETTING] = body.send_policy
         if body.write_back is not None:
             words = frozenset(body.write_back)
+            if words and before.provider == "ses":
+                raise not_valid(FieldError("write_back", "has no meaning for this inbox: it has no mailbox; leave it empty"))
             settings[intents.SETTING] = sorted(words)
             await intents.withdraw(connection, viewer.tenant_id, inbox_id, words)
         if values.get("auto_response_enabled") and not before.auto_response_enabled:
@@ -235,6 +240,15 @@ def _plain_changes(body: ChangeInbox) -> dict[str, Any]:
         values["auto_response_subject"] = body.auto_response.subject
         values["auto_response_body"] = body.auto_response.body
     return values
+
+
+def _refuse_what_ses_has_not(given: dict[str, AskedServer], body: ChangeInbox) -> None:
+    """The operator's SES has neither servers of an inbox's own nor a mailbox that could be told anything."""
+    wrong = [FieldError(name, "is not for inboxes of Amazon SES; leave it out") for name in given]
+    if body.write_back:
+        wrong.append(FieldError("write_back", "cannot be: Amazon SES keeps no mailbox; leave it empty"))
+    if wrong:
+        raise not_valid(*wrong)
 
 
 def _refuse_steering(before: InboxRow, given: dict[str, AskedServer], *, verify_tls: bool | None) -> None:

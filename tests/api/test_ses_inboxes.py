@@ -65,3 +65,17 @@ async def test_a_wrong_field_is_named(world, field, value) -> None:
     async with world.client("admin") as client:
         answer = await client.post(f"/v1/domains/{domain}/inboxes", json=new(**{field: value}))
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), answer.text
+
+
+SERVER = {"host": "imap.example.org", "port": 993, "username": "desk", "password": "a secret"}
+
+
+@pytest.mark.parametrize(("field", "value"), [("imap", SERVER), ("smtp", SERVER), ("write_back", ["read"])])
+async def test_what_ses_does_not_have_cannot_be_set(world, field, value) -> None:
+    domain = await ready(world, "four.example.org")
+    async with world.client("admin") as client:
+        inbox = (await client.post(f"/v1/domains/{domain}/inboxes", json=new())).json()
+        renamed = await client.patch(f"/v1/inboxes/{inbox['id']}", json={"name": "Orders", "write_back": []})
+        answer = await client.patch(f"/v1/inboxes/{inbox['id']}", json={field: value})
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "Orders")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), answer.text
