@@ -98,7 +98,7 @@ class DeltaQueries:
                 value.append({"id": key if immutable else f"AAMk{key[::-1]}", "@removed": {"reason": reason}})
             if quirks.duplicates:
                 value.append(value[-1])
-        answer: dict[str, Any] = {"@odata.context": f"{self._base}/$metadata#Collection(message)", "value": value}
+        answer: dict[str, Any] = {"@odata.context": f"{self._base.partition('/users/')[0]}/$metadata#Collection(message)", "value": value}
         more = bool(rest or empty)
         nxt = _Place(place.folder, place.upto, rest, empty, place.select)
         name = "@odata.nextLink" if more else "@odata.deltaLink"
@@ -131,7 +131,8 @@ class DeltaQueries:
             ]
             more = bool(rest or empty)
             link = self._link("mailFolders/delta", _Place(None, place.upto, rest, empty), "$skiptoken" if more else "$deltatoken")
-            return {"value": value, "@odata.nextLink" if more else "@odata.deltaLink": link}
+            context = f"{self._base.partition('/users/')[0]}/$metadata#Collection(mailFolder)"
+            return {"@odata.context": context, "value": value, "@odata.nextLink" if more else "@odata.deltaLink": link}
 
 
 def folder_shown(box: GraphMailbox, folder_id: str) -> dict[str, Any]:
