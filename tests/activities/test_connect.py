@@ -1,18 +1,25 @@
 """Connecting to the demo's real servers: both logins, the folders, the first cursors."""
 
+import json
+import socket
 import uuid
 from collections.abc import AsyncIterator
+from typing import Any
 
+import pytest
 import pytest_asyncio
 from temporalio.testing import ActivityEnvironment
 
+from activities.connect import Connecting
 from activities.parser_pool import ParserPool
 from contracts.connect import ConnectFailure
 from contracts.inbound import WakeReason, WatchOrder
+from providers import egress
 from providers.s3.blobs import BlobStore
 from stack.demo_mail import DemoMail
 from store.unit_of_work import Database
 from tests.activities.mail_room import MailRoom, letter
+from tests.providers.test_egress_tricks import SPELLINGS, SYSTEM_RESOLVER
 
 
 @pytest_asyncio.fixture
@@ -44,6 +51,27 @@ async def test_a_closed_door_has_its_name(demo_room: MailRoom) -> None:
     await demo_room.rows("update inboxes set settings = jsonb_set(settings, '{imap,port}', '1')")
     report = await ActivityEnvironment().run(demo_room.connecting.verify, demo_room.ref)
     assert [c.failure for c in report.checks] == ["Unreachable", None]
+
+
+async def test_hosts_inside_are_all_told_alike(demo_room: MailRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """X-21, X-22: what a tenant writes as a host says nothing about what stands there, and is final."""
+
+    def numbers_only(host: Any, port: Any, *_: Any, **__: Any) -> Any:
+        return SYSTEM_RESOLVER(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+
+    monkeypatch.setattr(socket, "getaddrinfo", numbers_only)
+    monkeypatch.setattr(egress, "BLUR", (0.0, 0.0))
+    strict = Connecting(demo_room.database, demo_room.pool, demo_room.accounts, egress.EgressPolicy())
+    answers = set()
+    for host in SPELLINGS:
+        # The demo's servers do listen on this machine, on ports that nobody else would be allowed.
+        for ports in ((demo_room.port, demo_room.smtp_port), (993, 587)):
+            server = {"host": host, "security": "plain", "username": demo_room.user, "auth": "password"}
+            settings = {"imap": {**server, "port": ports[0]}, "smtp": {**server, "port": ports[1]}}
+            await demo_room.rows("update inboxes set settings = cast(:s as jsonb)", s=json.dumps(settings))
+            report = await ActivityEnvironment().run(strict.verify, demo_room.ref)
+            answers.add(tuple(c.failure for c in report.checks))
+    assert answers == {("EgressBlocked", "EgressBlocked")}
 
 
 async def test_a_failure_is_written_where_people_see_it(demo_room: MailRoom) -> None:
