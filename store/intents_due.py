@@ -30,9 +30,12 @@ IN_FOLDER = text(
     order by t.kind desc, l.uid limit :limit
     """  # constants of this file
 )
-# A mail that was moved is fetched anew from its new folder: as long as such mails are not read, nobody knows what is gone.
+# A mail that was moved is fetched anew from its new folder: as long as such mails are not read, nobody knows what is gone. Those
+# that a backfill will read are none of them.
 ALL_READ = """
-  not exists (select from ledger p where p.tenant_id = :tenant and p.inbox_id = :inbox and p.state = 'stored' and not p.historical)
+  not exists (select from ledger p left join folders b on b.tenant_id = p.tenant_id and b.id = p.folder_id
+    where p.tenant_id = :tenant and p.inbox_id = :inbox and p.state = 'stored'
+      and (not p.historical or coalesce(b.backfill_state, 'none') not in ('waiting', 'running', 'paused')))
 """
 NOWHERE = text(
     f"""

@@ -10,6 +10,7 @@ import pytest_asyncio
 from temporalio.exceptions import ApplicationError
 
 from activities import api_write_back
+from contracts.failpoints import Failpoint
 from providers.egress import tls_context
 from store.conversation_tags import set_tags
 from store.conversations import change_conversation, mark_read
@@ -215,23 +216,24 @@ async def test_a_mail_that_is_gone_closes_its_intents(desk: Desk) -> None:
     assert sorted(await desk.intents()) == [("place", "gone", ""), ("read", "gone", "")]
 
 
-@pytest.mark.parametrize("where", ["before", "after"])
+@pytest.mark.parametrize("point", [point for point in Failpoint if point.startswith("write_back.")])
 async def test_dying_around_the_call_repeats_or_recognises_it(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, where: str
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, point: Failpoint
 ) -> None:
-    """Before the mailbox was told, and between the mailbox and our rows."""
+    """Before the mailbox was told, between the mailbox and our rows, and before Temporal knows."""
     await desk.reads(0)
     await desk.chooses(0, "trash")
 
-    async def die(*_: Any, **__: Any) -> None:
-        raise RuntimeError("dies here")
+    def die(here: Failpoint) -> None:
+        if here is point:
+            raise RuntimeError("dies here")
 
     with monkeypatch.context() as dying:
-        dying.setattr(api_write_back, "_apply" if where == "before" else "close", die)
+        dying.setattr(api_write_back, "reached", die)
         with pytest.raises(ApplicationError, match="RuntimeError"):
             await desk.room.fetch()
-    assert desk.box.place(desk.mails[0]) == ("inbox" if where == "before" else "trash")
-    assert {state for _, state, _ in await desk.intents()} == {"open"}
+    assert desk.box.place(desk.mails[0]) == ("inbox" if point is Failpoint.WRITE_BACK_FOUND else "trash")
+    assert {state for _, state, _ in await desk.intents()} == {"done" if point is Failpoint.WRITE_BACK_RECORDED else "open"}
     await desk.room.settle()
     assert desk.box.place(desk.mails[0]) == "trash"
     assert desk.box.is_read(desk.mails[0])

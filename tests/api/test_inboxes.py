@@ -159,6 +159,10 @@ async def test_what_the_server_is_told_is_the_inboxes_choice(world) -> None:
         await world.rows("update inboxes set provider = 'gmail' where id = :i", i=world.ids["inbox"])
         words = ["archive", "closed", "labels", "read", "spam", "trash"]
         assert (await client.patch(path, json={"write_back": words})).json()["write_back"] == words
+        await world.rows("update inboxes set provider = 'ses' where id = :i", i=world.ids["inbox"])
+        none = await client.patch(path, json={"write_back": ["read"]})
+        assert (none.status_code, none.json()["errors"][0]["field"]) == (422, "write_back")
+        assert (await client.patch(path, json={"write_back": []})).json()["write_back"] == []
     async with world.client("agent") as client:
         assert (await client.patch(path, json={"write_back": []})).status_code == 403
     assert world.gateway.calls == []

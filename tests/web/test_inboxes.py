@@ -153,6 +153,17 @@ def test_what_the_mail_server_is_told_is_chosen_in_the_form(desk: Desk) -> None:
     assert desk.fake.called("PATCH", SUPPORT) == [{"write_back": ["archive", "read"]}]
 
 
+def test_a_mailbox_behind_a_web_api_has_no_servers_to_edit(desk: Desk) -> None:
+    desk.fake.inboxes[SUPPORT.rsplit("/", 1)[1]]["provider"] = "gmail"
+    page = support(desk)
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Tags, as labels, categories or keywords").check()
+    expect(page.get_by_text("Receiving (IMAP)")).to_have_count(0)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Support")).to_be_visible()
+    assert desk.fake.called("PATCH", SUPPORT) == [{"write_back": ["labels"]}]
+
+
 def test_editing_sends_what_changed_and_a_new_host_needs_the_password(desk: Desk) -> None:
     desk.allow("422 (Unprocessable")
     page = support(desk)

@@ -80,7 +80,7 @@ export class InboxForm extends RoomElement {
           field("backfill_days", "Days of history to fetch", { type: "number", value: inbox?.backfill_days ?? 90, min: 0, max: 36_500, hint: "0 fetches none. Newest first; live mail always goes before." }),
           field("undo_send_seconds", "Seconds to undo a send", { type: "number", value: inbox?.undo_send_seconds ?? 5, min: 0, max: 600 }),
           inbox ? field("send_policy", "If it is unknown what became of a reply", { value: inbox.send_policy ?? "ask", options: { ask: "Ask a person", at_least_once: "Send again (may arrive twice)" }, hint: "The mail server took the whole mail and its answer was lost. Automatic mails are never sent again." }) : null),
-        inbox ? this.#writeBack(inbox.write_back ?? []) : null,
+        inbox && inbox.provider !== "ses" ? this.#writeBack(inbox.write_back ?? []) : null,
         inbox ? this.#autoResponse(inbox.auto_response ?? {}) : null),
       h("div", { class: "form-foot" }, this.save, h("a", { class: "button", href: this.#exit }, "Cancel")),
     );
@@ -169,7 +169,7 @@ export class InboxForm extends RoomElement {
     if (!this.#was) return { ...body, email_address: this.#value("email_address"), imap: this.#server("imap"), smtp: this.#server("smtp") };
     body.send_policy = this.#value("send_policy");
     const changes = Object.fromEntries(Object.entries(body).filter(([key, value]) => value !== (this.#was[key] ?? "")));
-    const told = Object.keys(WRITE_BACK).filter((word) => this.#value(`write_back.${word}`));
+    const told = Object.keys(WRITE_BACK).filter((word) => this.#fields.get(`write_back.${word}`)?.input.checked);
     if (told.sort().join() !== [...(this.#was.write_back ?? [])].sort().join()) changes.write_back = told;
     for (const name of ["imap", "smtp"]) {
       if (!this.#fields.has(`${name}.host`)) continue;
