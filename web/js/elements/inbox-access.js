@@ -66,7 +66,7 @@ export class InboxAccess extends RoomElement {
         fact("Way", access.permission === "application" ? "application permission, nobody signed in" : "a person agreed"),
         fact("Given", timeAgo(access.granted_at, { long: true })),
         fact("Renewed", timeAgo(access.renewed_at, { long: true })),
-        access.expiries.map((end) => fact(EXPIRY[end.what].word, exact(end.at)))),
+        (why ? [] : access.expiries).map((end) => fact(EXPIRY[end.what].word, exact(end.at)))),
       access.permission === "application" ? null : h("p", { class: "scopes" }, "Allowed: ", access.scopes.length ? access.scopes.map((scope) => [h("code", {}, plain(scopeWord(scope))), " "]) : "nothing that the provider told"));
   }
 
