@@ -25,7 +25,7 @@ ALLOWED = {
     "providers/egress_http.py": {"httpcore.ConnectionPool", "httpcore.AsyncConnectionPool", "httpx.Client", "httpx.AsyncClient"},
     "providers/gmail/transport.py": {"http.client.HTTPConnection"},  # is given a checked socket
     "providers/s3/blobs.py": {"boto3.session.Session"},  # the operator's endpoint, from the settings
-    "providers/ses/sender.py": {"boto3.session.Session"},  # the operator's region, from the settings
+    "providers/ses/client.py": {"boto3.session.Session"},  # the operator's region and keys, from the settings
     "commands/api_client.py": {"httpx.Client"},  # the operator's own API, from the operator's shell
     "commands/doctor.py": {"httpx.get", "httpx.AsyncClient", "boto3.client"},  # the same, and S3's endpoint
     "commands/object_copies.py": {"boto3.session.Session"},  # the embedded stack's own bucket
