@@ -34,13 +34,14 @@ from rules.domain_records import (
     verdicts,
 )
 from store.domain_checks import CheckSubject, begin_check, write_check
-from store.domains import set_ses_identity
+from store.domains import check_by, set_ses_identity
 from store.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 15.0
 AT_ONCE = 6
+SES_AGAIN = dt.timedelta(hours=1)
 SPF_STEPS = 10  # a receiver follows no more (RFC 7208 §4.6.4)
 
 
@@ -106,24 +107,31 @@ class DomainChecking(DomainSteps):
             )
         if held is None:
             raise failure("NotFound")
-        if ask_ses and await self._ask_ses(tenant_id, domain_id, subject, held=held):
-            return await self._check(tenant_id, domain_id, ask_ses=False)  # with the new keys there are records to look for
-        return DomainReport(held, len(checks), sum(c.status is not Status.OK for c in checks))
+        report = DomainReport(held, len(checks), sum(c.status is not Status.OK for c in checks))
+        if ask_ses and self._identities is not None:
+            report = await self._with_ses(self._identities, tenant_id, domain_id, subject, report)
+        return report
 
-    async def _ask_ses(self, tenant_id: uuid.UUID, domain_id: uuid.UUID, subject: CheckSubject, *, held: bool) -> bool:
-        """Make and read what SES knows of the domain; True when there are new keys. Only for who holds the name, so that nobody
-        fills the operator's account with names of others; what SES does not say leaves what stood.
+    async def _with_ses(
+        self, identities: Identities, tenant_id: uuid.UUID, domain_id: uuid.UUID, subject: CheckSubject, report: DomainReport
+    ) -> DomainReport:
+        """Make and read what SES knows of the domain, and look for its keys at once when they are new. Only for who holds the
+        name, so that nobody fills the operator's account with names of others; what SES does not say leaves what stood.
         """
-        if self._identities is None:
-            return False
         try:
-            identity = await self._identities.ensure(subject.name) if held else None
+            identity = await identities.ensure(subject.name) if report.held else None
         except ProviderError as error:
             log.warning("Amazon SES could not be asked about a domain (%s)", error.reason)
-            return False
+            return report
         tokens, verified = (identity.dkim_tokens, identity.verified) if identity else (subject.dkim_tokens, False)
         async with self._database.unit_of_work(tenant_id) as connection:
-            return await set_ses_identity(connection, tenant_id, domain_id, dkim_tokens=tokens, verified=verified)
+            new = await set_ses_identity(connection, tenant_id, domain_id, dkim_tokens=tokens, verified=verified)
+        if new:
+            report = await self._check(tenant_id, domain_id, ask_ses=False)
+        if identity is not None and not verified:
+            async with self._database.unit_of_work(tenant_id) as connection:
+                await check_by(connection, tenant_id, domain_id, at=self._clock() + SES_AGAIN)
+        return report
 
 
 class Questions:

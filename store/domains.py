@@ -24,8 +24,7 @@ CHALLENGE_BYTES = 20
 SES_SAID = text(
     """
     update domains set dkim_tokens = :tokens, ses_verified = :verified, updated_at = now(),
-      check_due_at = case when dkim_tokens <> cast(:tokens as text[]) then now()
-        when not :verified then least(check_due_at, now() + interval '1 hour') else check_due_at end
+      check_due_at = case when dkim_tokens <> cast(:tokens as text[]) then now() else check_due_at end
     where tenant_id = :tenant and id = :id and deleted_at is null
       and (dkim_tokens <> cast(:tokens as text[]) or ses_verified <> :verified)
     returning old.dkim_tokens <> new.dkim_tokens as new_tokens
@@ -172,7 +171,7 @@ async def set_ses_identity(
     verified: bool,
 ) -> bool:
     """What SES says of the domain; True when the tokens are new: then there are new records to look for, and it is due at once.
-    One that SES does not send as yet is asked about again within the hour. Twice is once.
+    Twice is once.
     """
     bound = {"tenant": tenant_id, "id": domain_id, "tokens": list(dkim_tokens), "verified": verified}
     row = (await connection.execute(SES_SAID, bound)).first()
@@ -188,6 +187,15 @@ async def ask_check(connection: AsyncConnection, tenant_id: uuid.UUID, domain_id
         update(Domain)
         .where(Domain.tenant_id == tenant_id, Domain.id == domain_id)
         .values(check_due_at=func.now())
+    )
+
+
+async def check_by(connection: AsyncConnection, tenant_id: uuid.UUID, domain_id: uuid.UUID, *, at: dt.datetime) -> None:
+    """Make it due at `at`, unless it is earlier."""
+    await connection.execute(
+        update(Domain)
+        .where(Domain.tenant_id == tenant_id, Domain.id == domain_id)
+        .values(check_due_at=func.least(Domain.check_due_at, at))
     )
 
 

@@ -12,6 +12,8 @@ from temporalio.exceptions import ApplicationError
 from activities.domain_check import DomainChecking
 from contracts.domains import DomainRef, DomainReport
 from providers.dns.lookup import DnsLookup
+from providers.errors import Unreachable
+from providers.ses.identities import SesIdentity
 from store.domains import add_domain, get_domain, remove_domain, set_ses_identity
 from store.people import create_tenant
 from store.unit_of_work import Database
@@ -219,3 +221,71 @@ async def test_a_check_that_dies_is_due_again_in_ten_minutes(office) -> None:
         await DomainChecking(office.house, Dies(), clock=lambda: office.now).check(ref)
     row = await office.row(ref)
     assert (row.checked_at, row.check_due_at) == (None, NOW + dt.timedelta(minutes=10))
+
+
+class FakeSes:
+    """What SES says of every domain; `away` it does not answer."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.away = False
+        self.verified = False
+        self.tokens: tuple[str, ...] = ("k1", "k2", "k3")
+
+    async def ensure(self, domain: str) -> SesIdentity:
+        self.asked.append(domain)
+        if self.away:
+            raise Unreachable
+        return SesIdentity(self.tokens, self.verified)
+
+
+async def test_ses_is_told_of_a_domain_that_is_held_and_of_no_other(office) -> None:
+    name, ses = fresh(), FakeSes()
+    ref, challenge = await office.claim(name)
+    await office.checking(identities=ses).check(ref)
+    assert ses.asked == [], "a claim costs nothing and proves nothing"
+    publish(office.dns, name, challenge)
+    office.now += DAY
+    await office.checking(identities=ses).check(ref)
+    row = await office.row(ref)
+    assert (ses.asked, list(row.dkim_tokens), row.ses_verified) == ([name], ["k1", "k2", "k3"], False)
+    assert [r["status"] for r in row.records if r["record"] == "dkim"] == ["missing"] * 3
+    assert row.check_due_at == office.now + dt.timedelta(hours=1)
+    ses.verified = True
+    office.now += dt.timedelta(hours=1)
+    await office.checking(identities=ses).check(ref)
+    row = await office.row(ref)
+    assert row.ses_verified
+    assert row.check_due_at >= office.now + DAY
+
+
+async def test_silence_of_ses_takes_nothing_away_and_a_domain_that_is_let_go_is_not_sent_as(office) -> None:
+    name, ses = fresh(), FakeSes()
+    ses.verified = True
+    ref, challenge = await office.claim(name)
+    publish(office.dns, name, challenge, tokens=ses.tokens)
+    await office.checking(identities=ses).check(ref)
+    assert (await office.row(ref)).ses_verified
+    ses.away = True
+    office.now += DAY
+    assert (await office.checking(identities=ses).check(ref)).held
+    assert (await office.row(ref)).ses_verified
+    office.dns.put(f"_mailroom.{name}", "TXT")
+    for _ in range(5):
+        office.now += DAY
+        report = await office.checking(identities=ses).check(ref)
+    assert not report.held
+    assert not (await office.row(ref)).ses_verified
+
+
+async def test_tokens_that_change_at_every_look_are_looked_for_once(office) -> None:
+    class Restless(FakeSes):
+        async def ensure(self, domain: str) -> SesIdentity:
+            self.tokens = (f"t{len(self.asked)}",)
+            return await super().ensure(domain)
+
+    name, ses = fresh(), Restless()
+    ref, challenge = await office.claim(name)
+    publish(office.dns, name, challenge)
+    await office.checking(identities=ses).check(ref)
+    assert len(ses.asked) == 1

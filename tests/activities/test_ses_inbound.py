@@ -1,13 +1,20 @@
 """Mail that SES puts into its bucket: by notice or found there, once each, in its inboxes or kept until there is one."""
 
 import asyncio
+import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from activities.parser_pool import ParserPool
+from activities.ses_spool import SesSpool
 from providers.s3.blobs import BlobStore
+from providers.secret import Secret
+from providers.ses.account import SesAccount
+from providers.ses.receipts import ReceiptBucket
+from store.ses_receipts import route_receipt
 from store.unit_of_work import Database
 from tests.activities.mail_room import letter
 from tests.activities.ses_mail_room import SesMailRoom
@@ -166,3 +173,36 @@ async def test_many_at_once_route_each_mail_once(room: SesMailRoom) -> None:
     await room.settle()
     assert len(await room.subjects()) == 12
     assert len(await room.ledger()) == 12
+
+
+async def test_dying_before_the_commit_leaves_the_mail_to_the_next_round(room: SesMailRoom) -> None:
+    object_id = await room.put(mail(room, 1, "again"), f"desk@{room.domain}")
+
+    async def dies() -> None:
+        async with room.database.system_unit_of_work() as connection:
+            assert await route_receipt(connection, (await room.receipts())[object_id]["id"], now=dt.datetime.now(dt.UTC))
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await dies()
+    assert (await room.ledger(), (await room.receipts())[object_id]["state"]) == ({}, "waiting")
+    await room.look()
+    await room.settle()
+    assert await room.subjects() == ["again"]
+
+
+async def test_a_bucket_that_is_away_holds_up_nothing_else(room: SesMailRoom, caplog: pytest.LogCaptureFixture) -> None:
+    await room.put(mail(room, 1, "told before"), f"desk@{room.domain}")
+    account = SesAccount("us-east-1", "AKIAEXAMPLE", Secret("wrong"))
+    broken = ReceiptBucket(account, room.s3.bucket, room.prefix, endpoint=room.s3.endpoint)
+    spool = SesSpool(room.database, broken, every=0.0)
+    assert len(await spool.look(now=dt.datetime.now(dt.UTC))) == 1
+    assert "bucket_refused" in caplog.text
+    broken.close()
+
+
+async def test_what_the_spam_filter_of_ses_says_is_believed(room: SesMailRoom) -> None:
+    await room.put(b"X-SES-Spam-Verdict: FAIL\r\n" + mail(room, 1, "cheap"), f"desk@{room.domain}")
+    await room.route()
+    await room.settle()
+    assert (await room.ledger()).popitem()[1]["classification"] == "spam"
