@@ -20,7 +20,7 @@ from activities.accounts import API_PROVIDERS, Accounts
 from activities.heartbeat import heartbeats
 from activities.inbound_at_once import InboundAtOnce, Taken
 from activities.parser_pool import ChildrenDoNotStart
-from activities.push_poll import until_next_look
+from activities.push_poll import GRACE, until_next_look
 from contracts.inbound import InboundSteps, WakeReason, WatchOrder, WatchReport
 from providers.errors import FolderGone, ProviderError
 from providers.imap.account import ImapAccount
@@ -56,7 +56,8 @@ class _Look:
 
 class InboundWatch(InboundSteps):
     """`poll_seconds` is the longest time between two looks at all folders; `pool` should be apart from the one that
-    fetches, as each watched inbox holds a connection for hours. With `at_once` new mail is taken by the watch itself.
+    fetches, as each watched inbox holds a connection for hours. With `at_once` new mail is taken by the watch itself. `notice` is
+    the time that an announcement of a web API may take.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class InboundWatch(InboundSteps):
         *,
         at_once: InboundAtOnce | None = None,
         poll_seconds: float = 300.0,
+        notice: dt.timedelta = GRACE,
     ) -> None:
+        self._notice = notice
         self._at_once = at_once
         self._database = database
         self._pool = pool
@@ -85,7 +88,9 @@ class InboundWatch(InboundSteps):
                 return WatchReport(WakeReason.NOT_CONNECTED)
             if inbox.provider in API_PROVIDERS:
                 # There is nothing to wait on: the workflow looks every so often.
-                seconds = await until_next_look(self._database, inbox, often=int(self._poll_seconds))
+                seconds = await until_next_look(
+                    self._database, inbox, often=int(self._poll_seconds), grace=self._notice
+                )
                 return WatchReport(WakeReason.UNSUPPORTED, poll_seconds=seconds)
             async with heartbeats():
                 try:
