@@ -10,14 +10,11 @@ import gzip
 import json
 import re
 import secrets
-import socket
-import struct
 import threading
 import time
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -27,12 +24,9 @@ from tests.servers.gmail_faults import ApiError, Fault, Faults
 from tests.servers.gmail_mailbox import GmailMailbox
 from tests.servers.gmail_quota import UNITS, Quota
 from tests.servers.google_oauth import GoogleOAuth, Grant, OAuthError
+from tests.servers.stand_in_http import Reset, StandInHandler, StandInServer
 
 BATCH_CAP = 100
-
-
-class _Reset(Exception):
-    """The connection is to be reset instead of answering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +58,6 @@ class GmailServer:
         self.faults = Faults()
         self.oauth = GoogleOAuth(self.now)
         self.seen: list[Seen] = []
-        self.connections = 0
         self._uploads: dict[str, _Upload] = {}
         self._lock = threading.Lock()
         server = self
@@ -72,8 +65,7 @@ class GmailServer:
         class Handler(_Handler):
             google = server
 
-        self._http = _Server(("127.0.0.1", 0), Handler, certificates)
-        self._http.google = self
+        self._http = StandInServer(Handler, certificates)
         scheme = "https" if certificates else "http"
         self.url = f"{scheme}://localhost:{self._http.server_address[1]}/"
         self.token_url = f"{self.url}token"
@@ -84,6 +76,10 @@ class GmailServer:
 
     def now(self) -> float:
         return time.time() + self._ahead
+
+    @property
+    def connections(self) -> int:
+        return self._http.connections
 
     def advance(self, seconds: float) -> None:
         self._ahead += seconds
@@ -105,7 +101,7 @@ class GmailServer:
     # --- one API call ------------------------------------------------------------------------------------------
 
     def api(self, method: str, target: str, body: bytes, token: str, *, batched: bool = False) -> dict[str, Any] | None:
-        """Raises ApiError, or `_Reset`."""
+        """Raises ApiError, or `Reset`."""
         parts = urlsplit(target)
         query = parse_qs(parts.query)
         operation, ids, scopes = find_operation(method, parts.path)
@@ -244,7 +240,7 @@ def _fail(fault: Fault) -> None:
     if fault.hang:
         time.sleep(fault.hang)
     if fault.reset:
-        raise _Reset
+        raise Reset
     if fault.status >= 300:
         raise fault.error()
 
@@ -262,46 +258,13 @@ def _json(body: bytes) -> dict[str, Any]:
 
 
 def _phrase(status: int) -> str:
-    return BaseHTTPRequestHandler.responses.get(status, ("Unknown", ""))[0]
+    return StandInHandler.responses.get(status, ("Unknown", ""))[0]
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Handler(StandInHandler):
     google: GmailServer
 
-    def __init__(self, address: tuple[str, int], handler: type, certificates: Certificates | None) -> None:
-        self._context = certificates.server_context() if certificates else None
-        super().__init__(address, handler)
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        # In the connection's own thread, so that a slow handshake holds nobody else up.
-        self.google.connections += 1
-        if self._context is not None:
-            request = self._context.wrap_socket(request, server_side=True)
-        try:
-            super().finish_request(request, client_address)
-        finally:
-            request.close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Broken connections are what this server is for; nothing is printed."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    timeout = 30
-    google: GmailServer
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815  # names that http.server wants
-
-    def _serve(self) -> None:
+    def serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             self._route(body)
@@ -309,11 +272,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(error.status, error.encoded(), error.headers)
         except OAuthError as refused:
             self._send(refused.status, json.dumps(refused.body).encode())
-        except _Reset:
-            # SO_LINGER 0 makes close() send RST: what a client sees when a peer or a middlebox dies.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            self.connection.close()
+        except Reset:
+            self.hang_up()
 
     def _route(self, body: bytes) -> None:
         parts = urlsplit(self.path)

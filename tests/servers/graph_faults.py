@@ -6,6 +6,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from tests.servers.stand_in_http import Reset
+
 
 class GraphError(Exception):
     """An answer in Graph's form: `{"error": {"code", "message", "innerError"}}`."""
@@ -19,10 +21,6 @@ class GraphError(Exception):
 
     def encoded(self) -> bytes:
         return json.dumps(self.body).encode()
-
-
-class Reset(Exception):
-    """The connection ends with RST and no answer."""
 
 
 def not_found() -> GraphError:

@@ -5,23 +5,21 @@ asked, `graph.forgotten` which calls came without the header for immutable ids.
 """
 
 import json
-import socket
-import struct
 import threading
 import time
 import uuid
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.servers.certificates import Certificates
 from tests.servers.graph_api import Answer, Call, GraphApi, find_operation
 from tests.servers.graph_delta import DeltaQueries
-from tests.servers.graph_faults import Fault, Faults, GraphError, Reset, throttled
+from tests.servers.graph_faults import Fault, Faults, GraphError, throttled
 from tests.servers.graph_mailbox import GraphMailbox
 from tests.servers.graph_oauth import TENANT, Grant, MicrosoftLogin, OAuthError
 from tests.servers.graph_subscriptions import Subscriptions
+from tests.servers.stand_in_http import Reset, StandInHandler, StandInServer
 
 BATCH_CAP = 20
 CONCURRENT = 4
@@ -58,7 +56,12 @@ class GraphServer:
     # --- life -------------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        self._http = _Server(("127.0.0.1", 0), _Handler, self)
+        server = self
+
+        class Handler(_Handler):
+            graph = server
+
+        self._http = StandInServer(Handler, self._certificates)
         self.port = int(self._http.server_address[1])
         scheme = "https" if self._certificates else "http"
         self.url = f"{scheme}://127.0.0.1:{self.port}"
@@ -172,39 +175,12 @@ def _before(fault: Fault | None) -> None:
         raise fault.error()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Handler(StandInHandler):
+    graph: GraphServer
 
-    def __init__(self, address: tuple[str, int], handler: type, graph: GraphServer) -> None:
-        self.graph = graph
-        certificates = graph._certificates
-        self._context = certificates.server_context() if certificates else None
-        super().__init__(address, handler)
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        # In the connection's own thread, so that a slow handshake holds nobody else up.
-        if self._context is not None:
-            request = self._context.wrap_socket(request, server_side=True)
-        try:
-            super().finish_request(request, client_address)
-        finally:
-            request.close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Broken connections are what this server is for; nothing is printed."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    timeout = 30
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-    def do_GET(self) -> None:
+    def serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        graph: GraphServer = self.server.graph
+        graph = self.graph
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
             self._send(self._route(graph, headers, body))
@@ -213,12 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OAuthError as refused:
             self._send(Answer(refused.status, refused.body))
         except Reset:
-            # SO_LINGER 0 makes close() send RST: what a client sees when a peer or a middlebox dies.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            self.connection.close()
-
-    do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815  # names that http.server wants
+            self.hang_up()
 
     def _route(self, graph: GraphServer, headers: dict[str, str], body: bytes) -> Answer:
         parts = urlsplit(self.path)
