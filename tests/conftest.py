@@ -27,6 +27,7 @@ from stack.temporal import NAMESPACE, Temporal, add_search_attributes, find_prog
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.databases import TEMPLATE, Database, PostgresServer, migrate
 from tests.servers.dovecot import Dovecot, dovecot_missing
+from tests.servers.emulate import Emulate, emulate_missing
 from tests.servers.gmail_server import GmailServer
 from tests.servers.scripted_smtp import ScriptedSmtp
 from tests.servers.socket_guard import only_localhost
@@ -239,6 +240,27 @@ def google(certificates: Certificates) -> Iterator[GmailServer]:
     server = GmailServer(certificates)
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def emulated_google(stack_home: StackHome) -> Iterator[Emulate]:
+    yield from _emulated("google", stack_home)
+
+
+@pytest.fixture(scope="session")
+def emulated_microsoft(stack_home: StackHome) -> Iterator[Emulate]:
+    yield from _emulated("microsoft", stack_home)
+
+
+def _emulated(service: str, home: StackHome) -> Iterator[Emulate]:
+    if missing := emulate_missing():
+        pytest.skip(missing)
+    one = Emulate(service, home.ports.port(f"emulate-{service}"), home.layout.root)
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
 
 
 # -- samples -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ Left to our own stand-in, because emulate has it not or otherwise than Google do
 - `format=full` invents headers; only `raw` and `metadata` are used anyway;
 - `drafts.send` and `messages.send` deliver to nobody, garbage and mails without a recipient are taken;
 - a history id has 21 digits, more than the documented unsigned 64 bits: ours are text, so they hold;
-- a watch lasts a day instead of seven, and announces nothing.
+- a watch lasts a day instead of seven, and announces nothing;
+- a draft that is sent keeps its message's id, where Google's guide to drafts promises a new one; a second label of a name is
+  400 instead of 409; SENT may be added to a mail, and a change of nothing is no error.
 """
 
 import re
