@@ -115,3 +115,25 @@ def test_uuidv7_grows_with_time(migrated) -> None:
     assert {made.variant for made in ids} == {uuid.RFC_4122}
     assert ids == sorted(ids), "two ids that a microsecond lies between sort in the order of their making"
     assert abs(time.time() - (ids[-1].int >> 80) / 1000) < 60
+
+
+def test_what_an_inbox_writes_back_becomes_a_list_and_a_word_again(empty) -> None:
+    config, engine = alembic_config(empty), create_engine(empty)
+    command.upgrade(config, "0026")
+
+    def told() -> list[object]:
+        with engine.begin() as connection:
+            return list(connection.execute(text("select settings -> 'write_back' from inboxes order by name")).scalars())
+
+    with engine.begin() as connection:
+        tenant = connection.execute(text("insert into tenants (name, slug) values ('t', 't') returning id")).scalar_one()
+        for name, settings in (("a", '{"write_back": "read"}'), ("b", '{"write_back": "off"}'), ("c", "{}")):
+            connection.execute(
+                text("insert into inboxes (tenant_id, name, email_address, settings) values (:t, :n, :n || '@example.com', cast(:s as jsonb))"),
+                {"t": tenant, "n": name, "s": settings},
+            )
+    command.upgrade(config, "0027")
+    assert told() == [["read"], [], None]
+    command.downgrade(config, "0026")
+    assert told() == ["read", "off", None]
+    engine.dispose()
