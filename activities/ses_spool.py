@@ -9,6 +9,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from mail.ses_receipts import SETUP_NOTICE, recipients_told
 from providers.errors import ProviderError
 from providers.ses.receipts import HEAD_OCTETS, ReceiptBucket
@@ -18,6 +20,7 @@ from store.ses_receipts import (
     headless,
     note_recipients,
     note_unread,
+    note_unrouted,
     ready_receipts,
     route_receipt,
     unknown_objects,
@@ -102,8 +105,16 @@ async def route_ready(database: Database, *, now: dt.datetime) -> list[Addressed
         ready = await ready_receipts(connection)
     woken: dict[str, AddressedInbox] = {}
     for receipt_id in ready:
-        async with database.system_unit_of_work() as connection:
-            found = await route_receipt(connection, receipt_id, now=now)
+        try:
+            async with database.system_unit_of_work() as connection:
+                found = await route_receipt(connection, receipt_id, now=now)
+        except (OperationalError, InterfaceError):
+            raise  # the database, not the mail: the next sweep goes on
+        except Exception as error:
+            log.warning("a mail in the bucket of Amazon SES could not be given to its inboxes (%s)", type(error).__name__)
+            async with database.system_unit_of_work() as connection:
+                await note_unrouted(connection, receipt_id)
+            continue
         if not found:
             log.warning("a mail came through Amazon SES for which there is no inbox")
         woken |= {str(inbox.inbox_id): inbox for inbox in found}

@@ -50,12 +50,13 @@ FAILED = text(
     where id = :id and state = 'waiting' and recipients is null
     """
 )
+UNROUTED = text("update ses_receipts set attempts = attempts + 1 where id = :id and state = 'waiting'")
 READY = text(
     "select id from ses_receipts where state = 'waiting' and recipients is not null order by attempts, id limit :limit"
 )
 TAKE = text(
     """
-    select id, object_id, recipients, received_at, inbox_ids from ses_receipts
+    select id, object_id, recipients, received_at, inbox_ids, settled_at from ses_receipts
     where id = :id and state = 'waiting' and recipients is not null for update skip locked
     """
 )
@@ -71,7 +72,7 @@ SEEN = text(
 )
 SETTLE = text(
     """
-    update ses_receipts set state = :state, reason = :reason, inbox_ids = :inboxes, recipients = :recipients, settled_at = :now
+    update ses_receipts set state = :state, reason = :reason, inbox_ids = :inboxes, recipients = :recipients, settled_at = now()
     where id = :id
     """
 )
@@ -83,7 +84,7 @@ MISSED = text(
     where name = lower(:name) and verified_at is not null and deleted_at is null returning tenant_id, id
     """
 )
-# Its domain has got an inbox, or a catch-all, since nobody wanted it.
+# Its domain has got an inbox, or a catch-all, since nobody wanted it; a change that was not committed yet may bear an earlier time.
 CLAIMABLE = text(
     """
     update ses_receipts r set state = 'waiting', attempts = 0
@@ -91,7 +92,7 @@ CLAIMABLE = text(
       select from unnest(r.recipients) as a (address)
       join domains d on d.name = lower(split_part(a.address, '@', 2)) and d.verified_at is not null and d.deleted_at is null
       join inboxes i on i.tenant_id = d.tenant_id and i.domain_id = d.id and i.provider = 'ses' and i.deleted_at is null
-      where greatest(i.updated_at, d.verified_at) > r.settled_at)
+      where greatest(i.updated_at, d.verified_at) > r.settled_at - interval '1 minute')
     """
 )
 OF_INBOX = text(
@@ -155,6 +156,11 @@ async def ready_receipts(connection: AsyncConnection, *, limit: int = 500) -> li
     return list((await connection.execute(READY, {"limit": limit})).scalars())
 
 
+async def note_unrouted(connection: AsyncConnection, receipt_id: uuid.UUID) -> None:
+    """It could not be given to its inboxes just now: others go first."""
+    await connection.execute(UNROUTED, {"id": receipt_id})
+
+
 async def route_receipt(connection: AsyncConnection, receipt_id: uuid.UUID, *, now: dt.datetime) -> list[AddressedInbox]:
     """Give one mail to the inboxes of its recipients; those to wake. Run twice it finds the mail settled."""
     row = (await connection.execute(TAKE, {"id": receipt_id})).first()
@@ -177,7 +183,8 @@ async def route_receipt(connection: AsyncConnection, receipt_id: uuid.UUID, *, n
     for inbox in found.values():
         bound = {"id": new_id(), "object": row.object_id, "at": row.received_at, "tenant": inbox.tenant_id, "inbox": inbox.inbox_id}
         await connection.execute(SEEN, bound)
-    await _tell_missed(connection, left, now)
+    if row.settled_at is None:  # looked at again, it is no other mail
+        await _tell_missed(connection, left, now)
     routed = bool(found) and not left
     settled = {
         "id": row.id,
@@ -185,7 +192,6 @@ async def route_receipt(connection: AsyncConnection, receipt_id: uuid.UUID, *, n
         "reason": None if routed else "no inbox for a recipient",
         "inboxes": list(dict.fromkeys([*row.inbox_ids, *found])),
         "recipients": left,  # addresses are kept only while they are needed
-        "now": now,
     }
     await connection.execute(SETTLE, settled)
     return list(found.values())

@@ -92,6 +92,9 @@ async def test_mail_for_nobody_is_kept_told_and_given_to_the_catch_all_later(roo
     assert told[0]["payload"]["notice"] == "unclaimed_mail"
     assert await room.look() == 0
     assert await room.unclaimed() == 1, "looking again counts nothing"
+    await room.rows("update inboxes set updated_at = now() where id = :i", i=room.inbox_id)
+    assert await room.look() == 0
+    assert await room.unclaimed() == 1, "it is the same mail"
     await room.rows("update inboxes set is_catchall = true, updated_at = now() where id = :i", i=room.inbox_id)
     assert await room.look() == 1
     await room.settle()
@@ -189,6 +192,25 @@ async def test_dying_before_the_commit_leaves_the_mail_to_the_next_round(room: S
     await room.look()
     await room.settle()
     assert await room.subjects() == ["again"]
+
+
+async def test_a_mail_that_breaks_the_step_holds_up_no_other(room: SesMailRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = await room.put(mail(room, 1, "bad"), f"desk@{room.domain}")
+    await room.put(mail(room, 2, "good"), f"desk@{room.domain}")
+    poison = (await room.receipts())[bad]["id"]
+
+    async def breaks(connection: object, receipt_id: uuid.UUID, *, now: dt.datetime) -> object:
+        if receipt_id == poison:
+            raise ValueError("unforeseen")
+        return await route_receipt(connection, receipt_id, now=now)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("activities.ses_spool.route_receipt", breaks)
+        assert await room.route() == 1
+    assert (await room.receipts())[bad]["attempts"] == 1
+    await room.route()
+    await room.settle()
+    assert sorted(await room.subjects()) == ["bad", "good"]
 
 
 async def test_a_bucket_that_is_away_holds_up_nothing_else(room: SesMailRoom, caplog: pytest.LogCaptureFixture) -> None:

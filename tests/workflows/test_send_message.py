@@ -198,6 +198,23 @@ async def test_doubt_is_looked_into_on_the_schedule_and_then_put_to_a_person(
     assert row.names().count("deliver") == 1
 
 
+async def test_a_report_is_awaited_for_ten_minutes_before_a_person_is_asked(time_skipping_env: WorkflowEnvironment) -> None:
+    row = Row([DOUBT, ASKED], looks=[VerifyOutcome.AWAITED] * 9)
+    async with running(time_skipping_env, row) as handle:
+        assert (await handle.result()).state is SendState.UNKNOWN
+    assert row.times("verify") == pytest.approx([0, 5, 15, 45, 120, 300, 600], abs=4)
+    assert [o.outcome for o in row.settled] == [DeliverOutcome.UNKNOWN]
+    assert "deliver" not in row.names()
+
+
+async def test_a_report_that_came_settles_it(time_skipping_env: WorkflowEnvironment) -> None:
+    looks = [*[VerifyOutcome.AWAITED] * 5, VerifyOutcome.FOUND]
+    row = Row([DOUBT, SETTLED], looks=looks, settlements=[SettleReport(DeliverOutcome.SENT)])
+    async with running(time_skipping_env, row) as handle:
+        await handle.result()
+    assert [o.outcome for o in row.settled] == [DeliverOutcome.SENT]
+
+
 async def test_found_in_sent_is_proof_and_a_mailbox_that_cannot_be_read_is_none(
     time_skipping_env: WorkflowEnvironment,
 ) -> None:
