@@ -2,12 +2,12 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import CursorResult, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.conversation_keys import Keys, ListFilter, find_tagged
@@ -145,8 +145,8 @@ async def _searched(
 
 async def _longer_than(connection: AsyncConnection, keys: Keys, steps: int) -> bool:
     """Whether the list goes on behind so many."""
-    statement = _text(f"select from ({keys.page(steps + 1)}) s offset {steps} limit 1")
-    return (await connection.execute(statement, _needed(statement, keys.bound))).first() is not None
+    statement = f"select from ({keys.page(steps + 1)}) s offset {steps} limit 1"
+    return (await _run(connection, statement, keys.bound)).first() is not None
 
 
 async def rows_of(
@@ -154,8 +154,7 @@ async def rows_of(
 ) -> list[ConversationRow]:
     """The conversations whose ids the sub-select `keys` gives, with their tags, in one statement."""
     ordered = order.replace("last_message_at", "c.last_message_at").replace(" id ", " c.id ")
-    statement = _text(f"with page as materialized ({keys}) {ROWS} {ordered}")
-    rows = (await connection.execute(statement, _needed(statement, bound))).all()
+    rows = (await _run(connection, f"with page as materialized ({keys}) {ROWS} {ordered}", bound)).all()
     return [_row(tuple(r)) for r in rows]
 
 
@@ -165,12 +164,16 @@ def _row(values: tuple[Any, ...]) -> ConversationRow:
 
 
 @lru_cache(maxsize=256)
-def _text(statement: str) -> TextClause:
-    return text(statement)
+def _text(statement: str) -> tuple[TextClause, tuple[str, ...]]:
+    """The statement and the names that it binds: to compile it costs more than to run it."""
+    clause = text(statement)
+    return clause, tuple(clause.compile().params)
 
 
-def _needed(statement: TextClause, bound: dict[str, Any]) -> dict[str, Any]:
-    return {name: bound[name] for name in statement.compile().params}
+async def _run(connection: AsyncConnection, statement: str, bound: Mapping[str, Any]) -> CursorResult[Any]:
+    """`bound` may hold more than the statement binds."""
+    clause, names = _text(statement)
+    return await connection.execute(clause, {name: bound[name] for name in names})
 
 
 async def count_conversations(connection: AsyncConnection, viewer: Viewer) -> Counts:
@@ -178,8 +181,8 @@ async def count_conversations(connection: AsyncConnection, viewer: Viewer) -> Co
     inboxes = await seen_inboxes(connection, viewer)
     seen = "" if inboxes is None else " and inbox_id = any(:inboxes)"
     live = f"tenant_id = :tenant and merged_into is null and deleted_at is null{seen}"
-    statement = _text(
-        COUNTS.format(live=live, active="status in ('open', 'pending')", seen=seen, most=COUNT_MOST)
+    statement = COUNTS.format(
+        live=live, active="status in ('open', 'pending')", seen=seen, most=COUNT_MOST
     )
     bound = {"tenant": viewer.tenant_id, "me": viewer.user_id, "inboxes": inboxes}
-    return Counts(*(await connection.execute(statement, _needed(statement, bound))).one())
+    return Counts(*(await _run(connection, statement, bound)).one())

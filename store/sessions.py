@@ -6,7 +6,7 @@ import secrets
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Session, Tenant, User
@@ -14,6 +14,27 @@ from store.addresses import address_key
 
 TOKEN_BYTES = 32
 TOUCH_AFTER = dt.timedelta(minutes=5)  # `last_used_at` is not worth a write for each call
+# Asked with every request: built once.
+HOLDER = (
+    select(
+        Session.id,
+        Session.last_used_at,
+        User.tenant_id,
+        User.id.label("user_id"),
+        User.email,
+        User.name,
+        User.role,
+        Tenant.name.label("tenant_name"),
+        func.now().label("now"),
+    )
+    .join(User, (User.tenant_id == Session.tenant_id) & (User.id == Session.user_id))
+    .join(Tenant, Tenant.id == Session.tenant_id)
+    .where(
+        Session.token_sha256 == bindparam("token_sha256"),
+        Session.expires_at > func.now(),
+        User.deleted_at.is_(None),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +97,7 @@ async def close_session(connection: AsyncConnection, token: str) -> None:
 
 async def find_session(connection: AsyncConnection, token: str) -> SignedIn | None:
     """Who holds this token now: None when it is unknown, expired, or its person has left. As the system."""
-    row = (
-        await connection.execute(
-            select(
-                Session.id,
-                Session.last_used_at,
-                User.tenant_id,
-                User.id.label("user_id"),
-                User.email,
-                User.name,
-                User.role,
-                Tenant.name.label("tenant_name"),
-                func.now().label("now"),
-            )
-            .join(User, (User.tenant_id == Session.tenant_id) & (User.id == Session.user_id))
-            .join(Tenant, Tenant.id == Session.tenant_id)
-            .where(
-                Session.token_sha256 == token_hash(token),
-                Session.expires_at > func.now(),
-                User.deleted_at.is_(None),
-            )
-        )
-    ).first()
+    row = (await connection.execute(HOLDER, {"token_sha256": token_hash(token)})).first()
     if row is None:
         return None
     if row.now - row.last_used_at > TOUCH_AFTER:
