@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.folder_pass import FolderPass
-from activities.ingestion import Ingestion, Lane
+from activities.ingestion import Ingestion, live_lane
 from activities.packing import LARGEST_MAIL, Packer
 from activities.turns import FairTurns
 from contracts.failpoints import Failpoint, reached
@@ -18,7 +18,7 @@ from providers.imap.source import ImapSource
 from providers.s3.blobs import BlobStore
 from store.folders import FolderRow, FolderState, read_folder
 from store.gaps import gaps_of_folder
-from store.inbox_state import InboxState, Lease, hold_lease, read_inbox, take_lease
+from store.inbox_state import InboxState, Lease, read_inbox, take_lease
 from store.ledger import Place
 from store.unit_of_work import Database
 
@@ -79,13 +79,7 @@ class InboundAtOnce:
         if stored is None:
             return None
         reached(Failpoint.AT_ONCE_STORED)
-        lane = Lane(
-            known.tenant_id,
-            known.id,
-            guard=lambda connection: hold_lease(connection, stored.lease, shared=True),
-            run=activity.info().workflow_run_id,
-        )
-        total = await self._ingestion.drain(lane, seconds=INGEST_SECONDS)
+        total = await self._ingestion.drain(live_lane(stored.lease), seconds=INGEST_SECONDS)
         return Taken(stored.last_uid, total.answerable if stored.answers else 0)
 
     async def _fetch(self, known: InboxState, folder_id: uuid.UUID, source: ImapSource) -> _Stored | None:

@@ -18,7 +18,7 @@ from activities.accounts import API_PROVIDERS, Accounts
 from activities.api_pass import ApiPass
 from activities.heartbeat import heartbeats
 from activities.imap_pass import ImapPass, Passed
-from activities.ingestion import Ingestion, Lane
+from activities.ingestion import Ingestion, live_lane
 from activities.packing import LARGEST_MAIL, Packer
 from activities.recent_packs import RecentPacks
 from activities.turns import FairTurns
@@ -113,13 +113,7 @@ class InboundFetch(InboundSteps):
         """
         if self._ingestion is None or not 0 < told.pending <= FEW:
             return told
-        lane = Lane(
-            inbox.tenant_id,
-            inbox.id,
-            guard=lambda connection: hold_lease(connection, lease, shared=True),
-            run=activity.info().workflow_run_id,
-        )
-        total = await self._ingestion.drain(lane, seconds=FEW_SECONDS)
+        total = await self._ingestion.drain(live_lane(lease), seconds=FEW_SECONDS)
         async with self._database.unit_of_work(inbox.tenant_id) as connection:
             pending = await count_pending(connection, inbox.tenant_id, inbox.id, historical=False)
         return replace(told, pending=pending, answerable=total.answerable)

@@ -6,10 +6,10 @@ from temporalio import activity
 
 from activities._edges import edges, failure
 from activities.heartbeat import heartbeats
-from activities.ingestion import Ingestion, Lane
+from activities.ingestion import Ingestion, live_lane
 from contracts.inbound import InboundSteps, IngestReport
 from contracts.refs import InboxRef
-from store.inbox_state import hold_lease, take_lease
+from store.inbox_state import take_lease
 from store.ledger import count_pending
 from store.unit_of_work import Database
 
@@ -34,14 +34,8 @@ class InboundIngest(InboundSteps):
                 lease = await take_lease(connection, tenant_id, inbox_id)
             if lease is None:
                 raise failure("NotFound")
-            lane = Lane(
-                tenant_id,
-                inbox_id,
-                guard=lambda connection: hold_lease(connection, lease, shared=True),
-                run=activity.info().workflow_run_id,
-            )
             async with heartbeats():
-                total = await self._ingestion.drain(lane, seconds=SECONDS)
+                total = await self._ingestion.drain(live_lane(lease), seconds=SECONDS)
             async with self._database.unit_of_work(tenant_id) as connection:
                 remaining = await count_pending(connection, tenant_id, inbox_id, historical=False)
             return IngestReport(

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio import activity
 
 from activities.beside import Beside
 from activities.parser_child import ReadMail, ReadOrder, Unread, empty_card
@@ -28,7 +29,7 @@ from providers.s3.blobs import BlobMissing, BlobStore
 from rules.inbound_flood import FROM_ONE_SENDER, INTO_ONE_INBOX
 from store.inbound import StoredBatch, store_batch
 from store.inbound_flood import IncomingCaps
-from store.inbox_state import own_addresses
+from store.inbox_state import Lease, hold_lease, own_addresses
 from store.incoming import IncomingMail, Poison
 from store.ledger import PendingMail, claim, count_attempt
 from store.search import index_messages
@@ -63,6 +64,16 @@ class Lane:
     folder_id: uuid.UUID | None = None
     run: str | None = None
     took: Callable[[int], None] | None = None  # is told the octets of each batch that is in work
+
+
+def live_lane(lease: Lease) -> Lane:
+    """An inbox's live mail, as long as `lease` is held. Called in an activity, whose run the rows name."""
+    return Lane(
+        lease.tenant_id,
+        lease.inbox_id,
+        guard=lambda connection: hold_lease(connection, lease, shared=True),
+        run=activity.info().workflow_run_id,
+    )
 
 
 @dataclass(frozen=True, slots=True)
