@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from store.metrics import GAPS, OPEN_SENDS, QUARANTINED, WAITING, read_figures
+from store.metrics import GAPS, OPEN_SENDS, PUSHED, QUARANTINED, WAITING, read_figures
 from store.unit_of_work import Database
 from tests.store.desk import open_desk
 
@@ -65,7 +65,7 @@ async def test_what_waits_is_counted_and_has_an_age(house) -> None:
     assert sum(figures.inboxes.values()) == 1
 
 
-@pytest.mark.parametrize(("statement", "index"), [(WAITING, "ix_ledger_pending"), (OPEN_SENDS, "ix_messages_open_sends"), (QUARANTINED, "ix_quarantine_open"), (GAPS, "gaps_open")])
+@pytest.mark.parametrize(("statement", "index"), [(WAITING, "ix_ledger_pending"), (OPEN_SENDS, "ix_messages_open_sends"), (QUARANTINED, "ix_quarantine_open"), (GAPS, "gaps_open"), (PUSHED, "ix_push_hours_hour")])
 async def test_each_question_can_use_an_index(house, statement, index) -> None:
     async with house.system_unit_of_work() as connection:
         await connection.execute(text("set local enable_seqscan = off"))

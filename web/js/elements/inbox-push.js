@@ -3,7 +3,7 @@
  */
 
 import { fill, h, icon } from "/web/js/dom.js";
-import { count, duration, exact, plain } from "/web/js/format.js";
+import { count, duration, plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 
@@ -18,7 +18,7 @@ const STATES = {
 export class InboxPush extends RoomElement {
   build() {
     this.badge = h("span", { class: "badge" });
-    this.rest = h("div", {});
+    this.rest = h("div", { class: "summary" });
     this.append(h("div", { class: "panel-head" }, h("h2", {}, "Announcements"), this.badge), this.rest);
   }
 
@@ -27,7 +27,7 @@ export class InboxPush extends RoomElement {
     this.badge.textContent = word;
     this.badge.className = `badge ${tone}`;
     const fact = (name, shown) => h("div", {}, h("dt", {}, name), h("dd", {}, shown));
-    const when = (time) => h("span", { title: exact(time) }, timeAgo(time, { long: true }));
+    const when = (time) => timeAgo(time, { long: true });
     fill(this.rest,
       h("p", { class: "lead" }, text),
       value.refusal ? h("div", { class: "notice warn" }, icon("warning"), h("p", {}, plain(value.refusal))) : null,
@@ -36,9 +36,9 @@ export class InboxPush extends RoomElement {
         fact("Announced, last day", value.found ? `${count(value.found - value.missed)} of ${count(value.found)}` : "no mail came"),
         fact("Looks by itself every", value.poll_seconds ? duration(value.poll_seconds) : "not yet known"),
         value.last_notice_at ? fact("Last announcement", when(value.last_notice_at)) : null,
-        value.expires_at ? fact(value.state === "on" ? "Granted until" : "Was granted until", exact(value.expires_at)) : null,
+        value.expires_at ? fact(value.state === "on" ? "Granted until" : "Was granted until", when(value.expires_at)) : null,
         value.renewed_at ? fact("Last renewed", when(value.renewed_at)) : null,
-        value.state !== "off" && value.due_at ? fact("Asked for again", exact(value.due_at)) : null));
+        value.state !== "off" && value.due_at ? fact("Asked for again", when(value.due_at)) : null));
   }
 }
 
