@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from settings import Settings, SettingsError, load_settings, parse_key_ring
+from worker_steps import SesParts, ses_parts
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OLD_KEY = base64.b64encode(bytes(range(32, 64))).decode()
@@ -136,7 +137,7 @@ def test_an_application_is_what_its_settings_say(environment) -> None:
 @pytest.mark.parametrize("value", ["example.com", "=@example.com", "acme=example.com", "acme=@example"])
 def test_a_mailbox_for_the_application_names_its_tenant(environment, value) -> None:
     environment.setenv("MAILROOM_MICROSOFT_APPLICATION_MAILBOXES", value)
-    with pytest.raises(SettingsError, match="acme=@example.com"):
+    with pytest.raises(SettingsError, match=r"acme=@example\.com"):
         load_settings()
 
 
@@ -147,3 +148,33 @@ def test_what_the_application_may_open_is_read(environment) -> None:
     assert settings.application_mailboxes == (("acme", "@help.example.com"), ("acme", "a@example.com"))
     assert settings.secret_expires is not None
     assert settings.secret_expires.isoformat().startswith("2027-01-31T23:59:59")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"SES_REGION": "europe"}, "MAILROOM_SES_REGION"),
+        ({"SES_REGION": "eu-west-1", "SES_ACCESS_KEY": "AKIAEXAMPLE"}, "MAILROOM_SES_SECRET_KEY"),
+        ({"SES_RECEIPT_BUCKET": "inbound"}, "MAILROOM_SES_REGION"),
+    ],
+)
+def test_half_of_what_ses_needs_is_named(environment, given, named) -> None:
+    for name, value in given.items():
+        environment.setenv(f"MAILROOM_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert named in str(caught.value)
+
+
+def test_the_worker_has_the_ses_that_the_settings_say(environment) -> None:
+    assert ses_parts(load_settings()) == SesParts()
+    load_settings.cache_clear()
+    for name, value in {"REGION": "eu-west-1", "ACCESS_KEY": "AKIAEXAMPLE", "SECRET_KEY": "ses-secret-canary", "RECEIPT_BUCKET": "inbound", "RECEIPT_PREFIX": "in/"}.items():
+        environment.setenv(f"MAILROOM_SES_{name}", value)
+    parts = ses_parts(load_settings())
+    assert parts.post is not None
+    assert parts.identities is not None
+    assert parts.bucket is not None
+    assert (parts.post.region, parts.bucket.bucket, parts.bucket.prefix) == ("eu-west-1", "inbound", "in/")
+    assert "ses-secret-canary" not in repr(parts) + repr(load_settings())
+    parts.close()
