@@ -73,6 +73,14 @@ class TenantRow:
     )
 
 
+class ChildRow:
+    """A `TenantRow` whose parent in its tenant is never null: the key to the parent proves the tenant and goes with it. For the
+    rows that every mail brings, each of which would check a second key (measured: a tenth of PostgreSQL's time to ingest).
+    """
+
+    tenant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+
+
 def own(parent: str, column: str, *, ondelete: str = "CASCADE") -> ForeignKeyConstraint:
     """A composite foreign key to a row of the same tenant. `SET NULL` clears only the referencing column."""
     action = f"SET NULL ({column})" if ondelete == "SET NULL" else ondelete

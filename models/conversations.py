@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, Index, Numeric, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, CreatedAt, Id, TenantRow, one_of, own
+from models.base import Base, ChildRow, CreatedAt, Id, TenantRow, one_of, own
 from models.enums import AssignedBy, Channel, ConversationStatus, Direction, Priority, ThreadKeyKind
 
 
@@ -19,7 +19,7 @@ def _newest_first(name: str, *columns: str, also: str = "") -> Index:
     return Index(name, *columns, text("last_message_at desc"), text("id desc"), postgresql_where=text(live))
 
 
-class Conversation(TenantRow, Base):
+class Conversation(ChildRow, Base):
     """A ticket. Counters are maintained, never counted; `version` grows with each change, and a reply carries the one
     that its author saw. `merged_into` makes an alias: lookups follow it to the survivor.
     """
@@ -99,7 +99,7 @@ class Conversation(TenantRow, Base):
     deleted_at: Mapped[dt.datetime | None]
 
 
-class ThreadKey(TenantRow, Base):
+class ThreadKey(ChildRow, Base):
     """An id that leads to a conversation. Unique in its inbox, so two mails that race cannot split a thread; an empty
     key is refused (libredesk #122: every mail with an empty Message-ID joined one conversation).
     """

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, CreatedAt, Id, TenantRow, one_of, own
+from models.base import Base, ChildRow, CreatedAt, Id, TenantRow, one_of, own
 from models.enums import (
     BackfillState,
     Channel,
@@ -165,7 +165,7 @@ class Folder(TenantRow, Base):
     updated_at: Mapped[CreatedAt]
 
 
-class LedgerEntry(TenantRow, Base):
+class LedgerEntry(ChildRow, Base):
     """One row for each provider identity ever seen; integrity I-2 and I-4. `raw_*` say where its bytes lie (many mails may
     share one object). `attempts` is committed before each parse, so that a mail that kills the process is counted.
     """

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, CreatedAt, Id, TenantRow, TsVector, one_of, own
+from models.base import Base, ChildRow, CreatedAt, Id, TenantRow, TsVector, one_of, own
 from models.enums import (
     BounceClass,
     ContentType,
@@ -24,7 +24,7 @@ from models.enums import (
 )
 
 
-class Message(TenantRow, Base):
+class Message(ChildRow, Base):
     """One mail in a conversation, either way; spam and reports have no conversation. The unique key keeps a re-used
     Message-ID with other content and ignores an identical one (integrity I-8).
 
@@ -146,7 +146,7 @@ class Message(TenantRow, Base):
     created_at: Mapped[CreatedAt]
 
 
-class MessageRecipient(TenantRow, Base):
+class MessageRecipient(ChildRow, Base):
     __tablename__ = "message_recipients"
     __table_args__ = (
         own("messages", "message_id"),
@@ -165,7 +165,7 @@ class MessageRecipient(TenantRow, Base):
     delivery_detail: Mapped[str | None]
 
 
-class MessageReference(TenantRow, Base):
+class MessageReference(ChildRow, Base):
     """An id that a message refers to; the index lets children that arrive before their parents still join."""
 
     __tablename__ = "message_references"
@@ -176,7 +176,7 @@ class MessageReference(TenantRow, Base):
     referenced_id: Mapped[str]
 
 
-class Attachment(TenantRow, Base):
+class Attachment(ChildRow, Base):
     """A file of a message, once per tenant and sha256 under `storage_key`. With `encoded_offset` it lies in the raw mail
     alone, from there on, until somebody asks for it; `stored_at` says since when it is an object of its own then.
     """
@@ -290,7 +290,7 @@ class AutoResponseClaim(TenantRow, Base):
     created_at: Mapped[CreatedAt]
 
 
-class SearchDocument(TenantRow, Base):
+class SearchDocument(ChildRow, Base):
     """The searchable form of one message, built in batches a moment after its rows (it costs more than they do)."""
 
     __tablename__ = "search_documents"

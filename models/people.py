@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, CreatedAt, Id, TenantRow, one_of, own
+from models.base import Base, ChildRow, CreatedAt, Id, TenantRow, one_of, own
 from models.enums import Channel, Presence, Role
 
 
@@ -122,7 +122,7 @@ class Contact(TenantRow, Base):
     created_at: Mapped[CreatedAt]
 
 
-class ContactIdentity(TenantRow, Base):
+class ContactIdentity(ChildRow, Base):
     """An address, number or handle of a contact. `identifier_key` is what is matched: casefolded, NFC, punycoded."""
 
     __tablename__ = "contact_identities"

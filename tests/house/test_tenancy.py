@@ -54,6 +54,23 @@ async def test_every_tenant_table_has_forced_row_level_security(database) -> Non
     assert known == tenant_tables() | WITHOUT_TENANT, "a table without tenants needs a reason"
 
 
+def test_every_row_is_held_by_its_tenant() -> None:
+    """By a key to the tenant, or by one to a parent that is never missing and is held itself. Events go by partition."""
+    tables = {name: Base.metadata.tables[name] for name in tenant_tables() - {"tenants", "events"}}
+    held = {"tenants"}
+    while True:
+        more = {
+            name
+            for name, table in tables.items()
+            for key in table.foreign_key_constraints
+            if key.referred_table.name in held and not any(column.nullable for column in key.columns)
+        } - held
+        if not more:
+            break
+        held |= more
+    assert tables.keys() - held == set()
+
+
 async def test_the_app_role_owns_nothing(database) -> None:
     engine = create_engine(database.admin_url)
     with engine.connect() as connection:
