@@ -95,6 +95,9 @@ CLAIMABLE = text(
       where greatest(i.updated_at, d.verified_at) > r.settled_at - interval '1 minute')
     """
 )
+FORGET = text(
+    "update ses_receipts set recipients = '{}' where state = 'unclaimed' and settled_at <= :after and recipients <> '{}'"
+)
 OF_INBOX = text(
     """
     select id, object_id, received_at from ses_receipts
@@ -198,7 +201,10 @@ async def route_receipt(connection: AsyncConnection, receipt_id: uuid.UUID, *, n
 
 
 async def claim_again(connection: AsyncConnection, *, now: dt.datetime) -> int:
-    """Mails that nobody wanted are looked at again where their domain has changed since. How many."""
+    """Mails that nobody wanted are looked at again where their domain has changed since. How many. After ninety days the
+    addresses are forgotten.
+    """
+    await connection.execute(FORGET, {"after": now - CLAIMED_WITHIN})
     return (await connection.execute(CLAIMABLE, {"after": now - CLAIMED_WITHIN})).rowcount
 
 

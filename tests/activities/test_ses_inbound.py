@@ -14,7 +14,7 @@ from providers.s3.blobs import BlobStore
 from providers.secret import Secret
 from providers.ses.account import SesAccount
 from providers.ses.receipts import ReceiptBucket
-from store.ses_receipts import route_receipt
+from store.ses_receipts import claim_again, route_receipt
 from store.unit_of_work import Database
 from tests.activities.mail_room import letter
 from tests.activities.ses_mail_room import SesMailRoom
@@ -107,6 +107,9 @@ async def test_a_stranger_to_all_domains_is_kept_without_a_word_to_tenants(room:
     assert await room.route() == 0
     assert (await room.receipts())[object_id]["state"] == "unclaimed"
     assert await room.unclaimed() == 0
+    async with room.database.system_unit_of_work() as connection:
+        await claim_again(connection, now=dt.datetime.now(dt.UTC) + dt.timedelta(days=91))
+    assert (await room.receipts())[object_id]["recipients"] == [], "after ninety days nobody needs the address"
 
 
 async def test_an_object_that_is_not_there_is_tried_again_and_then_quarantined(room: SesMailRoom) -> None:
