@@ -83,8 +83,7 @@ class Mailroom:
         self._log: BinaryIO | None = None
         self.stack: dict[str, Any] = {}
 
-    async def start(self, **env: str) -> None:
-        """`env` holds for this run only."""
+    async def start(self) -> None:
         await self._let_go()
         environment = {
             **os.environ,
@@ -92,7 +91,6 @@ class Mailroom:
             "MAILROOM_POLL_SECONDS": "5",
             "PYTHONPATH": str(PROJECT),
             **self._env,
-            **env,
         }
         self.data.mkdir(parents=True, exist_ok=True)
         self._log = (self.data / "up.log").open("ab")
@@ -121,11 +119,6 @@ class Mailroom:
             for p in [self.data / "up.log", *sorted((self.data / "logs").glob("*.log"))]
             if p.exists() and p.name in {"up.log", "worker.log", "api.log"}
         )
-
-    async def fallen(self) -> int:
-        """Wait until it has ended by itself, and tell how."""
-        assert self._process is not None
-        return await asyncio.to_thread(self._process.wait, 60)
 
     async def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:

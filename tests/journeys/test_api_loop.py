@@ -11,11 +11,12 @@ Row by row as `test_mail_loop.py` has it for IMAP, for each of the two providers
 - what was read there is read here; spam and *not spam*; a bounce settles its recipient; an absence note is marked; twins;
 - automatic answers go once, and never to automatic mail;
 - a refused send says why and goes out on *retry*;
-- an expired cursor: a gap, closed with its counts; the audit: nothing missing, nothing extra;
-- a worker that dies between draft and dot, while mail comes in: nothing lost, nothing twice, audits that balance.
+- an expired cursor: a gap, closed with its counts; the audit: nothing missing, nothing extra.
 
 Left out here because no provider takes part in them: the undo window, stale views, children before their parents (`test_mail_loop.py`).
-Answers that get lost, crossed with all that makes looking hard: `tests/activities/test_outbound_api_faults.py`. The rows behind the doors, move by move: `test_gmail_journey.py`, `test_graph_journey.py`, `tests/activities/test_api_*.py`.
+Answers that get lost, crossed with all that makes looking hard: `tests/activities/test_outbound_api_faults.py`. Workers that die at each
+failpoint, with the sheets afterwards, without the half minute that Temporal takes to notice: `test_outbound_api.py`,
+`test_api_relisting.py` there. The rows behind the doors, move by move: `test_gmail_journey.py`, `test_graph_journey.py`, `tests/activities/test_api_*.py`.
 """
 
 import email
@@ -24,9 +25,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -34,118 +33,23 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from tests.journeys.api_desk import (
+    CARLA,
+    DAY,
+    DORA,
+    Desk,
+    Team,
+    address_at,
+    balanced,
+    consented,
+    environment,
+    header,
+    question,
+    text_of,
+)
 from tests.journeys.driver import Mailroom, letter, until
-from tests.servers.gmail_mailbox import GmailMailbox
 from tests.servers.gmail_server import GmailServer
-from tests.servers.graph_mailbox import GraphMailbox
-from tests.servers.graph_oauth import TENANT
 from tests.servers.graph_server import GraphServer
-
-CARLA = "carla@customers.example.com"
-DORA = "dora@customers.example.com"  # her mailbox refuses mail, and nothing automatic is sent there again
-DAY = 86_400.0
-
-
-@dataclass
-class Team:
-    """The team's mailbox at one provider, as other programs and other people handle it."""
-
-    name: str
-    box: GmailMailbox | GraphMailbox
-    faults: Any
-    send: str  # the call that sends
-    expire: Callable[[], None]
-
-    def put(self, raw: bytes, where: str = "inbox", *, at: float | None = None, read: bool = False) -> str:
-        if isinstance(self.box, GmailMailbox):
-            labels = [{"inbox": "INBOX", "sent": "SENT", "junk": "SPAM"}[where]]
-            return self.box.deliver(raw, (*labels, *(() if read else ("UNREAD",))), at=at)
-        folder = {"inbox": "inbox", "sent": "sentitems", "junk": "junkemail"}[where]
-        when = datetime.fromtimestamp(at or time.time(), UTC)
-        return self.box.deliver(raw, folder, received_at=when, read=read).immutable_id
-
-    def mark_read(self, mail_id: str) -> None:
-        if isinstance(self.box, GmailMailbox):
-            self.box.modify(mail_id, remove=["UNREAD"])
-        else:
-            self.box.update(mail_id, is_read=True)
-
-    def unspam(self, mail_id: str) -> None:
-        if isinstance(self.box, GmailMailbox):
-            self.box.modify(mail_id, add=["INBOX"], remove=["SPAM"])
-        else:
-            self.box.move(mail_id, "inbox")
-
-    def sent_about(self, words: str) -> list[Any]:
-        """Mails that the provider took, whose text holds `words`."""
-        return [mail for mail in self.box.accepted if words in text_of(mail.raw)]
-
-    def thread_of(self, mail_id: str) -> str:
-        if isinstance(self.box, GmailMailbox):
-            return self.box.mails[mail_id].thread_id
-        item = self.box.items[mail_id]
-        return str(header(item.raw, "References") or header(item.raw, "Message-ID")).split()[0]
-
-
-@dataclass
-class Desk:
-    """A running Mailroom and one inbox of it."""
-
-    room: Mailroom
-    team: Team
-    inbox: dict[str, Any]
-
-    async def ledger(self) -> dict[str, dict[str, Any]]:
-        rows = await self.room.items(f"/v1/inboxes/{self.inbox['id']}/ledger", limit=200)
-        return {row["provider_message_id"]: row for row in rows}
-
-    async def look(self) -> None:
-        await self.room.post(f"/v1/inboxes/{self.inbox['id']}/resync", {"scope": "new"}, status=202)
-
-    async def about(self, subject: str) -> dict[str, Any]:
-        await self.look()
-        return await self.room.conversation_about(subject, self.inbox)
-
-    async def joined(self, conversation: dict[str, Any], count: int) -> list[dict[str, Any]]:
-        async def look() -> list[dict[str, Any]] | None:
-            messages = await self.room.messages(conversation["id"])
-            if len(messages) < count:
-                await self.look()
-            return messages if len(messages) == count else None
-
-        return await until(f"{count} messages in the conversation", look)  # type: ignore[no-any-return]
-
-
-def header(raw: bytes, name: str) -> str | None:
-    value = email.message_from_bytes(raw, policy=email.policy.default)[name]
-    return None if value is None else str(value)
-
-
-def text_of(raw: bytes) -> str:
-    body = email.message_from_bytes(raw, policy=email.policy.default).get_body(("plain",))
-    return "" if body is None else str(body.get_content())
-
-
-def address_at(provider: str) -> str:
-    return f"{provider}-desk@mailroom.example.com"
-
-
-def question(team: "Team", subject: str, text: str = "Please.", sender: str = CARLA, **more: Any) -> bytes:
-    return letter(sender, team.box.address, subject, text, **more).as_bytes()
-
-
-def environment(google: GmailServer, graph: GraphServer) -> dict[str, str]:
-    root = google.url.replace("localhost", "127.0.0.1")
-    return {
-        "MAILROOM_GOOGLE_CLIENT_ID": google.oauth.client_id,
-        "MAILROOM_GOOGLE_CLIENT_SECRET": google.oauth.client_secret,
-        "MAILROOM_GOOGLE_URL": root,
-        "MAILROOM_MICROSOFT_CLIENT_ID": graph.login.client_id,
-        "MAILROOM_MICROSOFT_CLIENT_SECRET": graph.login.client_secret,
-        "MAILROOM_MICROSOFT_TENANT": TENANT,
-        "MAILROOM_MICROSOFT_LOGIN_URL": f"{graph.url}/",
-        "MAILROOM_MICROSOFT_GRAPH_URL": graph.root,
-    }
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -171,26 +75,6 @@ async def running() -> AsyncIterator[tuple[Mailroom, dict[str, Team]]]:
             google.close()
             shutil.rmtree(data, ignore_errors=True)
         assert set(graph.forgotten) <= {"user.get"}  # the sign-in asks for no mail
-
-
-async def consented(room: Mailroom, provider: str, address: str) -> str:
-    """As a browser: sign in, agree on the stand-in's page, come back. The inbox's id."""
-    home = room.stack["api_url"]
-    async with httpx.AsyncClient(base_url=home, trust_env=False, headers={"Origin": home, "X-Mailroom": "1"}) as browser:
-        answer = await browser.post("/v1/session", json=room.stack["sign_in"])
-        assert answer.status_code in (200, 201, 204), answer.text
-        name = f"Team at {provider}"
-        begun = await browser.post(
-            "/v1/inboxes/oauth/start", json={"provider": provider, "email_address": address, "name": name}
-        )
-        assert begun.status_code == 200, begun.text
-        agreed = await browser.get(begun.json()["url"])
-        assert agreed.status_code in (302, 303), agreed.text
-        back = await browser.get(agreed.headers["location"])
-        assert back.status_code == 303, back.text
-        place = back.headers["location"]
-        assert "oauth_error" not in place
-    return place.rpartition("/")[2]
 
 
 @pytest.fixture(scope="module", params=["gmail", "graph"])
@@ -399,47 +283,3 @@ async def test_an_expired_cursor_is_a_gap_and_the_audit_balances(desk: Desk) -> 
     (gap,) = await until("the gap is closed", closed)
     assert gap["missing"] == gap["refilled"] + gap["quarantined"] >= 7
     await balanced(desk)
-
-
-async def balanced(desk: Desk) -> None:
-    """New sheets: what lies at the provider has its row, and the other way round."""
-    room, path = desk.room, f"/v1/inboxes/{desk.inbox['id']}"
-    before = {a["id"] for a in await room.items(f"{path}/audits")}
-    await room.post(f"{path}/audit", status=202)
-
-    async def drawn() -> list[dict[str, Any]] | None:
-        new = [a for a in await room.items(f"{path}/audits") if a["id"] not in before and a["reason"] == "asked"]
-        return new if len(new) >= (1 if desk.team.name == "gmail" else 2) else None
-
-    for sheet in await until("new sheets are drawn up", drawn):
-        assert (sheet["missing"], sheet["extra"], sheet["seen"], sheet["quarantined"]) == (0, 0, 0, 0), sheet
-
-
-async def test_a_worker_that_dies_loses_and_doubles_nothing(running: tuple[Mailroom, dict[str, Team]]) -> None:
-    """Both mailboxes at once: each stop and start of the whole stack costs seconds."""
-    room, teams = running
-    inboxes = {i["provider"]: i for i in (await room.get("/v1/inboxes"))["items"]}
-    desks = [Desk(room, team, inboxes[name]) for name, team in teams.items()]
-    conversations = []
-    for desk in desks:
-        desk.team.put(question(desk.team, f"Before the crash, {desk.team.name}"))
-        changed = await room.api.patch(f"/v1/inboxes/{desk.inbox['id']}", json={"undo_send_seconds": 10})
-        assert changed.status_code == 200, changed.text
-        conversation = await desk.about(f"Before the crash, {desk.team.name}")
-        await room.reply(conversation, f"Out in the crash, {desk.team.name}.")
-        conversations.append(conversation)
-    await room.stop()
-    for desk in desks:
-        for n in range(5):
-            desk.team.put(question(desk.team, f"In the crash {n}, {desk.team.name}"))
-    await room.start(MAILROOM_FAILPOINT="deliver.draft_kept")
-    assert await room.fallen() == 1
-    assert [mail for desk in desks for mail in desk.team.sent_about("Out in the crash")] == []
-    await room.start()
-    for desk, conversation in zip(desks, conversations, strict=True):
-        messages = await desk.joined(conversation, 2)
-        await room.sent(messages[-1]["id"], within=90)
-        for n in range(5):
-            await desk.about(f"In the crash {n}, {desk.team.name}")
-        assert len(desk.team.sent_about("Out in the crash")) == 1
-        await balanced(desk)
