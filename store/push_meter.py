@@ -27,7 +27,7 @@ LOCK = text(
     """
 )
 # Mail that was put in with an old date (an import) was not announced as new. What was looked at first while nobody announced, or was
-# told before the grant, is not counted.
+# told before the grant, is not counted; Graph tells whole seconds.
 JUDGE = text(
     """
     with came as (
@@ -40,7 +40,7 @@ JUDGE = text(
       from ledger l
       where l.tenant_id = :tenant_id and l.inbox_id = :inbox_id and l.provider_message_id is not null and not l.historical
         and l.created_at > :counted_to and l.raw_key is not null
-        and coalesce(l.internal_date, l.created_at) >= greatest(:since, l.created_at - :at_once)
+        and coalesce(l.internal_date, l.created_at) >= greatest(:since - :skew, l.created_at - :at_once)
     )
     select count(*) filter (where ripe) as found, count(*) filter (where ripe and not announced) as missed,
       count(*) filter (where not ripe and not announced) as awaited

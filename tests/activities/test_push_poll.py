@@ -12,7 +12,7 @@ from activities.push_poll import GRACE, until_next_look
 from rules.push_poll import NOTICE_SECONDS, SAFETY_SECONDS
 from store.inbox_state import read_inbox
 from store.people import create_tenant
-from store.push_meter import KEPT, PushView, read_push
+from store.push_meter import CLOCKS_DIFFER, KEPT, PushView, read_push
 from store.push_notices import PushedInbox, write_notice
 from store.unit_of_work import Database
 
@@ -139,12 +139,20 @@ async def test_graph_names_its_mails_so_anothers_announcement_proves_nothing(hou
 async def test_what_nobody_could_have_announced_is_not_counted(desk: Desk) -> None:
     """History, imports with an old date, what came before the grant, and rows without a mail."""
     old = {"found": 10 * MINUTE}
+    await desk.come("just before the grant", found=HOUR - MINUTE, arrived=MINUTE + 2 * CLOCKS_DIFFER)
     await desk.come("history", **old, more="historical=true")
     await desk.come("imported", arrived=3 * DAY, **old)
     await desk.come("before the grant", arrived=2 * HOUR, **old)
     await desk.sql("insert into ledger (tenant_id, inbox_id, provider_message_id, state, created_at) values (:t, :i, 'draft', 'skipped', :at)", at=desk.now - HOUR / 2)
     assert await desk.look() == OFTEN
     assert await desk.counts() == (0, 0)
+
+
+async def test_a_mail_of_the_very_second_of_the_grant_is_counted(desk: Desk) -> None:
+    """Graph cuts the time of arrival to whole seconds."""
+    await desk.come("a", found=HOUR - MINUTE, arrived=MINUTE + CLOCKS_DIFFER / 2)
+    await desk.look()
+    assert await desk.counts() == (1, 1)
 
 
 async def test_without_a_grant_nothing_is_counted_and_the_operators_interval_holds(desk: Desk) -> None:
