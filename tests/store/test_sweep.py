@@ -89,6 +89,21 @@ async def test_an_unfinished_connect_is_found_and_a_failed_one_is_not(desk: Desk
     assert await found(desk, "connects") == []
 
 
+async def test_mailboxes_behind_web_apis_are_found_by_their_grant(desk: Desk) -> None:
+    await desk.rows("update inboxes set provider = 'gmail', credentials_sealed = null, last_sync_at = null")
+    assert await found(desk, "inboxes") == [desk.inbox_id]
+    await desk.rows("update inboxes set connected_at = null, health = 'connecting'")
+    assert await found(desk, "connects") == []  # nobody has agreed yet
+    await desk.rows(
+        "insert into oauth_grants (tenant_id, inbox_id, provider, account, scopes, tokens_sealed, tokens_key_id, access_expires_at)"
+        " values (:tenant, :inbox, 'gmail', 'desk@example.org', '{}', '\\x01', 'k1', now())",
+        inbox=desk.inbox_id,
+    )
+    assert await found(desk, "connects") == [desk.inbox_id]
+    await desk.rows("update oauth_grants set ended_reason = 'revoked'")
+    assert await found(desk, "connects") == []
+
+
 async def test_backfills_that_wait_or_run_are_found(desk: Desk) -> None:
     ids = {}
     for state in ("waiting", "running", "paused", "done", "cancelled", "none"):
