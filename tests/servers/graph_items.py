@@ -48,7 +48,8 @@ def with_header(raw: bytes, name: str, value: str) -> bytes:
 
 
 def addresses(raw: bytes, *names: str) -> list[dict[str, Any]]:
-    values = [header(raw, name) or "" for name in names]
+    # Without empty ones: newer Pythons, and Debian's 3.11, then take all of them for malformed (CVE-2023-27043).
+    values = [value for name in names if (value := header(raw, name))]
     return [
         {"emailAddress": {"name": name or address, "address": address}}
         for name, address in email.utils.getaddresses(values)
