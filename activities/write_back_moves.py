@@ -4,6 +4,7 @@ That a move is begun is noted before the server is told. A mail that then left i
 by its Message-ID where it was to go before it is called gone, so neither our own move nor a repeated one is news to anybody.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 from providers.errors import FolderGone, Refused
@@ -72,7 +73,7 @@ class Moves:
 
     async def _move(self, folder: FolderRow, place: Place, due: Sequence[Due], target: str) -> int:
         again = [d for d in due if d.tried] if "MOVE" not in self._source.capabilities else []
-        copied = [d for d in again if await self._lies_in(target, d.header)]  # died between COPY and EXPUNGE
+        copied = [d for d in again if await self._is_copied(target, d)]  # died between COPY and EXPUNGE
         async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
             await hold_lease(connection, self._lease)
             still = await begin(connection, self._inbox.tenant_id, self._inbox.id, [d.id for d in due])
@@ -116,6 +117,13 @@ class Moves:
     async def _found(self, role: str, header: str | None) -> bool:
         path = await self._target(role)
         return path is not None and await self._lies_in(path, header)
+
+    async def _is_copied(self, path: str, one: Due) -> bool:
+        """Whether its very octets lie there: another mail under its Message-ID must not cost it its own place."""
+        if not await self._lies_in(path, one.header):
+            return False
+        there = await self._source.fetch(await self._source.search_message_id(one.header or ""))
+        return any(hashlib.sha256(mail.raw).hexdigest() == one.raw_sha256 for mail in there.mails)
 
     async def _lies_in(self, path: str, header: str | None) -> bool:
         if header is None:

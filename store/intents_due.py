@@ -18,7 +18,7 @@ COLUMNS = "t.id, t.message_id, t.kind, t.detail, t.wanted, t.expected, t.tried_a
 # Of a mail that lies where it is wanted, and still where it was, the copy that is left is the one to be moved.
 IN_FOLDER = text(
     f"""
-    select {COLUMNS}, l.uid, l.flags, m.message_id_header as header,
+    select {COLUMNS}, l.uid, l.flags, l.raw_sha256, m.message_id_header as header,
       exists (select {LIVE} and f.synced and f.id <> :folder
         and (f.role in (t.expected, t.wanted) or (f.role = 'all' and 'archive' in (t.expected, t.wanted)))) as elsewhere
     from intents t
@@ -104,6 +104,7 @@ class Due:
     flags: frozenset[str] = frozenset()
     header: str | None = None
     elsewhere: bool = False
+    raw_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class DueById:
 async def due_in_folder(connection: AsyncConnection, place: Place, *, limit: int) -> list[Due]:
     """What is open about the mails of this folder. Reading comes before moving, which takes the mail out of it."""
     rows = await connection.execute(IN_FOLDER, {**place.bound(), "limit": limit})
-    return [_due(row, uid=int(row.uid), flags=frozenset(row.flags)) for row in rows]
+    return [_due(row, uid=int(row.uid), flags=frozenset(row.flags), raw_sha256=row.raw_sha256) for row in rows]
 
 
 async def due_nowhere(

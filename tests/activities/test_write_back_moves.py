@@ -147,8 +147,9 @@ async def test_dying_around_a_move_repeats_or_recognises_it(
     assert await told(room, 0) == [("archived at the server", "")]
 
 
-async def test_dying_between_copy_and_expunge_leaves_no_second_copy(
-    room: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("same", "archived"), [(True, 1), (False, 2)])
+async def test_dying_between_copy_and_expunge_leaves_no_second_copy_and_takes_no_other_mail_for_one(
+    room: MailRoom, deliver: Deliver, monkeypatch: pytest.MonkeyPatch, same: bool, archived: int
 ) -> None:
     """A server with UIDPLUS and without MOVE."""
     capabilities = ImapSource.capabilities.fget  # type: ignore[attr-defined]
@@ -157,9 +158,11 @@ async def test_dying_between_copy_and_expunge_leaves_no_second_copy(
     await chooses(room, 0, "archived")
     await room.rows("update intents set tried_at = now()")
     async with elsewhere(room) as other:
-        await other.append("Archive", letter(0, subject="letter 0"))
+        await other.examine("INBOX")
+        raw = (await other.fetch([1])).mails[0].raw
+        await other.append("Archive", raw if same else letter(0, subject="another mail under its Message-ID"))
     await room.fetch()
-    assert await lie(room, "INBOX", "Archive") == [1, 1]
+    assert await lie(room, "INBOX", "Archive") == [1, archived]
     assert await intents(room) == [("done", "")]
 
 
