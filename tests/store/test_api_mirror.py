@@ -1,5 +1,6 @@
 """What people do with mails behind a web API is mirrored by id: twice is once, and a move between folders is no deletion."""
 
+import datetime as dt
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ from store.api_balance import api_figures
 from store.api_folders import advance_listing, begin_listing, finish_listing
 from store.api_ledger import ApiPlace, ApiRow, reopen, write_api_rows
 from store.api_mirror import ToldMail, mirror_left, mirror_told
+from store.audits import BalanceFigures
 from store.backfill import folders_under_way, order_backfill
 from store.gaps import GapCause, open_gap_of_each_folder
 from store.unit_of_work import Database
@@ -102,16 +104,22 @@ async def test_a_sheet_adds_up_whatever_is_listed(desk) -> None:
     listed = {"here", "draft", "denied once", "unknown", "half-written", "too old"}
     async with desk.database.unit_of_work(desk.tenant_id) as connection:
         await write_api_rows(connection, inbox, rows)
-        (at,) = await desk.rows("select now() - interval '1 day' as at")
-        figures, extras = await api_figures(
-            connection,
-            inbox,
-            listed,
-            horizon=at["at"],
-            missing={"unknown", "denied once"},
-            unasked={"half-written"},
-        )
-    assert extras == ["left"]
+        (at,) = await desk.rows("select now() - interval '1 day' as horizon, now() + interval '1 minute' as later")
+
+        async def drawn(since: dt.datetime) -> tuple[BalanceFigures, list[str]]:
+            return await api_figures(
+                connection,
+                inbox,
+                listed,
+                since=since,
+                horizon=at["horizon"],
+                missing={"unknown", "denied once"},
+                unasked={"half-written"},
+            )
+
+        figures, extras = await drawn(at["later"])
+        _, none_yet = await drawn(at["horizon"])  # all came while it was listed
+    assert (extras, none_yet) == (["left"], [])
     assert (figures.at_provider, figures.in_ledger, figures.stored, figures.extra) == (6, 2, 2, 1)
     assert (figures.missing, figures.not_asked_for, figures.beyond_horizon) == (2, 2, 1)
 
