@@ -50,7 +50,7 @@ def test_nothing_comes_from_elsewhere() -> None:
 def test_the_page_carries_no_inline_script_or_style_and_links_every_sheet() -> None:
     page = (WEB / "index.html").read_text()
     assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", page)
-    assert re.findall(r'href="/web/css/([^"]+)"', page) == ["tokens.css", "base.css", "controls.css", "shell.css", "list.css", "conversation.css", "reply.css", "pages.css", "balance.css", "reingest.css", "dialogs.css"]
+    assert re.findall(r'href="/web/css/([^"]+)"', page) == ["tokens.css", "base.css", "controls.css", "shell.css", "list.css", "conversation.css", "reply.css", "pages.css", "balance.css", "domains.css", "reingest.css", "dialogs.css"]
     assert {path.name for path in STYLES} == set(re.findall(r'href="/web/css/([^"]+)"', page))
 
 

@@ -21,6 +21,8 @@ BOUNDED = {
     "compose": "the workflow asks the row again, for two days",
     "deliver": "only the row allows another submission; the workflow asks it, for two days",
     "tidy": "the next sweep tidies",
+    "check": "the sweep has a domain looked at again when it is due",
+    "renew": "the sweep starts a renewal again when it is due, and mailboxes are polled meanwhile",
 }
 
 

@@ -50,6 +50,11 @@ class Router extends EventTarget {
     this.#read();
   }
 
+  /** Takes the query out of the address, for what is to be said once. */
+  forgetQuery() {
+    history.replaceState(history.state, "", location.pathname);
+  }
+
   /** The present path with the list's own query (view, inbox, search) carried along. */
   withList(path) {
     const query = location.search;

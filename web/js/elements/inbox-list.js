@@ -7,6 +7,7 @@ import { button, fill, h, icon } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { oauthWords } from "/web/js/oauth-words.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
+import { router } from "/web/js/router.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
 import { health } from "/web/js/words.js";
@@ -46,7 +47,7 @@ export class InboxList extends RoomElement {
     fill(this.failed, icon("warning"), h("p", {}, h("strong", {}, "The mailbox was not connected. "), text, " ", remedy, " ",
       h("a", { href: id ? `/inboxes/${encodeURIComponent(id)}` : "/inboxes/new" }, id ? "To the inbox" : "Try again")));
     this.failed.hidden = false;
-    history.replaceState(history.state, "", location.pathname);
+    router.forgetQuery();
   }
 
   async #load() {
