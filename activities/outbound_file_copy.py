@@ -29,7 +29,7 @@ from store.outbound_frozen import read_envelope
 from store.sent_copies import begin_round, mark_copied, no_copy, note_not_filed, sent_folders
 from store.unit_of_work import Database
 
-SERVER_FILES_ITSELF = frozenset({"gmail", "graph", "ses"})
+SERVER_FILES_ITSELF = frozenset({"gmail", "graph"})
 
 
 class OutboundFileCopy(OutboundSteps):

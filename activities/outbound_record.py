@@ -10,6 +10,7 @@ from collections.abc import Callable
 from temporalio import activity
 
 from activities._edges import edges
+from activities.accounts import SES
 from activities.outbound_compose import run_id
 from contracts.failpoints import Failpoint, reached
 from contracts.failures import SENTENCES
@@ -24,6 +25,11 @@ from store.unit_of_work import Database
 UNKNOWN_SENTENCE = (
     "The server's answer was lost after the whole mail had been sent, and the mail was not found in Sent. It may have "
     "arrived. Ask the recipient, or look in your mail program, then say “it was sent” or “send again”."
+)
+# There is no Sent to look into: SES keeps no mailbox.
+UNREPORTED_SENTENCE = (
+    "Amazon SES's answer was lost after the whole mail had been sent, and SES reported nothing about it for ten minutes. It may "
+    "have arrived. Ask the recipient, then say “it was sent” or “send again”."
 )
 AUTOMATIC_SENTENCE = "It is not known whether this automatic mail was sent. It is not sent again."
 
@@ -61,7 +67,8 @@ class OutboundRecord(OutboundSteps):
                     if choice and await send_again_by_policy(connection, **key, now=now):
                         return SettleReport(DeliverOutcome.DEFERRED, again=True)
                     current = await plan(connection, **key, now=now)
-                    told = UNKNOWN_SENTENCE if current.kind == "message" else AUTOMATIC_SENTENCE
+                    told = UNREPORTED_SENTENCE if current.provider == SES else UNKNOWN_SENTENCE
+                    told = told if current.kind == "message" else AUTOMATIC_SENTENCE
                     end = await settle_unknown(connection, **key, sentence=told, now=now, workflow_run=run)
                 else:
                     told = SENTENCES.get(order.failure or "", "It could not be sent. Try again later.")

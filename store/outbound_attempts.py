@@ -22,6 +22,7 @@ PLAN = text(
     """
     select m.kind, m.send_status, m.send_stage, m.raw_key, m.sent_copy_at,
            greatest(m.undo_until, m.scheduled_at) as due_at,
+           (select i.provider from inboxes i where i.tenant_id = m.tenant_id and i.id = m.inbox_id) as provider,
            exists (select from message_recipients r where r.tenant_id = m.tenant_id and r.message_id = m.id
                    and r.delivery_status in ('sent', 'delivered', 'bounced', 'complained')) as taken
     from messages m where m.tenant_id = :tenant and m.id = :id and m.direction = 'outbound'
@@ -70,12 +71,13 @@ ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class RowPlan:
-    """What the row asks for. `copy_missing`: a server took it for somebody, and Sent may lack it."""
+    """What the row asks for. `copy_missing`: a server took it for somebody, and Sent may lack it. `provider` is its inbox's."""
 
     state: PlanState
     wait_seconds: float
     kind: str
     copy_missing: bool
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ async def plan(
         state = PlanState.DOUBT  # the mail has turned up in Sent since: there is proof to be found
     if row.send_status not in {SendStatus.SENT, SendStatus.FAILED}:
         copy_missing = False
-    return RowPlan(state, wait, row.kind, copy_missing)
+    return RowPlan(state, wait, row.kind, copy_missing, row.provider or "")
 
 
 async def claim(

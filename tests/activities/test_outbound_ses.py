@@ -75,6 +75,8 @@ async def test_without_an_event_a_person_is_asked_and_a_late_one_still_settles_i
     await room.deliver(ref)
     await room.settle(ref, DeliverOutcome.UNKNOWN)
     assert (await room.status(ref))[0] == "unknown"
+    told = (await room.message(ref))["send_error"]
+    assert ("SES reported nothing" in told, "Sent" in told) == (True, False), "SES has no Sent to look into"
     await report(room, "Delivery", room.endpoint.taken[0].id, ref.message_id)
     assert (await room.status(ref))[0] == "sent"
 
