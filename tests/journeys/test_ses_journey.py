@@ -2,44 +2,26 @@
 
 import datetime as dt
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
-from moto.server import ThreadedMotoServer
 
-from activities.parser_pool import ParserPool
 from contracts.outbound import DeliverOutcome
-from tests.activities.mail_room import SECRET, letter
+from tests.activities.mail_room import letter
 from tests.conftest import S3Server
 from tests.journeys.ses_mailroom import SesMailroom, ses_mailroom
 from tests.servers.certificates import Certificates
 from tests.servers.databases import Database as ServerDatabase
-from tests.servers.dns import dns_server
 from tests.servers.ses_payloads import event
-from tests.servers.sns import SnsSigner
 
 CARLA = "carla@customer.example.com"
 GONE = "gone@customer.example.com"
 
 
-@pytest.fixture
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest_asyncio.fixture
-async def operator(
-    database: ServerDatabase, s3_server: S3Server, certificates: Certificates, moto: str
-) -> AsyncIterator[SesMailroom]:
-    parsers = ParserPool(workers=1, secret=SECRET)
-    async with dns_server() as dns, ses_mailroom(database, s3_server, parsers, SnsSigner(), certificates, dns, moto) as made:
+async def operator(database: ServerDatabase, s3_server: S3Server, certificates: Certificates) -> AsyncIterator[SesMailroom]:
+    async with ses_mailroom(database, s3_server, certificates) as made:
         yield made
-    parsers.close()
 
 
 async def test_a_team_works_through_ses(operator: SesMailroom) -> None:
