@@ -24,7 +24,7 @@ from store.api_ledger import waiting_mails
 from store.audits import AuditReason, postpone_audit
 from store.folders import park, save_listed
 from store.gaps import gaps_of_folder
-from store.inbox_state import InboxState, Lease, hold_lease
+from store.inbox_state import InboxState, Lease, hold_lease, save_aliases
 from store.unit_of_work import Database
 
 
@@ -163,11 +163,13 @@ class ApiPass:
         if not now and time.monotonic() - self._listed_at.get(inbox.id, -LIST_EVERY) < LIST_EVERY:
             return
         kept, roles = listed(inbox.provider, await source.folders())
+        addresses = await source.addresses()
         async with self._database.unit_of_work(inbox.tenant_id) as connection:
             await hold_lease(connection, lease)
             await save_listed(
                 connection, inbox.tenant_id, inbox.id, kept, synced=[role.value for role in roles]
             )
+            await save_aliases(connection, inbox, addresses)
         if len(self._listed_at) >= REMEMBERED:
             self._listed_at.clear()
         self._listed_at[inbox.id] = time.monotonic()

@@ -81,6 +81,7 @@ class Inbox(TenantRow, Base):
     provider: Mapped[str] = mapped_column(server_default="imap")
     name: Mapped[str]
     email_address: Mapped[str]
+    aliases: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))  # also this mailbox's, as its provider tells
     local_part: Mapped[str | None]
     is_catchall: Mapped[bool] = mapped_column(server_default=text("false"))
     display_name: Mapped[str] = mapped_column(server_default="")

@@ -6,7 +6,7 @@ but still runs finds another epoch there and writes nothing (integrity T-7).
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ __all__ = [
     "record_connected",
     "record_ill",
     "record_well",
+    "save_aliases",
     "take_lease",
 ]
 
@@ -96,7 +97,16 @@ CONNECTED = text(
     """
 )
 OWN_ADDRESSES = text(
-    "select email_address from inboxes where tenant_id = :tenant and channel = 'email' and deleted_at is null"
+    """
+    select unnest(email_address || aliases) as email_address from inboxes
+    where tenant_id = :tenant and channel = 'email' and deleted_at is null
+    """
+)
+SAVE_ALIASES = text(
+    """
+    update inboxes set aliases = cast(:aliases as text[])
+    where tenant_id = :tenant and id = :id and aliases <> cast(:aliases as text[])
+    """
 )
 
 
@@ -150,9 +160,17 @@ async def read_inbox(
 
 
 async def own_addresses(connection: AsyncConnection, tenant_id: uuid.UUID) -> frozenset[str]:
-    """The addresses of all mail inboxes of the tenant: a mail from one of them never comes from a customer."""
+    """The addresses of all mail inboxes of the tenant, with their aliases: a mail from one of them never comes from a customer."""
     rows = await connection.execute(OWN_ADDRESSES, {"tenant": tenant_id})
     return frozenset(row.email_address for row in rows)
+
+
+async def save_aliases(
+    connection: AsyncConnection, inbox: InboxState, addresses: Collection[str]
+) -> None:
+    """All addresses that the provider tells of the mailbox, folded; its own is left out. Twice is once."""
+    others = sorted(set(addresses) - {inbox.email_address.casefold()})
+    await connection.execute(SAVE_ALIASES, {"tenant": inbox.tenant_id, "id": inbox.id, "aliases": others})
 
 
 async def take_lease(connection: AsyncConnection, tenant_id: uuid.UUID, inbox_id: uuid.UUID) -> Lease | None:

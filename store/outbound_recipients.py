@@ -17,6 +17,7 @@ from mail.outgoing_errors import ComposeError
 from mail.reply_addresses import reply_addresses
 from mail.values import Address
 from store.addresses import address_key
+from store.inbox_state import own_addresses
 from store.suppression import suppressed_among
 
 MOST_RECIPIENTS = 100
@@ -29,9 +30,6 @@ WHY = {
 }
 REMEDY = "Leave it out, or have an admin lift it under Suppressed addresses."
 
-OWN_ADDRESSES = text(
-    "select email_address from inboxes where tenant_id = :tenant and deleted_at is null and channel = 'email'"
-)
 # The customer's newest words; a robot's answer is used only when nothing else is there.
 LAST_FROM_CUSTOMER = text(
     """
@@ -81,8 +79,7 @@ class CannotSend(Exception):
 
 async def own_address_keys(connection: AsyncConnection, tenant_id: uuid.UUID) -> frozenset[str]:
     """The keys of every address that is an inbox of this tenant."""
-    rows = await connection.execute(OWN_ADDRESSES, {"tenant": tenant_id})
-    return frozenset(address_key(row.email_address) for row in rows)
+    return frozenset(map(address_key, await own_addresses(connection, tenant_id)))
 
 
 async def default_recipients(

@@ -8,6 +8,7 @@ from typing import Any
 
 from providers.errors import NotThere, ProtocolBroken, Refused
 from providers.gmail.account import GmailAccount
+from providers.gmail.aliases import list_aliases
 from providers.gmail.endpoint import GmailApi
 from providers.gmail.faults import REQUEST_REFUSED
 from providers.gmail.fetching import MAX_OCTETS, MailFetcher
@@ -42,7 +43,10 @@ class GmailSource:
         self._with_states = with_states
 
     async def addresses(self) -> frozenset[str]:
-        return frozenset({str((await self._profile())["emailAddress"]).casefold()})
+        """With those that it may send as and whose mail comes to it."""
+        own = str((await self._profile())["emailAddress"]).casefold()
+        aliases = await list_aliases(self._account)
+        return frozenset({own, *(a.address.casefold() for a in aliases if a.usable and a.treated_as_alias)})
 
     async def folders(self) -> tuple[RemoteFolder, ...]:
         def work(api: GmailApi, connection: CheckedHttp) -> Any:

@@ -14,7 +14,7 @@ from contracts.inbound import WakeReason, WatchOrder
 from store.quarantine import retry
 from tests.activities.api_room import ApiRoom
 from tests.activities.mail_room import SEALER, letter
-from tests.servers.gmail_mailbox import GmailMailbox
+from tests.servers.gmail_mailbox import GmailMailbox, SendAs
 from tests.servers.gmail_server import GmailServer
 
 DAY = 86_400.0
@@ -49,6 +49,17 @@ async def test_the_first_listing_goes_down_to_the_horizon_and_then_follows(
     await room.ingest()
     assert not (await room.message("news"))["historical"]
     assert await room.gaps() == []
+
+
+async def test_its_aliases_are_ours_too(room: ApiRoom, box: GmailMailbox) -> None:
+    others = [SendAs("Sales@Example.com"), SendAs("new@example.com", verified=False), SendAs("list@example.com", alias=False)]
+    box.send_as += others
+    box.deliver(letter(1, subject="from ourselves", sender="sales@example.com"))
+    await room.settle()
+    (inbox,) = await room.rows("select aliases from inboxes")
+    assert inbox["aliases"] == ["sales@example.com"]
+    (row,) = await room.rows("select may_answer from messages")
+    assert not row["may_answer"]
 
 
 async def test_live_mail_does_not_wait_for_the_listing(

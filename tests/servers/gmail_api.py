@@ -356,7 +356,7 @@ def _send_as(mailbox: GmailMailbox, _: Call) -> dict[str, Any]:
     shown = []
     for alias in mailbox.send_as:
         entry: dict[str, Any] = {"sendAsEmail": alias.address, "displayName": alias.name, "replyToAddress": alias.reply_to}
-        entry |= {"signature": "", "treatAsAlias": not alias.primary}
+        entry |= {"signature": "", "treatAsAlias": alias.alias and not alias.primary}
         if alias.primary:
             entry["isPrimary"] = True
         else:

@@ -57,6 +57,7 @@ class SendAs:
     default: bool = False
     reply_to: str = ""
     verified: bool = True
+    alias: bool = True
 
 
 @dataclass(slots=True)
