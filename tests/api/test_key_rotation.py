@@ -71,7 +71,7 @@ async def test_two_hundred_readers_and_writers_notice_nothing(alone) -> None:
     async with world.client("admin") as client:
 
         async def change(n: int) -> None:
-            own = inboxes[n % len(inboxes)]
+            own = inboxes[n % 20]  # what is written anew is under the new key by that: the other half is left to the rotation
             answer = await client.patch(f"/v1/inboxes/{own}", json={"imap": {**SERVER, "password": f"changed {n}"}})
             assert answer.status_code == 200, answer.text
 
