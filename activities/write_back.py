@@ -9,7 +9,7 @@ import re
 import uuid
 from collections.abc import Sequence
 
-from activities.write_back_moves import Moves
+from activities.write_back_moves import Moves, close_under
 from providers.errors import Refused
 from providers.imap.source import ImapSource
 from providers.imap.values import FolderState
@@ -99,7 +99,7 @@ class _FolderWork:
                 refused.append(Closed(one.id, IntentState.REFUSED, "no_keywords"))
             else:
                 groups.setdefault((keyword, one.wanted == "on"), []).append(one)
-        await self._close(refused)
+        await close_under(self._database, self._inbox, self._lease, refused)
         for (keyword, on), members in groups.items():
             done += await self._store(members, keyword, on=on)
         return done
@@ -114,7 +114,7 @@ class _FolderWork:
         try:
             await self._source.store_flags(uids, **{"add" if on else "remove": [flag]})
         except Refused:
-            await self._close([Closed(d.id, IntentState.REFUSED, "not_allowed") for d in due])
+            await close_under(self._database, self._inbox, self._lease, [Closed(d.id, IntentState.REFUSED, "not_allowed") for d in due])
             return 0
         async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
             await hold_lease(connection, self._lease)
@@ -127,11 +127,6 @@ class _FolderWork:
             await close(connection, self._inbox.tenant_id, self._inbox.id, labels)
             await settle(connection, self._inbox.tenant_id, self._inbox.id)
         return len(uids)
-
-    async def _close(self, ends: Sequence[Closed]) -> None:
-        async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
-            await hold_lease(connection, self._lease)
-            await close(connection, self._inbox.tenant_id, self._inbox.id, ends)
 
 
 def _place(inbox: InboxState, folder: FolderRow | None) -> Place | None:

@@ -38,12 +38,12 @@ class Moves:
                 moving.setdefault(one.wanted, []).append(one)
             elif not one.elsewhere:
                 ends.append(_end(one, lies))
-        await self._close(ends)
+        await close_under(self._database, self._inbox, self._lease, ends)
         moved = 0
         for wanted, mails in moving.items():
             target = await self._target(wanted)
             if target is None:
-                await self._close([Closed(d.id, IntentState.REFUSED, "no_folder") for d in mails])
+                await close_under(self._database, self._inbox, self._lease, [Closed(d.id, IntentState.REFUSED, "no_folder") for d in mails])
             else:
                 moved += await self._move(folder, place, mails, target)
         return moved
@@ -87,7 +87,7 @@ class Moves:
             uids = sorted({d.uid for d in rest})
             told = await self._source.move(uids, target) if uids else frozenset[int]()
         except Refused as refused:
-            await self._close([Closed(d.id, IntentState.REFUSED, _reason(refused)) for d in due])
+            await close_under(self._database, self._inbox, self._lease, [Closed(d.id, IntentState.REFUSED, _reason(refused)) for d in due])
             return 0
         # What was no longer there is looked for by the next pass.
         moved = [*copied, *(d for d in rest if told is None or d.uid in told)]
@@ -140,12 +140,14 @@ class Moves:
         async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
             return await folder_for(connection, self._inbox.tenant_id, self._inbox.id, role)
 
-    async def _close(self, ends: Sequence[Closed]) -> None:
-        if not ends:
-            return
-        async with self._database.unit_of_work(self._inbox.tenant_id) as connection:
-            await hold_lease(connection, self._lease)
-            await close(connection, self._inbox.tenant_id, self._inbox.id, ends)
+
+async def close_under(database: Database, inbox: InboxState, lease: Lease, ends: Sequence[Closed]) -> None:
+    """Close intents in a transaction of their own that holds the lease; nothing for none. Raises LeaseLost."""
+    if not ends:
+        return
+    async with database.unit_of_work(inbox.tenant_id) as connection:
+        await hold_lease(connection, lease)
+        await close(connection, inbox.tenant_id, inbox.id, ends)
 
 
 def _end(one: Due, lies: str) -> Closed:

@@ -3,6 +3,7 @@
 The row is written first and the check asked for after it; with Temporal away the sweep does the checking.
 """
 
+import uuid
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +17,7 @@ from rules import domain_records
 from store import domain_inboxes, domains
 from store.domains import DomainRow, get_domain
 from store.inboxes import get_inbox
+from store.visibility import Viewer
 
 DEFAULTS = ("from_name", "reply_to_address", "bounce_address")
 
@@ -90,29 +92,41 @@ async def put_inbox(call: Call[Empty, PutInbox]) -> Domain:
         await found(connection, call)
         if await get_inbox(connection, call.who.viewer, call.id("inbox_id")) is None:
             raise not_found()
-        try:
-            joined = await domain_inboxes.join_domain(
-                connection,
-                call.who.viewer,
-                call.id("inbox_id"),
-                call.id("domain_id"),
-                is_catchall=call.body.is_catchall,
-            )
-        except domain_inboxes.NotOfDomain:
-            raise not_valid(FieldError("inbox_id", "has its address in another domain")) from None
-        except domain_inboxes.AddressTaken:
-            raise Problem(
-                409, "Another inbox of the domain has this address.", name="address-taken"
-            ) from None
-        except domain_inboxes.CatchallTaken:
-            raise Problem(
-                409,
-                "The domain has a catch-all already; make that inbox an ordinary one first.",
-                name="catchall-taken",
-            ) from None
-        if not joined:
-            raise not_found()
+        await join(
+            connection,
+            call.who.viewer,
+            call.id("inbox_id"),
+            call.id("domain_id"),
+            is_catchall=call.body.is_catchall,
+        )
         return await _read(connection, call)
+
+
+async def join(
+    connection: AsyncConnection,
+    viewer: Viewer,
+    inbox_id: uuid.UUID,
+    domain_id: uuid.UUID,
+    *,
+    is_catchall: bool,
+) -> None:
+    """Make the inbox one of the domain, or raise the problem that says why it cannot be."""
+    try:
+        joined = await domain_inboxes.join_domain(
+            connection, viewer, inbox_id, domain_id, is_catchall=is_catchall
+        )
+    except domain_inboxes.NotOfDomain:
+        raise not_valid(FieldError("inbox_id", "has its address in another domain")) from None
+    except domain_inboxes.AddressTaken:
+        raise Problem(409, "Another inbox of the domain has this address.", name="address-taken") from None
+    except domain_inboxes.CatchallTaken:
+        raise Problem(
+            409,
+            "The domain has a catch-all already; make that inbox an ordinary one first.",
+            name="catchall-taken",
+        ) from None
+    if not joined:
+        raise not_found()
 
 
 async def drop_inbox(call: Call[Empty, None]) -> None:

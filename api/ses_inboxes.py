@@ -6,13 +6,12 @@ The row is written first and the workflow told after it; with Temporal away the 
 import uuid
 
 from api.auth import Access
-from api.domains import found
+from api.domains import found, join
 from api.endpoint import Call, Empty, Endpoint
 from api.inboxes import shown
-from api.problems import FieldError, Problem, not_found, not_valid
+from api.problems import FieldError, not_found, not_valid
 from api.schemas.inboxes import Inbox
 from api.schemas.ses_inboxes import NewSesInbox
-from store import domain_inboxes
 from store.domains import DomainRow
 from store.inboxes import add_inbox, get_inbox
 
@@ -32,22 +31,9 @@ async def add(call: Call[Empty, NewSesInbox]) -> Inbox:
             "undo_send_seconds": new.undo_send_seconds,
         }
         await add_inbox(connection, viewer, inbox_id, values, None)
-        try:
-            joined = await domain_inboxes.join_domain(
-                connection, viewer, inbox_id, domain.id, is_catchall=new.is_catchall
-            )
-        except domain_inboxes.AddressTaken:
-            raise Problem(
-                409, "Another inbox of the domain has this address.", name="address-taken"
-            ) from None
-        except domain_inboxes.CatchallTaken:
-            raise Problem(
-                409,
-                "The domain has a catch-all already; make that inbox an ordinary one first.",
-                name="catchall-taken",
-            ) from None
+        await join(connection, viewer, inbox_id, domain.id, is_catchall=new.is_catchall)
         row = await get_inbox(connection, viewer, inbox_id)
-    if row is None or not joined:
+    if row is None:
         raise not_found()
     await call.deps.gateway.connect_inbox(str(viewer.tenant_id), str(inbox_id))
     return shown(row, call.deps.config)

@@ -1,5 +1,6 @@
 """The steps of the send flow for an inbox behind a web API, with a stand-in as the provider and a clock to turn."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from contracts.refs import MessageRef
 from providers.imap.pool import ImapPool
 from providers.mail_api import MailApiSender
 from store.inbox_state import InboxState
+from store.outbound import resolve_message
 from store.sealing import Sealer
 from tests.activities.api_room import Tokens
 from tests.activities.send_room import LOCAL, SendRoom
@@ -78,6 +80,14 @@ class ApiSendRoom(SendRoom):
 
     async def verify(self, ref: MessageRef) -> VerifyReport:
         return await ActivityEnvironment().run(self.verifying.verify, ref)
+
+    async def send_again(self, ref: MessageRef) -> bool:
+        """A person says so, about a mail of which nobody knows whether it left."""
+        async with self.desk.database.unit_of_work(self.desk.tenant_id) as connection:
+            return await resolve_message(
+                connection, tenant_id=self.desk.tenant_id, message_id=uuid.UUID(ref.message_id),
+                outcome="send_again", actor="agent", now=self.clock(),
+            )  # fmt: skip
 
     async def flow(self, ref: MessageRef) -> str:
         """What the workflow does from here on, with the clock turned instead of waited for."""

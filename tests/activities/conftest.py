@@ -8,6 +8,8 @@ import pytest
 import pytest_asyncio
 
 from activities.parser_pool import ParserPool
+from contracts import failpoints
+from contracts.failpoints import Failpoint
 from providers.egress import tls_context
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailEndpoint
@@ -19,6 +21,7 @@ from providers.s3.blobs import BlobStore
 from store.unit_of_work import Database
 from tests.activities.api_room import ApiRoom, no_wait
 from tests.activities.api_send_room import ADDRESS, ApiSendRoom, Provider
+from tests.activities.dying import Died
 from tests.activities.mail_room import SECRET, MailRoom
 from tests.activities.send_room import LOCAL
 from tests.conftest import S3Server
@@ -158,3 +161,16 @@ async def api_send_room(module_database: ServerDatabase, provider: Provider) -> 
     )
     yield made
     await database.close()
+
+
+@pytest.fixture
+def die_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Failpoint], None]]:
+    """Work falls at a failpoint, once, and nothing after it runs."""
+
+    def fall(_: object, point: Failpoint) -> None:
+        failpoints.arm(None)
+        raise Died(point)
+
+    monkeypatch.setattr(failpoints, "_fall", fall)
+    yield lambda point: failpoints.arm(failpoints.parse(point.value))
+    failpoints.arm(None)

@@ -28,6 +28,7 @@ from contracts.refs import FolderRef, InboxRef
 from providers.egress import EgressPolicy
 from providers.imap.pool import ImapPool
 from providers.s3.blobs import BlobStore
+from store.inbox_state import Lease, take_lease
 from store.sealing import Sealer
 from store.unit_of_work import Database
 
@@ -137,6 +138,15 @@ class MailRoom:
     async def one(self, statement: str, **bound: Any) -> Any:
         (row,) = await self.rows(statement, **bound)
         return next(iter(row.values())) if len(row) == 1 else row
+
+    async def overtaken(self) -> Lease:
+        """A lease that somebody else has taken over since."""
+        async with self.database.unit_of_work(self.tenant_id) as connection:
+            old = await take_lease(connection, self.tenant_id, self.inbox_id)
+        async with self.database.unit_of_work(self.tenant_id) as connection:
+            await take_lease(connection, self.tenant_id, self.inbox_id)
+        assert old is not None
+        return old
 
     async def connect(self) -> None:
         await ActivityEnvironment().run(self.connecting.discover, self.ref)

@@ -1,23 +1,19 @@
 """Listing a mailbox again takes as many passes as it needs: live mail comes first in each, nothing is lost or begun anew between them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from activities.api_listing import ApiListing
-from contracts import failpoints
 from contracts.failpoints import Failpoint
 from contracts.inbound import ResyncScope
 from tests.activities.api_room import ApiRoom
+from tests.activities.dying import Died
 from tests.activities.mail_room import letter
 from tests.servers.gmail_mailbox import GmailMailbox
 from tests.servers.gmail_server import GmailServer
 
 PAGE = 5  # mails, in the room's source
-
-
-class Died(BaseException):
-    """What a killed process would leave, without killing this one."""
 
 
 @pytest.fixture
@@ -30,17 +26,6 @@ def short_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each pass has time for one page of a listing and one of a sheet."""
     monkeypatch.setitem(ApiListing.__init__.__kwdefaults__, "seconds", 0.0)
     monkeypatch.setattr("activities.api_pass.BALANCE_SECONDS", 0.0)
-
-
-@pytest.fixture
-def die_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Failpoint], None]]:
-    def fall(_: object, point: Failpoint) -> None:
-        failpoints.arm(None)
-        raise Died(point)
-
-    monkeypatch.setattr(failpoints, "_fall", fall)
-    yield lambda point: failpoints.arm(failpoints.parse(point.value))
-    failpoints.arm(None)
 
 
 async def one_pass(room: ApiRoom) -> bool:

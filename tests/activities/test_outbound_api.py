@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,35 +11,18 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.accounts import Accounts
 from activities.outbound_deliver import OutboundDeliver
-from contracts import failpoints
 from contracts.failpoints import Failpoint
 from contracts.outbound import DeliverOutcome, VerifyOutcome
 from providers.mail_api import MailApiSender
-from store.outbound import Recipient, resolve_message
+from store.outbound import Recipient
 from store.sealing import Sealer
 from tests.activities.api_send_room import SEND, ApiSendRoom, Provider
-
-
-class Died(BaseException):
-    """What a killed process would leave, without killing this one."""
+from tests.activities.dying import Died
 
 
 @pytest.fixture
 def room(api_send_room: ApiSendRoom) -> ApiSendRoom:
     return api_send_room
-
-
-@pytest.fixture
-def die_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Failpoint], None]]:
-    """Work falls at a failpoint, once, and nothing after it runs."""
-
-    def fall(_: object, point: Failpoint) -> None:
-        failpoints.arm(None)
-        raise Died(point)
-
-    monkeypatch.setattr(failpoints, "_fall", fall)
-    yield lambda point: failpoints.arm(failpoints.parse(point.value))
-    failpoints.arm(None)
 
 
 async def test_a_reply_leaves_once_and_the_row_knows_what_was_sent(
@@ -135,11 +118,7 @@ async def test_a_draft_that_vanished_is_unknown_and_never_made_anew(
     assert (await room.message(ref))["send_error"]
     assert (provider.accepted, provider.drafts()) == ([], [])
     # A person says so: now another draft may be made.
-    async with room.desk.database.unit_of_work(room.desk.tenant_id) as connection:
-        assert await resolve_message(
-            connection, tenant_id=room.desk.tenant_id, message_id=uuid.UUID(ref.message_id),
-            outcome="send_again", actor="agent", now=room.clock(),
-        )  # fmt: skip
+    assert await room.send_again(ref)
     assert await room.flow(ref) == "sent"
     assert len(provider.accepted) == 1
 
@@ -151,11 +130,7 @@ async def test_sending_again_looks_first_and_finds_what_went_out_meanwhile(
     ref = await room.composed()
     await room.deliver(ref)
     await room.settle(ref, DeliverOutcome.UNKNOWN)
-    async with room.desk.database.unit_of_work(room.desk.tenant_id) as connection:
-        await resolve_message(
-            connection, tenant_id=room.desk.tenant_id, message_id=uuid.UUID(ref.message_id),
-            outcome="send_again", actor="agent", now=room.clock(),
-        )  # fmt: skip
+    assert await room.send_again(ref)
     assert await room.flow(ref) == "sent"
     assert len(provider.accepted) == 1
 

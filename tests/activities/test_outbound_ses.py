@@ -12,15 +12,12 @@ from contracts.failpoints import Failpoint
 from contracts.outbound import DeliverOutcome, SendState, VerifyOutcome
 from store.sns_notices import ProvenNotice, apply_notice, write_notice
 from store.unit_of_work import Database
+from tests.activities.dying import Died
 from tests.activities.ses_room import CARLA, SesRoom
 from tests.servers.databases import Database as ServerDatabase
 from tests.servers.ses_payloads import event
 from tests.servers.ses_server import ses_endpoint
 from tests.store.desk import open_desk
-
-
-class Died(BaseException):
-    """What a killed process would leave, without killing this one."""
 
 
 @pytest_asyncio.fixture

@@ -13,7 +13,7 @@ from providers.errors import Refused, Unreachable
 from providers.imap.source import ImapSource
 from providers.imap.values import FlagCursor
 from store.conversations import mark_read
-from store.inbox_state import LeaseLost, take_lease
+from store.inbox_state import LeaseLost
 from store.intents import intend_read, withdraw
 from store.timeline import read_timeline
 from store.visibility import Viewer
@@ -232,11 +232,7 @@ async def test_who_lost_the_lease_writes_no_row(room: MailRoom, deliver: Deliver
     await read_here(room, 1)
     folder = await room.folder()
     inbox = await room.accounts.inbox(room.ref.tenant_id, room.ref.inbox_id)
-    async with room.database.unit_of_work(room.tenant_id) as connection:
-        old = await take_lease(connection, room.tenant_id, room.inbox_id)
-    async with room.database.unit_of_work(room.tenant_id) as connection:
-        await take_lease(connection, room.tenant_id, room.inbox_id)
-    assert old is not None
+    old = await room.overtaken()
     async with elsewhere(room) as source:
         with pytest.raises(LeaseLost):
             await step.write_back(room.database, source, inbox, old, folder["id"])
