@@ -10,6 +10,7 @@ import itertools
 import re
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import httpx
@@ -18,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from contracts.failpoints import Failpoint
 from stack.process import PartFailed
-from tests.faults.people import Agents, letter
+from tests.faults.people import Agents, beside, letter
 from tests.faults.post_boxes import PostBox, PostOffice
 from tests.faults.rig import Rig
 from tests.servers.smtp_script import Close
@@ -98,7 +99,9 @@ class Gauntlet:
                 await asyncio.sleep(0.05)
         finally:
             feeding.cancel()
-            await asyncio.gather(feeding, *starts.values(), return_exceptions=True)
+            fed, *_ = await asyncio.gather(feeding, *starts.values(), return_exceptions=True)
+        if isinstance(fed, Exception):  # the API refused an answer
+            raise fed
         for name in workers:  # from here on nobody falls
             await self.rig.kill(name, noted=False)
         await self.rig.start_worker()
@@ -127,24 +130,24 @@ class Gauntlet:
 
     async def _feed(self, left: set[Failpoint]) -> None:
         """Letters and answers all the time; new inboxes, doubtful sends and changed UIDVALIDITYs while they are needed."""
-        answers: list[asyncio.Task[str]] = []
         first = next(iter(self.inboxes))
-        for number in itertools.count():
-            open_points = {point.value.split(".")[0] for point in left}
-            if open_points & {"verify", "settle"} and number % 2 == 0:
-                self.post.smtp.on("dot", Close(), times=1, stored=True)
-            subject = f"Question {number} of the gauntlet."
-            box = self.inboxes[first]
-            box.put(letter(f"person-{number}@customers.example.com", box.address, subject, "Please."))
-            if self.agents is not None and number % 3 == 0:
-                answers.append(asyncio.create_task(self.agents.answer(subject, f"gauntlet-{number:05d}-end")))
-            if open_points & {"connect", "backfill"} and number % 4 == 0 and self.spare:
-                await self.open_inbox()
-            if "reset" in open_points and number % 2 == 1:
-                self._forget_uids(number)
-            if open_points & {"audit", "gap"} and number % 3 == 2:
-                await self._pass_one_over(number)
-            await asyncio.sleep(1.0)
+        async with AsyncExitStack() as answers:  # who still waits for an answer's turn gives up with the feeding
+            for number in itertools.count():
+                open_points = {point.value.split(".")[0] for point in left}
+                if open_points & {"verify", "settle"} and number % 2 == 0:
+                    self.post.smtp.on("dot", Close(), times=1, stored=True)
+                subject = f"Question {number} of the gauntlet."
+                box = self.inboxes[first]
+                box.put(letter(f"person-{number}@customers.example.com", box.address, subject, "Please."))
+                if self.agents is not None and number % 3 == 0:
+                    await answers.enter_async_context(beside(self.agents.answer(subject, f"gauntlet-{number:05d}-end")))
+                if open_points & {"connect", "backfill"} and number % 4 == 0 and self.spare:
+                    await self.open_inbox()
+                if "reset" in open_points and number % 2 == 1:
+                    self._forget_uids(number)
+                if open_points & {"audit", "gap"} and number % 3 == 2:
+                    await self._pass_one_over(number)
+                await asyncio.sleep(1.0)
 
     async def _pass_one_over(self, number: int) -> None:
         """A cursor that stands one too high, so that a mail is missed; a whole resync draws up the balance and finds it."""

@@ -165,7 +165,7 @@ class TcpProxy:
             self._tasks.discard(task)
 
     async def _serve(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server: asyncio.StreamWriter | None = None
+        ends = [(reader, writer)]
         rudely = False
         try:
             rule = self._rule_at_once(number)
@@ -174,6 +174,7 @@ class TcpProxy:
                     await asyncio.Event().wait()
                 raise _Ended(rudely=isinstance(rule.action, Reset))  # noqa: TRY301 - told by the same except as what a pump raises
             answers, server = await asyncio.open_connection(*self._upstream)
+            ends.append((answers, server))
             pumps = [
                 asyncio.create_task(self._pump(number, "up", reader, server)),
                 asyncio.create_task(self._pump(number, "down", answers, writer)),
@@ -191,9 +192,7 @@ class TcpProxy:
         except (OSError, asyncio.CancelledError):
             rudely = True
         finally:
-            for one in (writer, server):
-                if one is not None:
-                    await _close(one, rudely=rudely)
+            await asyncio.gather(*(_reset(one) if rudely else _end(source, one) for source, one in ends))
 
     async def _pump(self, number: int, way: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         passed = 0
@@ -221,13 +220,20 @@ class TcpProxy:
                 raise _Ended(rudely=isinstance(rule.action, Reset))
 
 
-async def _close(writer: asyncio.StreamWriter, *, rudely: bool) -> None:
-    if rudely:
-        sock = writer.get_extra_info("socket")
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        writer.transport.abort()
-        return
+async def _reset(writer: asyncio.StreamWriter) -> None:
+    sock = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def _end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """FIN, then wait for the other side's for a moment: closing over unread octets would be a reset (RFC 9293 §3.10.4)."""
+    with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):
+        async with asyncio.timeout(1):
+            writer.write_eof()
+            while await reader.read(CHUNK):
+                pass
     writer.close()
     with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):
         await asyncio.wait_for(writer.wait_closed(), 1)

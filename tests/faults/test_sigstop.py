@@ -19,7 +19,6 @@ from tests.faults.cursor_watch import CursorWatch
 from tests.faults.gauntlet import Gauntlet
 from tests.faults.haste import HEARTBEAT_SECONDS
 from tests.faults.invariants import Witnesses, check
-from tests.faults.people import Agents
 from tests.faults.post_boxes import post_office
 from tests.faults.quiet import wait_until_quiet
 from tests.faults.rig import Rig, until
@@ -80,9 +79,8 @@ async def test_a_sleeper_that_wakes_up_writes_nothing_and_sends_nothing_twice(tm
             await asyncio.gather(rig.start_worker(), rig.start_api())
             async with rig.desk() as api:
                 gauntlet = Gauntlet(rig, post, api, spare)
-                first = await gauntlet.open_inbox()
+                await gauntlet.open_inbox()
                 await until("the first mails are in", lambda: _ingested(rig), 60)
-                gauntlet.agents = Agents(api, first)
                 await rig.kill("worker", noted=False)
                 post.smtp.on("dot", Slow(0.5))
                 with CursorWatch(rig.stack.database_admin_url) as cursors:
@@ -114,7 +112,6 @@ async def test_a_sleeper_that_wakes_up_writes_nothing_and_sends_nothing_twice(tm
                         stranger_id=rig.stranger_id,
                         mailboxes={inbox: await asyncio.to_thread(box.truth) for inbox, box in gauntlet.inboxes.items()},
                         accepted=tuple(post.smtp.accepted),
-                        asked=gauntlet.agents.asked,
                         open_workflows=await rig.open_workflows(),
                         cursors=cursors,
                         tenant_id=rig.tenant_id,
