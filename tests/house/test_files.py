@@ -68,10 +68,10 @@ def test_importing_has_no_effect() -> None:
 
 
 def test_only_one_file_fetches_and_one_listens() -> None:
-    """`web/js/api.js` is the only fetch and `web/js/stream.js` the only EventSource."""
-    fetchers = {p for p in listed("web/js/*.js") if re.search(r"\bfetch\(|XMLHttpRequest", (ROOT / p).read_text())}
+    """`web/js/api/request.js` is the only fetch, `uploads.js` beside it carries bytes, and `web/js/stream.js` is the only EventSource."""
+    fetchers = {p for p in listed("web/js/*.js") if re.search(r"\bfetch\(|new XMLHttpRequest", (ROOT / p).read_text())}
     listeners = {p for p in listed("web/js/*.js") if "new EventSource" in (ROOT / p).read_text()}
-    assert fetchers == {"web/js/api.js"}
+    assert fetchers == {"web/js/api/request.js", "web/js/api/uploads.js"}
     assert listeners == {"web/js/stream.js"}
 
 

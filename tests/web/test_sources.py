@@ -34,7 +34,7 @@ def test_each_element_has_its_file_and_is_loaded(path: Path) -> None:
 def test_only_their_own_files_speak_to_the_server() -> None:
     where = {word: [path.name for path in SCRIPTS if re.search(pattern, code(path))] for word, pattern in {
         "fetch": r"\bfetch\(", "XMLHttpRequest": r"\bXMLHttpRequest\(", "EventSource": r"new EventSource\(", "history": r"history\.(push|replace)State"}.items()}
-    assert where == {"fetch": ["api.js"], "XMLHttpRequest": ["api.js"], "EventSource": ["stream.js"], "history": ["router.js"]}
+    assert where == {"fetch": ["request.js"], "XMLHttpRequest": ["uploads.js"], "EventSource": ["stream.js"], "history": ["router.js"]}
 
 
 def test_no_string_becomes_markup() -> None:

@@ -3,7 +3,9 @@
  * Promises a `change` event per key. Holds nothing that cannot be read again from the server, except drafts (see drafts.js).
  */
 
-import { conversations, inboxes, people } from "/web/js/api.js";
+import { conversations } from "/web/js/api/conversations.js";
+import { inboxes } from "/web/js/api/inboxes.js";
+import { people } from "/web/js/api/people.js";
 
 class Store extends EventTarget {
   #values = { me: null, inboxes: [], users: [], counts: null };

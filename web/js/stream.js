@@ -3,7 +3,8 @@
  * Promises each event once per cursor and a `reload` whenever a hole is possible. Leaves re-reading to the elements.
  */
 
-import { ApiError, session } from "/web/js/api.js";
+import { ApiError } from "/web/js/api/request.js";
+import { session } from "/web/js/api/session.js";
 
 export const EVENT_TYPES = [
   "conversation.created", "conversation.updated", "conversation.merged",

@@ -3,7 +3,7 @@
  * their counts; the lever to look now. For admins and owners.
  */
 
-import { balances } from "/web/js/api.js";
+import { balances } from "/web/js/api/balances.js";
 import { causeWord, shares } from "/web/js/balance-words.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { count, exact, plain, plural } from "/web/js/format.js";

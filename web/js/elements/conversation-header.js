@@ -3,7 +3,7 @@
  * once and taken back with a reason when the server refuses.
  */
 
-import { conversations } from "/web/js/api.js";
+import { conversations } from "/web/js/api/conversations.js";
 import { announce, button, fill, h, icon, uid } from "/web/js/dom.js";
 import { fullName, plain, shortName } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";

@@ -3,7 +3,7 @@
  * Promises that live updates move neither the reader's scroll place nor the selection. Leaves the detail to conversation-view.
  */
 
-import { conversations } from "/web/js/api.js";
+import { conversations } from "/web/js/api/conversations.js";
 import { announce, button, fill, h, icon } from "/web/js/dom.js";
 import { count, plain } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";

@@ -3,7 +3,8 @@
  * Promises that a reply is bound to what was on screen (the version the agent saw).
  */
 
-import { conversations, messages } from "/web/js/api.js";
+import { conversations } from "/web/js/api/conversations.js";
+import { messages } from "/web/js/api/messages.js";
 import { announce, button, fill, h, icon } from "/web/js/dom.js";
 import { plain, plural, shortName } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";

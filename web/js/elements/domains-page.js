@@ -2,7 +2,8 @@
  * `<domains-page>`: the domains, for each the records to set and how they stand, its inboxes and what its mail is sent as.
  */
 
-import { domains, inboxes } from "/web/js/api.js";
+import { domains } from "/web/js/api/domains.js";
+import { inboxes } from "/web/js/api/inboxes.js";
 import { button, fill, h, icon, uid } from "/web/js/dom.js";
 import { plain, plural } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";

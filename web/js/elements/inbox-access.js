@@ -3,7 +3,7 @@
  * tries whether the provider's console is set up.
  */
 
-import { inboxes } from "/web/js/api.js";
+import { inboxes } from "/web/js/api/inboxes.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { exact, plain } from "/web/js/format.js";
 import { EXPIRY, PROVIDERS, oauthWords, scopeWord } from "/web/js/oauth-words.js";

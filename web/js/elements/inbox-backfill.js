@@ -2,7 +2,7 @@
  * `<inbox-backfill>`: the fetching of history, folder by folder: how far, how long still, with pause, resume and cancel.
  */
 
-import { inboxes } from "/web/js/api.js";
+import { inboxes } from "/web/js/api/inboxes.js";
 import { button, fill, h, uid } from "/web/js/dom.js";
 import { count, duration, plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";

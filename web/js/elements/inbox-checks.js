@@ -2,7 +2,7 @@
  * `<inbox-checks>`: tests the connection step by step and says of each failed step how to mend it.
  */
 
-import { inboxes } from "/web/js/api.js";
+import { inboxes } from "/web/js/api/inboxes.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";

@@ -3,7 +3,7 @@
  * changed host, port or user name asks for the password again (X-53).
  */
 
-import { inboxes } from "/web/js/api.js";
+import { inboxes } from "/web/js/api/inboxes.js";
 import { button, fill, h, icon, uid } from "/web/js/dom.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";

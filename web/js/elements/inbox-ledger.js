@@ -2,7 +2,7 @@
  * `<inbox-ledger>`: every mail that was ever seen in an inbox, its state, its class, the reason for it, and where it went.
  */
 
-import { inboxes } from "/web/js/api.js";
+import { inboxes } from "/web/js/api/inboxes.js";
 import { button, fill, h } from "/web/js/dom.js";
 import { plain, size } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";

@@ -2,7 +2,7 @@
  * `<inbox-list>`: all inboxes with their health, last sync and last error, kept fresh by the stream.
  */
 
-import { inboxes } from "/web/js/api.js";
+import { inboxes } from "/web/js/api/inboxes.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { oauthWords } from "/web/js/oauth-words.js";

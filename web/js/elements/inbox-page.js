@@ -2,7 +2,7 @@
  * `<inbox-page>`: one inbox: health, numbers, folders, history, connection, ledger, and the levers pause, resume and resync.
  */
 
-import { inboxes } from "/web/js/api.js";
+import { inboxes } from "/web/js/api/inboxes.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { count, duration, exact, plain, plural } from "/web/js/format.js";
 import { PROVIDERS } from "/web/js/oauth-words.js";

@@ -3,7 +3,8 @@
  * Promises to come back to the same place after a lost session.
  */
 
-import { health, session } from "/web/js/api.js";
+import { health } from "/web/js/api/request.js";
+import { session } from "/web/js/api/session.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { forgetAll } from "/web/js/drafts.js";
 import { bindKeys } from "/web/js/keys.js";

@@ -4,7 +4,7 @@
  * sanitiser on the server is a third one, and these hold without it. Pictures from elsewhere are off until asked for.
  */
 
-import { messages } from "/web/js/api.js";
+import { messages } from "/web/js/api/messages.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { plural } from "/web/js/format.js";
 import { textOf } from "/web/js/mail-text.js";

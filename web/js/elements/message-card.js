@@ -3,7 +3,7 @@
  * Promises that hostile text stays text, and that an update never reloads a frame that someone is reading.
  */
 
-import { messages } from "/web/js/api.js";
+import { messages } from "/web/js/api/messages.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { exact, fullName, hue, initials, plain, plural, shortName } from "/web/js/format.js";
 import { linkified } from "/web/js/richtext.js";

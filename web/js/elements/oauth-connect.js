@@ -3,7 +3,7 @@
  * operator allows it, by the application itself. Shows nothing while this installation has no application.
  */
 
-import { inboxes } from "/web/js/api.js";
+import { inboxes } from "/web/js/api/inboxes.js";
 import { button, fill, h, icon, uid } from "/web/js/dom.js";
 import { PROVIDERS } from "/web/js/oauth-words.js";
 import { RoomElement } from "/web/js/room-element.js";

@@ -2,7 +2,8 @@
  * `<people-page>`: who may sign in, and the keys of programs. A new key is shown once.
  */
 
-import { people } from "/web/js/api.js";
+import { keys } from "/web/js/api/keys.js";
+import { people } from "/web/js/api/people.js";
 import { button, fill, h, icon, uid } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
@@ -34,12 +35,12 @@ export class PeoplePage extends RoomElement {
 
   async #load() {
     try {
-      const [users, keys] = await Promise.all([people.list({ signal: this.life }), people.keys({ signal: this.life })]);
+      const [users, held] = await Promise.all([people.list({ signal: this.life }), keys.list({ signal: this.life })]);
       store.set("users", users.items);
       this.state.done();
       this.body.hidden = false;
       fill(this.people, users.items.map((user) => h("li", {}, h("div", {}, h("strong", {}, plain(user.name)), h("span", { class: "faint" }, plain(user.email))), h("span", { class: "badge" }, phrase(user.role)))));
-      fill(this.keys, keys.items.length ? keys.items.map((key) => this.#key(key)) : h("li", {}, h("p", { class: "faint" }, "No program has a key.")));
+      fill(this.keys, held.items.length ? held.items.map((key) => this.#key(key)) : h("li", {}, h("p", { class: "faint" }, "No program has a key.")));
     } catch (error) {
       if (error.name !== "AbortError") this.state.failed(error, () => this.#load());
     }
@@ -108,7 +109,7 @@ export class PeoplePage extends RoomElement {
       },
       "Make a key",
       async ({ name, scopes }) => {
-        const made = await people.addKey({ name, scopes: [scopes] });
+        const made = await keys.add({ name, scopes: [scopes] });
         fill(this.secret, icon("key"), h("div", {}, h("p", {}, "Copy this key now; it is not shown again."), h("code", { class: "secret" }, made.key)));
         this.secret.hidden = false;
       },
@@ -119,7 +120,7 @@ export class PeoplePage extends RoomElement {
     const sure = await ask({ title: `Revoke the key ${plain(key.name)}?`, paragraphs: ["The program that uses it is refused from now on."], confirm: "Revoke", danger: true });
     if (!sure) return;
     try {
-      await people.dropKey(key.id);
+      await keys.remove(key.id);
       this.#load();
     } catch (error) {
       notifyError(error, "Not revoked");

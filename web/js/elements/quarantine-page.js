@@ -2,7 +2,7 @@
  * `<quarantine-page>`: mails that could not be taken in, each with its reason; read as text, fetched raw, tried again or put aside.
  */
 
-import { quarantine } from "/web/js/api.js";
+import { quarantine } from "/web/js/api/quarantine.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { plain, plural, size } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";

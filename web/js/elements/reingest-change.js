@@ -3,7 +3,7 @@
  * line, side by side or one under the other. Reads the single change when it is opened.
  */
 
-import { reingests } from "/web/js/api.js";
+import { reingests } from "/web/js/api/reingests.js";
 import { diffRows } from "/web/js/diff-lines.js";
 import { button, fill, h } from "/web/js/dom.js";
 import { count, plain, size } from "/web/js/format.js";

@@ -3,7 +3,7 @@
  * With the id of a run it shows that one instead.
  */
 
-import { reingests } from "/web/js/api.js";
+import { reingests } from "/web/js/api/reingests.js";
 import { button, fill, h, uid } from "/web/js/dom.js";
 import { count, plain, plural, size } from "/web/js/format.js";
 import { progress, RUN, selected } from "/web/js/reingest-words.js";

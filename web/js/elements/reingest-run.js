@@ -2,7 +2,7 @@
  * `<reingest-run>`: one run: how far it is, live; what it would change, by kind; and the orders that it takes.
  */
 
-import { reingests } from "/web/js/api.js";
+import { reingests } from "/web/js/api/reingests.js";
 import { button, fill, h, icon, uid } from "/web/js/dom.js";
 import { count, plain, plural } from "/web/js/format.js";
 import { KINDS, progress, reason, RUN, selected } from "/web/js/reingest-words.js";

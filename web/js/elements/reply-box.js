@@ -3,7 +3,7 @@
  * Promises that nothing typed is lost by an error, a reload or Undo. Leaves the delivery to the server.
  */
 
-import { conversations } from "/web/js/api.js";
+import { conversations } from "/web/js/api/conversations.js";
 import { announce, button, fill, h, icon } from "/web/js/dom.js";
 import { dropDraft, readDraft, recallSent, rememberSent, saveDraft } from "/web/js/drafts.js";
 import { fullName, plain, plural, shortName } from "/web/js/format.js";

@@ -3,7 +3,7 @@
  * Promises S-9 words and S-3 buttons; never repeats a send without a person's explicit word.
  */
 
-import { messages } from "/web/js/api.js";
+import { messages } from "/web/js/api/messages.js";
 import { announce, button, fill, h, icon } from "/web/js/dom.js";
 import { exact, plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";

@@ -2,7 +2,7 @@
  * `<sign-in>`: the door. Says plainly what went wrong and how long to wait; leads back to where one was.
  */
 
-import { session } from "/web/js/api.js";
+import { session } from "/web/js/api/session.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { duration } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";

@@ -2,7 +2,8 @@
  * `<spam-page>`: mails that were judged spam, inbox by inbox, with the reason; "Not spam" brings one in as a conversation.
  */
 
-import { inboxes, messages } from "/web/js/api.js";
+import { inboxes } from "/web/js/api/inboxes.js";
+import { messages } from "/web/js/api/messages.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";

@@ -3,7 +3,7 @@
  * the mail server of an inbox; and, for administrators, a sign-in that is refused. Waits a moment before it speaks, and goes away by itself.
  */
 
-import { health, partsAway } from "/web/js/api.js";
+import { health, partsAway } from "/web/js/api/request.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";

@@ -2,7 +2,7 @@
  * `<suppressed-page>`: addresses that get no mail from us, each with its reason and its end; an admin lifts one that can be reached again.
  */
 
-import { suppressions } from "/web/js/api.js";
+import { suppressions } from "/web/js/api/suppressions.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";

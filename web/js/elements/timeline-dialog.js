@@ -3,7 +3,7 @@
  * together, and for admins the link to the Temporal run.
  */
 
-import { messages } from "/web/js/api.js";
+import { messages } from "/web/js/api/messages.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { exact, plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";

@@ -2,7 +2,7 @@
  * `<upload-tray>`: the files of a reply while they travel to the store and wait for the send. Checks the limits before a byte moves.
  */
 
-import { upload } from "/web/js/api.js";
+import { upload } from "/web/js/api/uploads.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { plain, plural, size } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
