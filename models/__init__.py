@@ -2,6 +2,7 @@
 
 from models.audits import Audit
 from models.base import Base
+from models.conversation_life import Draft, Follower, Note
 from models.conversations import (
     Conversation,
     ConversationAssignment,
@@ -57,9 +58,11 @@ __all__ = [
     "ConversationTag",
     "DeliveryEvent",
     "Domain",
+    "Draft",
     "Event",
     "EventCursor",
     "Folder",
+    "Follower",
     "Gap",
     "IdempotencyKey",
     "Inbox",
@@ -72,6 +75,7 @@ __all__ = [
     "Message",
     "MessageRecipient",
     "MessageReference",
+    "Note",
     "OAuthGrant",
     "OAuthStart",
     "PushHour",

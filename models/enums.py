@@ -176,6 +176,15 @@ class AssignedBy(StrEnum):
     RULE = "rule"
 
 
+class FollowReason(StrEnum):
+    """Why somebody follows a conversation: they asked to, a colleague added them, a note named them, it was theirs."""
+
+    SELF = "self"
+    ADDED = "added"
+    MENTIONED = "mentioned"
+    ASSIGNED = "assigned"
+
+
 class Direction(StrEnum):
     INBOUND = "inbound"
     OUTBOUND = "outbound"

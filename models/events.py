@@ -27,6 +27,14 @@ class Event(Base):
         Index(
             "ix_events_message", "tenant_id", "message_id", postgresql_where=text("message_id is not null")
         ),
+        # What people changed in a conversation, for whoever asks what is new since they looked.
+        Index(
+            "ix_events_changes",
+            "tenant_id",
+            "conversation_id",
+            "id",
+            postgresql_where=text("payload ? 'changed'"),
+        ),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )
 
