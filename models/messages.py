@@ -79,12 +79,17 @@ class Message(ChildRow, Base):
             text("received_at desc"),
             postgresql_where=text("conversation_id is null"),
         ),
+        Index(
+            "ix_messages_forwards", "tenant_id", "forward_of", postgresql_where=text("forward_of is not null")
+        ),
         Index("ix_messages_copy_due", "copy_due_at", postgresql_where=text("copy_due_at is not null")),
         Index("ix_messages_unindexed", "tenant_id", "id", postgresql_where=text("indexed_at is null")),
     )
 
     id: Mapped[Id]
     conversation_id: Mapped[uuid.UUID | None]
+    home_id: Mapped[uuid.UUID | None]  # the conversation that it came from by a merge; null where it stands in its own
+    forward_of: Mapped[uuid.UUID | None]  # the message that this one passes on
     inbox_id: Mapped[uuid.UUID]
     message_id_header: Mapped[str | None]
     content_id: Mapped[str] = mapped_column(server_default="")
