@@ -159,6 +159,15 @@ class ConversationStatus(StrEnum):
     TRASH = "trash"
 
 
+class ListOrder(StrEnum):
+    """How a list is sorted. `waiting`: the longest wait for our answer first; `sla_due`: the next due first."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    WAITING = "waiting"
+    SLA_DUE = "sla_due"
+
+
 class Priority(StrEnum):
     URGENT = "urgent"
     HIGH = "high"
@@ -322,3 +331,113 @@ class GrantPermission(StrEnum):
 
     DELEGATED = "delegated"
     APPLICATION = "application"
+
+
+class RuleTrigger(StrEnum):
+    """When a routing rule is looked at: as a mail comes in, or as somebody changes a conversation."""
+
+    MESSAGE = "message"
+    CHANGE = "change"
+
+
+class DryRunState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+
+
+class AssignmentStrategy(StrEnum):
+    """How a waiting conversation finds somebody."""
+
+    MANUAL = "manual"
+    ROUND_ROBIN = "round_robin"
+    LEAST_BUSY = "least_busy"
+    SKILLS = "skills"
+    PRIORITY = "priority"
+
+
+class HandBack(StrEnum):
+    """What becomes of the conversations of somebody who goes offline."""
+
+    NEVER = "never"
+    AFTER = "after"
+    AT_ONCE = "at_once"
+
+
+class NoticeKind(StrEnum):
+    """Why somebody is told."""
+
+    ASSIGNED = "assigned"
+    MENTIONED = "mentioned"
+    REPLY = "reply"
+    SLA_WARNED = "sla_warned"
+    SLA_BREACHED = "sla_breached"
+    SEND_UNKNOWN = "send_unknown"
+    SEND_FAILED = "send_failed"
+    RULE = "rule"
+
+
+class NoticeMail(StrEnum):
+    """Whether a notice is mailed too: never, with the next digest, or as soon as it is there."""
+
+    OFF = "off"
+    DIGEST = "digest"
+    AT_ONCE = "at_once"
+
+
+class DigestPace(StrEnum):
+    """How often the mail of notices is sent: never, every so many minutes, or once a day."""
+
+    OFF = "off"
+    INTERVAL = "interval"
+    DAILY = "daily"
+
+
+class ErasureState(StrEnum):
+    """`erasing` removes rows, `objects` octets in the bucket."""
+
+    ERASING = "erasing"
+    OBJECTS = "objects"
+    DONE = "done"
+
+
+class TombstoneReason(StrEnum):
+    """Why a mail was removed: its person asked to be forgotten, or the retention policy had its time."""
+
+    ERASED = "erased"
+    EXPIRED = "expired"
+
+
+class BulkState(StrEnum):
+    """`running` and `undoing` are under way. `undone` may have left what somebody changed since."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+class BulkChangeState(StrEnum):
+    """`same`: the conversation was so already. `skipped`: gone, merged, or no longer seen by who asked. `left`: not restored,
+    because somebody has changed it since.
+    """
+
+    WAITING = "waiting"
+    CHANGED = "changed"
+    SAME = "same"
+    SKIPPED = "skipped"
+    RESTORED = "restored"
+    LEFT = "left"
+
+
+class SlaTarget(StrEnum):
+    """What is promised: the first answer, each further one, and the end of the matter."""
+
+    FIRST_RESPONSE = "first_response"
+    NEXT_RESPONSE = "next_response"
+    RESOLUTION = "resolution"
+
+
+class SlaRecountState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
