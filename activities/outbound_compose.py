@@ -16,7 +16,7 @@ from activities.heartbeat import heartbeats
 from contracts.failpoints import Failpoint, reached
 from contracts.outbound import ComposeReport, OutboundSteps, SendState
 from contracts.refs import MessageRef
-from mail.auto_headers import auto_response_headers, make_loop_token
+from mail.auto_headers import auto_response_headers, make_loop_token, notification_headers
 from mail.compose import ComposeError, compose
 from mail.outgoing_addresses import checked
 from mail.outgoing_headers import reference_chain
@@ -116,13 +116,7 @@ class OutboundCompose(OutboundSteps):
         automatic = source.kind != "message"
         return ComposeRequest(
             send_id=str(source.id),
-            message_id=make_message_id(
-                str(source.id),
-                source.number or 1,
-                str(tenant_id),
-                from_.address.rpartition("@")[2],
-                self._secret,
-            ),
+            message_id=self._message_id(source, tenant_id, from_.address.rpartition("@")[2]),
             date=self._clock().replace(microsecond=0),
             from_=from_,
             to=named["to"],
@@ -136,10 +130,18 @@ class OutboundCompose(OutboundSteps):
             in_reply_to=source.in_reply_to,
             references=source.references,
             files=tuple([await self._file(file) for file in source.files]),
-            extra_headers=auto_response_headers(make_loop_token(source.id.hex, self._secret))
-            if automatic
-            else (),
+            extra_headers=self._extra_headers(source) if automatic else (),
         )
+
+    def _message_id(self, source: MailSource, tenant_id: uuid.UUID, domain: str) -> str:
+        """A mail without a conversation bears no ticket's number: an answer to it must lead into nobody's."""
+        if source.number is None:
+            return f"<{source.id.hex}.notice@{domain.lower()}>"
+        return make_message_id(str(source.id), source.number, str(tenant_id), domain, self._secret)
+
+    def _extra_headers(self, source: MailSource) -> tuple[tuple[str, str], ...]:
+        token = make_loop_token(source.id.hex, self._secret)
+        return notification_headers(token) if source.kind == "notification" else auto_response_headers(token)
 
     async def _file(self, file: SourceFile) -> ComposeFile:
         content = await self._blobs.get(file.storage_key)

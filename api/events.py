@@ -163,6 +163,8 @@ class _Client:
         return ServerSentEvent(event=event.type, id=str(Place(event.cursor, self._era)), data=json.dumps(data))
 
     async def _may_see(self, event: LoggedEvent) -> bool:
+        if event.type.startswith("notification."):  # what one person is told is nobody else's, not even a program's
+            return self._who.user_id is not None and event.payload.get("user_id") == str(self._who.user_id)
         inbox = event.inbox_id
         if inbox is None or self._who.viewer.sees_all or inbox in self._visible:
             return True

@@ -25,6 +25,16 @@ def auto_response_headers(loop_token: str) -> tuple[tuple[str, str], ...]:
     )
 
 
+def notification_headers(loop_token: str) -> tuple[tuple[str, str], ...]:
+    """The headers of a mail that answers nobody and tells people of their work: as above, but generated (RFC 3834 §5)."""
+    return (
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("Precedence", "bulk"),
+        (LOOP_HEADER, loop_token),
+    )
+
+
 def make_loop_token(reference: str, secret: bytes) -> str:
     """A token that names `reference` (an opaque id of 1-64 letters, digits, `-`, `_`) and that only we can make.
 
