@@ -3,6 +3,7 @@
 from models.audits import Audit
 from models.base import Base
 from models.conversation_life import Draft, Follower, Note
+from models.conversation_shape import Bulk, BulkChange, ConversationsApart, SplitSuggestion
 from models.conversations import (
     Conversation,
     ConversationAssignment,
@@ -11,6 +12,7 @@ from models.conversations import (
     ThreadKey,
     ThreadSuggestion,
 )
+from models.desk import DeskCursor, DeskFailure
 from models.domains import Domain
 from models.events import Event, EventCursor, IdempotencyKey, LoopBreach, LoopBudget
 from models.inboxes import Folder, Gap, Inbox, LedgerEntry, Quarantine
@@ -27,6 +29,7 @@ from models.messages import (
     SuppressedAddress,
     Upload,
 )
+from models.notices import Digest, Notice, NoticeSettings
 from models.oauth_grants import OAuthGrant, OAuthStart
 from models.people import (
     ApiKey,
@@ -42,23 +45,50 @@ from models.people import (
 from models.push_notices import PushHour, PushNotice
 from models.reingests import Reingest, ReingestChange
 from models.restores import Restore
+from models.retention import DroppedObject, Erasure, RetentionPolicy, RetentionRun, Tombstone
+from models.routing import (
+    ReplyTemplate,
+    RoutingRule,
+    RoutingRuleVersion,
+    RuleAnswer,
+    RuleDryRun,
+    RuleHit,
+    RuleLook,
+)
 from models.ses_receipts import SesReceipt
+from models.sla import BusinessHoursRow, ConversationStatusChange, SlaClock, SlaPolicy, SlaRecount
 from models.sns_notices import SnsNotice
+from models.teams import AssignmentPolicy, AssignmentTurn, InboxTeam, Invitation, Team, TeamMember
+from models.views import BoxCount, BoxDelta, TouchedConversations, View, ViewMember
 
 __all__ = [
     "ApiKey",
+    "AssignmentPolicy",
+    "AssignmentTurn",
     "Attachment",
     "Audit",
     "AutoResponseClaim",
     "Base",
+    "BoxCount",
+    "BoxDelta",
+    "Bulk",
+    "BulkChange",
+    "BusinessHoursRow",
     "Contact",
     "ContactIdentity",
     "Conversation",
     "ConversationAssignment",
+    "ConversationStatusChange",
     "ConversationTag",
+    "ConversationsApart",
     "DeliveryEvent",
+    "DeskCursor",
+    "DeskFailure",
+    "Digest",
     "Domain",
     "Draft",
+    "DroppedObject",
+    "Erasure",
     "Event",
     "EventCursor",
     "Folder",
@@ -67,7 +97,9 @@ __all__ = [
     "IdempotencyKey",
     "Inbox",
     "InboxMember",
+    "InboxTeam",
     "Intent",
+    "Invitation",
     "LedgerEntry",
     "LoginAttempt",
     "LoopBreach",
@@ -76,6 +108,8 @@ __all__ = [
     "MessageRecipient",
     "MessageReference",
     "Note",
+    "Notice",
+    "NoticeSettings",
     "OAuthGrant",
     "OAuthStart",
     "PushHour",
@@ -83,18 +117,37 @@ __all__ = [
     "Quarantine",
     "Reingest",
     "ReingestChange",
+    "ReplyTemplate",
     "Restore",
+    "RetentionPolicy",
+    "RetentionRun",
+    "RoutingRule",
+    "RoutingRuleVersion",
+    "RuleAnswer",
+    "RuleDryRun",
+    "RuleHit",
+    "RuleLook",
     "SearchDocument",
     "SendStep",
     "SesReceipt",
     "Session",
+    "SlaClock",
+    "SlaPolicy",
+    "SlaRecount",
     "SnsNotice",
+    "SplitSuggestion",
     "SuppressedAddress",
     "Tag",
+    "Team",
+    "TeamMember",
     "Tenant",
     "ThreadKey",
     "ThreadSuggestion",
+    "Tombstone",
+    "TouchedConversations",
     "Upload",
     "User",
+    "View",
+    "ViewMember",
     "Workspace",
 ]

@@ -13,6 +13,10 @@ from models.base import Base, ChildRow, CreatedAt, Id, TenantRow, one_of, own
 from models.enums import AssignedBy, Channel, ConversationStatus, Direction, Priority, ThreadKeyKind
 
 
+# What waits for somebody: history that a backfill brought is nobody's work.
+WAITING = "status = 'open' and assigned_to is null and not historical and merged_into is null and deleted_at is null"
+
+
 def _newest_first(name: str, *columns: str, also: str = "") -> Index:
     """An index of a list: equal columns first, then the list's order, so that a page is read without sorting."""
     live = "merged_into is null and deleted_at is null" + (f" and {also}" if also else "")
@@ -29,6 +33,8 @@ class Conversation(ChildRow, Base):
         own("inboxes", "inbox_id"),
         own("contacts", "contact_id", ondelete="SET NULL"),
         own("users", "assigned_to", ondelete="SET NULL"),
+        own("teams", "team_id", ondelete="SET NULL"),
+        own("sla_policies", "sla_policy_id", ondelete="SET NULL"),
         own("conversations", "merged_into", ondelete="SET NULL"),
         UniqueConstraint("tenant_id", "number"),
         one_of("channel", Channel),
@@ -47,11 +53,29 @@ class Conversation(ChildRow, Base):
             "ix_conversations_category", "tenant_id", "category", "status", also="category is not null"
         ),
         Index("ix_conversations_contact", "tenant_id", "contact_id"),
+        Index(
+            "ix_conversations_merged", "tenant_id", "merged_into", postgresql_where=text("merged_into is not null")
+        ),
+        # The queues: each priority's oldest first.
+        Index("ix_conversations_queue", "tenant_id", "inbox_id", "priority", "id", postgresql_where=text(f"{WAITING} and team_id is null")),
+        Index("ix_conversations_team_queue", "tenant_id", "team_id", "priority", "id", postgresql_where=text(f"{WAITING} and team_id is not null")),
+        # Those who wait for an answer, the longest first; what was closed without one waits for nobody.
+        Index(
+            "ix_conversations_waiting",
+            "tenant_id",
+            "waiting_since",
+            "id",
+            postgresql_where=text(
+                "waiting_since is not null and status in ('open', 'pending', 'snoozed') and merged_into is null and deleted_at is null"
+            ),
+        ),
         Index("ix_conversations_snoozed", "snoozed_until", postgresql_where=text("status = 'snoozed'")),
         Index(
             "ix_conversations_sla_due",
+            "tenant_id",
             "sla_due_at",
-            postgresql_where=text("sla_due_at is not null and not sla_breached"),
+            "id",
+            postgresql_where=text("sla_due_at is not null and merged_into is null and deleted_at is null"),
         ),
     )
 
@@ -73,6 +97,7 @@ class Conversation(ChildRow, Base):
     assigned_to: Mapped[uuid.UUID | None]
     assigned_at: Mapped[dt.datetime | None]
     assigned_by: Mapped[str | None]
+    team_id: Mapped[uuid.UUID | None]
     snoozed_until: Mapped[dt.datetime | None]
     unread_count: Mapped[int] = mapped_column(server_default="0")
     message_count: Mapped[int] = mapped_column(server_default="0")
@@ -80,17 +105,26 @@ class Conversation(ChildRow, Base):
     customer_message_count: Mapped[int] = mapped_column(server_default="0")
     last_message_at: Mapped[CreatedAt]
     last_message_direction: Mapped[str | None]
+    waiting_since: Mapped[dt.datetime | None]  # the customer's first mail after our last one, to the grain of a batch
     first_response_at: Mapped[dt.datetime | None]
     first_response_seconds: Mapped[int | None]
     avg_response_seconds: Mapped[int | None]
     responses: Mapped[int] = mapped_column(server_default="0")
+    first_response_business_seconds: Mapped[int | None]
+    avg_response_business_seconds: Mapped[int | None]
+    sla_policy_id: Mapped[uuid.UUID | None]
+    sla_warn_at: Mapped[dt.datetime | None]  # of the clock that is due next
     sla_due_at: Mapped[dt.datetime | None]
+    sla_paused: Mapped[bool] = mapped_column(server_default=text("false"))
     sla_breached: Mapped[bool] = mapped_column(server_default=text("false"))
     failed_sends: Mapped[int] = mapped_column(server_default="0")
     unknown_sends: Mapped[int] = mapped_column(server_default="0")
     version: Mapped[int] = mapped_column(server_default="1")
     merged_into: Mapped[uuid.UUID | None]
+    merged_under: Mapped[uuid.UUID | None]  # what it was merged into itself; `merged_into` is where that has come to since
+    merged_at: Mapped[dt.datetime | None]
     historical: Mapped[bool] = mapped_column(server_default=text("false"))
+    held: Mapped[bool] = mapped_column(server_default=text("false"))  # a legal hold: no policy touches it
     # `metadata` is a reserved attribute name of the declarative base
     meta: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default=text("'{}'"))
     created_at: Mapped[CreatedAt]
@@ -116,6 +150,7 @@ class ThreadKey(ChildRow, Base):
     key: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     conversation_id: Mapped[uuid.UUID]
+    home_id: Mapped[uuid.UUID | None]  # the conversation that it led to before a merge
 
 
 class ThreadSuggestion(TenantRow, Base):
@@ -156,12 +191,15 @@ class ConversationTag(TenantRow, Base):
 
 
 class ConversationAssignment(TenantRow, Base):
-    """The history of who had a conversation, from when to when, and why."""
+    """The history of who had a conversation, from when to when, and why. Without an agent it waited, in a team's queue or in
+    its inbox's.
+    """
 
     __tablename__ = "conversation_assignments"
     __table_args__ = (
         own("conversations", "conversation_id"),
         own("users", "agent_id", ondelete="SET NULL"),
+        own("teams", "team_id", ondelete="SET NULL"),
         one_of("method", AssignedBy),
         Index(None, "tenant_id", "conversation_id"),
     )
@@ -169,6 +207,7 @@ class ConversationAssignment(TenantRow, Base):
     id: Mapped[Id]
     conversation_id: Mapped[uuid.UUID]
     agent_id: Mapped[uuid.UUID | None]
+    team_id: Mapped[uuid.UUID | None]
     assigned_by_id: Mapped[uuid.UUID | None]
     method: Mapped[str]
     reason: Mapped[str] = mapped_column(server_default="")

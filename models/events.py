@@ -27,6 +27,13 @@ class Event(Base):
         Index(
             "ix_events_message", "tenant_id", "message_id", postgresql_where=text("message_id is not null")
         ),
+        # What people changed in the settings, for the page that says who did.
+        Index(
+            "ix_events_audit",
+            "tenant_id",
+            "id",
+            postgresql_where=text("actor <> 'system' and conversation_id is null"),
+        ),
         # What people changed in a conversation, for whoever asks what is new since they looked.
         Index(
             "ix_events_changes",

@@ -33,13 +33,18 @@ class Workspace(TenantRow, Base):
 
 
 class User(TenantRow, Base):
-    """A person of the team. `email_key` is unique over the whole installation, because sign-in knows no tenant yet."""
+    """A person of the team. `email_key` is unique over the whole installation, because sign-in knows no tenant yet.
+
+    `status` is what holds now, `status_chosen` what the person chose last: who was not seen for a while is offline, and is
+    again as chosen on coming back.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
         UniqueConstraint("email_key"),
         one_of("role", Role),
         one_of("status", Presence),
+        one_of("status_chosen", Presence),
         CheckConstraint("capacity >= 0", name="capacity"),
     )
 
@@ -50,6 +55,8 @@ class User(TenantRow, Base):
     password_hash: Mapped[str | None]
     role: Mapped[str] = mapped_column(server_default="agent")
     status: Mapped[str] = mapped_column(server_default="offline")
+    status_chosen: Mapped[str] = mapped_column(server_default="offline")
+    offline_since: Mapped[dt.datetime | None]
     capacity: Mapped[int] = mapped_column(server_default="20")
     skills: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
@@ -60,7 +67,7 @@ class User(TenantRow, Base):
 
 
 class InboxMember(TenantRow, Base):
-    """Who may see an inbox. Owners and admins see all; agents and viewers see the inboxes they are members of."""
+    """Who may see an inbox, beside its teams. Owners and admins see all; agents and viewers those they are members of."""
 
     __tablename__ = "inbox_members"
     __table_args__ = (own("inboxes", "inbox_id"), own("users", "user_id"))
@@ -112,14 +119,25 @@ class ApiKey(TenantRow, Base):
 
 
 class Contact(TenantRow, Base):
+    """Somebody who writes to us. `custom` maps a field's key to its type and value. With `merged_into` the row is another name
+    of that contact: its addresses and conversations stay its own and are shown there, so unmerging moves nothing.
+    """
+
     __tablename__ = "contacts"
+    __table_args__ = (
+        own("contacts", "merged_into", ondelete="SET NULL"),
+        Index("ix_contacts_list", "tenant_id", "id", postgresql_where=text("merged_into is null")),
+        Index("ix_contacts_merged", "tenant_id", "merged_into", postgresql_where=text("merged_into is not null")),
+    )
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(server_default="")
     company: Mapped[str] = mapped_column(server_default="")
     vip: Mapped[bool] = mapped_column(server_default=text("false"))
     custom: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    merged_into: Mapped[uuid.UUID | None]
     created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
 
 
 class ContactIdentity(ChildRow, Base):
@@ -130,6 +148,7 @@ class ContactIdentity(ChildRow, Base):
         own("contacts", "contact_id"),
         UniqueConstraint("tenant_id", "channel", "identifier_key"),
         one_of("channel", Channel),
+        Index(None, "tenant_id", "contact_id"),
     )
 
     id: Mapped[Id]

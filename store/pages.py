@@ -57,6 +57,22 @@ def read_id_cursor(text: str) -> uuid.UUID:
         raise BadCursor("this is not a cursor of this list") from None
 
 
+def rank_cursor(rank: int, row_id: uuid.UUID) -> str:
+    """The cursor behind a row that is sorted by a small number and its id."""
+    return _pack([str(rank), str(row_id)])
+
+
+def read_rank_cursor(text: str) -> tuple[int, uuid.UUID]:
+    """The way back. Raises BadCursor."""
+    try:
+        rank, row_id = _unpack(text)
+        if len(rank) != 1:
+            raise BadCursor("a rank is one digit")
+        return int(rank), uuid.UUID(row_id)
+    except (ValueError, TypeError):
+        raise BadCursor("this is not a cursor of this list") from None
+
+
 def _pack(values: list[str]) -> str:
     return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode().rstrip("=")
 

@@ -1,14 +1,33 @@
-"""Tenants and the people who work in them."""
+"""Tenants and the people who work in them: who they are, how much each has, and adding one."""
 
+import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Tenant, User
 from store.addresses import address_key
+
+MOST_PEOPLE = 1000
+PROFILES = text(
+    """
+    select u.id, u.email, u.name, u.role, u.status, u.capacity, u.skills, u.languages, u.seniority, u.offline_since,
+      coalesce(l.load, 0) as load,
+      array(select m.team_id from team_members m where m.tenant_id = u.tenant_id and m.user_id = u.id order by m.team_id) as teams,
+      u.password_hash is null as invited
+    from users u left join (
+      select c.assigned_to, count(*) as load from conversations c
+      where c.tenant_id = :tenant and c.assigned_to is not null and c.status = 'open' and c.merged_into is null
+        and c.deleted_at is null
+      group by c.assigned_to) l on l.assigned_to = u.id
+    where u.tenant_id = :tenant and u.deleted_at is null and (cast(:id as uuid) is null or u.id = :id)
+    order by u.name, u.id limit :most
+    """
+)
 
 
 class AddressTaken(Exception):
@@ -21,6 +40,25 @@ class Person:
     email: str
     name: str
     role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Somebody with what assignment looks at. `load`: their open conversations. `invited`: has no password yet."""
+
+    id: uuid.UUID
+    email: str
+    name: str
+    role: str
+    status: str
+    capacity: int
+    skills: Sequence[str]
+    languages: Sequence[str]
+    seniority: int
+    offline_since: dt.datetime | None
+    load: int
+    teams: Sequence[uuid.UUID]
+    invited: bool
 
 
 async def create_tenant(connection: AsyncConnection, *, name: str, slug: str) -> uuid.UUID:
@@ -67,9 +105,20 @@ async def list_people(connection: AsyncConnection, tenant_id: uuid.UUID) -> list
         select(User.id, User.email, User.name, User.role)
         .where(User.tenant_id == tenant_id, User.deleted_at.is_(None))
         .order_by(User.name, User.id)
-        .limit(1000)
+        .limit(MOST_PEOPLE)
     )
     return [Person(r.id, r.email, r.name, r.role) for r in rows]
+
+
+async def list_profiles(connection: AsyncConnection, tenant_id: uuid.UUID) -> list[Profile]:
+    """The same people with status, load and teams."""
+    rows = await connection.execute(PROFILES, {"tenant": tenant_id, "id": None, "most": MOST_PEOPLE})
+    return [Profile(*r) for r in rows]
+
+
+async def get_profile(connection: AsyncConnection, tenant_id: uuid.UUID, user_id: uuid.UUID) -> Profile | None:
+    row = (await connection.execute(PROFILES, {"tenant": tenant_id, "id": user_id, "most": 1})).first()
+    return Profile(*row) if row is not None else None
 
 
 async def exists_person(connection: AsyncConnection, tenant_id: uuid.UUID, user_id: uuid.UUID) -> bool:

@@ -1,18 +1,18 @@
 """Who may see which inbox, as one SQL condition that every reading query carries.
 
 Owners, admins and API keys see all inboxes of their tenant. Agents and viewers see an inbox when they are members of it,
-or when it has no members at all: an inbox without a list is open to the team.
+themselves or by one of their teams, or when it has no members at all: an inbox without a list is open to everybody.
 """
 
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, select, text, true
+from sqlalchemy import ColumnElement, and_, exists, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from models import Inbox, InboxMember
+from models import Inbox, InboxMember, InboxTeam, TeamMember
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ def may_see(viewer: Viewer, inbox_id: ColumnElement[Any] | InstrumentedAttribute
     if viewer.sees_all:
         return true()
     inbox, mine, anyone = aliased(Inbox), aliased(InboxMember), aliased(InboxMember)
+    ours, any_team, member = aliased(InboxTeam), aliased(InboxTeam), aliased(TeamMember)
     return inbox_id.in_(
         select(inbox.id).where(
             inbox.tenant_id == viewer.tenant_id,
@@ -43,7 +44,17 @@ def may_see(viewer: Viewer, inbox_id: ColumnElement[Any] | InstrumentedAttribute
                     mine.inbox_id == inbox.id,
                     mine.user_id == viewer.user_id,
                 ),
-                ~exists().where(anyone.tenant_id == viewer.tenant_id, anyone.inbox_id == inbox.id),
+                exists().where(
+                    ours.tenant_id == viewer.tenant_id,
+                    ours.inbox_id == inbox.id,
+                    member.tenant_id == viewer.tenant_id,
+                    member.team_id == ours.team_id,
+                    member.user_id == viewer.user_id,
+                ),
+                and_(
+                    ~exists().where(anyone.tenant_id == viewer.tenant_id, anyone.inbox_id == inbox.id),
+                    ~exists().where(any_team.tenant_id == viewer.tenant_id, any_team.inbox_id == inbox.id),
+                ),
             ),
         )
     )
@@ -61,7 +72,10 @@ SEEN = text(
     """
     select array_agg(id) filter (where seen), bool_and(seen) from (
       select i.id, exists (select from inbox_members m where m.tenant_id = i.tenant_id and m.inbox_id = i.id and m.user_id = :user)
-        or not exists (select from inbox_members m where m.tenant_id = i.tenant_id and m.inbox_id = i.id) as seen
+        or exists (select from inbox_teams t join team_members m on m.tenant_id = t.tenant_id and m.team_id = t.team_id
+                   where t.tenant_id = i.tenant_id and t.inbox_id = i.id and m.user_id = :user)
+        or not exists (select from inbox_members m where m.tenant_id = i.tenant_id and m.inbox_id = i.id)
+           and not exists (select from inbox_teams t where t.tenant_id = i.tenant_id and t.inbox_id = i.id) as seen
       from inboxes i where i.tenant_id = :tenant) s
     """
 )
