@@ -12,7 +12,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import Base, ChildRow, CreatedAt, Id, TenantRow, one_of, own
 from models.enums import AssignedBy, Channel, ConversationStatus, Direction, Priority, ThreadKeyKind
 
-
 # What waits for somebody: history that a backfill brought is nobody's work.
 WAITING = "status = 'open' and assigned_to is null and not historical and merged_into is null and deleted_at is null"
 
