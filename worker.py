@@ -46,16 +46,18 @@ from workflows.auto_response import AutoResponse
 from workflows.backfill import Backfill
 from workflows.check_domain import CheckDomain
 from workflows.connect_inbox import ConnectInbox
+from workflows.desk import Desk
 from workflows.inbox_sync import InboxSync
 from workflows.reingest import Reingest
 from workflows.send_message import SendMessage
+from workflows.snooze import Snooze
 from workflows.sweep import Sweep
 from workflows.under_watch import UnderWatch
 from workflows.watch_renewal import WatchRenewal
 
 log = logging.getLogger("mailroom.worker")
 
-WORKFLOWS = (AutoResponse, Backfill, CheckDomain, ConnectInbox, InboxSync, Reingest, SendMessage, Sweep, WatchRenewal)
+WORKFLOWS = (AutoResponse, Backfill, CheckDomain, ConnectInbox, Desk, InboxSync, Reingest, SendMessage, Snooze, Sweep, WatchRenewal)
 GRACE = timedelta(seconds=25)
 PLENTY = 500  # slots where seats are what is scarce
 HARD_EXIT_SECONDS = 38.0  # integrity T-8: SIGTERM to exit in 40 s, whatever hangs
@@ -80,6 +82,7 @@ def workers(
         queues.INGEST: PLENTY,
         queues.SEND: PLENTY,
         queues.BACKFILL: 32,
+        queues.DESK: PLENTY,
         queues.REINGEST: 1,
     }
     # Contracts are shared with the process: frozen values, nothing to isolate. Anything else is an accident.

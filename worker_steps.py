@@ -16,7 +16,10 @@ from activities.auto_response import AutoResponseClaiming
 from activities.backfill import Backfilling
 from activities.connect import Connecting
 from activities.deliver_ses import SesPost
+from activities.desk_reactor import Reactor
+from activities.desk_turn import DeskTurn
 from activities.domain_check import DomainChecking
+from activities.event_line import EventLine
 from activities.inbound_at_once import InboundAtOnce
 from activities.inbound_fetch import InboundFetch
 from activities.inbound_ingest import InboundIngest
@@ -33,6 +36,7 @@ from activities.parser_pool import ParserPool
 from activities.reingest import Reingesting
 from activities.ses_source import SesSource
 from activities.ses_spool import SesSpool
+from activities.snooze import Snoozing
 from activities.sweep import Sweeping
 from activities.token_keeper import TokenKeeper
 from activities.turns import FairTurns
@@ -71,6 +75,7 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     AutoResponseClaiming,
     Backfilling,
     Connecting,
+    DeskTurn,
     DomainChecking,
     InboundFetch,
     InboundIngest,
@@ -83,6 +88,7 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     OutboundRecord,
     OutboundVerify,
     Reingesting,
+    Snoozing,
     Sweeping,
     WatchRenewing,
 )
@@ -210,6 +216,11 @@ def api_watchers(settings: Settings, policy: EgressPolicy) -> dict[str, Watcher]
     return found
 
 
+def reactors(database: Database, settings: Settings) -> tuple[Reactor, ...]:  # noqa: ARG001 - for those to come
+    """Who reacts to events on the desk, in this order: rules, assignment, clocks, views, notices, figures."""
+    return ()
+
+
 @contextlib.asynccontextmanager
 async def composed(settings: Settings) -> AsyncIterator[Steps]:
     """Providers, store and activities from settings; everything is closed at the end."""
@@ -246,6 +257,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
         "send": FairTurns(SENDS, most_of_one=SENDS_OF_ONE),
     }
     ingestion = Ingestion(database, blobs, parsers, turns=turns["ingest"])
+    line = EventLine(settings.database_url)
     under_way: set[uuid.UUID] = set()
     at_once = InboundAtOnce(database, blobs, ingestion, under_way=under_way, turns=turns["fetch"])
 
@@ -258,6 +270,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 AutoResponseClaiming(database),
                 Backfilling(database, blobs, pool, accounts, ingestion, turns=turns["history"]),
                 Connecting(database, pool, accounts, policy),
+                DeskTurn(database, line, reactors(database, settings)),
                 DomainChecking(
                     database,
                     DnsLookup(settings.dns_servers),
@@ -287,6 +300,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 OutboundRecord(database),
                 OutboundVerify(database, accounts, pool),
                 Reingesting(database, blobs, ingestion, parsers),
+                Snoozing(database),
                 Sweeping(
                     database,
                     poll_seconds=settings.poll_seconds,
@@ -301,6 +315,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
             parsers.warm,
         )
     finally:
+        await line.close()
         ses.close()
         parsers.close()
         await watching.close()

@@ -65,6 +65,8 @@ class Failpoint(StrEnum):
     INGEST_INDEXED = "ingest.indexed", "a batch is searchable, Temporal does not know"
     REACT_FOUND = "react.found", "conversations that await an answer are found, nobody was told"
 
+    DESK_REACTED = "desk.reacted", "a batch of events is reacted to and the cursor moved, not committed"
+
     BACKFILL_PLANNED = "backfill.planned", "the total is committed, no step has begun"
     BACKFILL_LEASED = "backfill.leased", "the epoch is taken, nothing is fetched"
     BACKFILL_BEFORE_COMMIT = "backfill.before_commit", "a stretch's rows and cursor are written, not committed"
@@ -75,6 +77,8 @@ class Failpoint(StrEnum):
 
     AUTO_RESPONSE_BEFORE_COMMIT = "auto_response.before_commit", "claim and mail are written, not committed"
     AUTO_RESPONSE_CLAIMED = "auto_response.claimed", "claim and queued mail are committed, nothing sends it"
+
+    SNOOZE_WOKEN = "snooze.woken", "the conversation is open again, Temporal does not know"
 
     API_REPLY_QUEUED = "api.reply_queued", "the reply is committed, no workflow was started", "api"
     COMPOSE_BEFORE_PUT = "compose.before_put", "the mail is built, the bucket does not have it"

@@ -27,12 +27,20 @@ def auto_response(conversation_id: str) -> str:
     return f"auto-response/{conversation_id}"
 
 
+def snooze(conversation_id: str) -> str:
+    return f"snooze/{conversation_id}"
+
+
 def check_domain(domain_id: str) -> str:
     return f"check-domain/{domain_id}"
 
 
 def watch_renewal(inbox_id: str) -> str:
     return f"watch-renewal/{inbox_id}"
+
+
+def desk(tenant_id: str) -> str:
+    return f"desk/{tenant_id}"
 
 
 def reingest(reingest_id: str) -> str:

@@ -6,6 +6,7 @@ WATCH = "watch"  # IDLE: one long activity for each inbox, waiting
 INGEST = "ingest"  # parsing processes and bulk rows
 SEND = "send"  # submissions and looking them up
 BACKFILL = "backfill"  # history; may wait behind everything else
+DESK = "desk"  # one long activity for each tenant, waiting for events
 REINGEST = "reingest"  # stored mail read again; one run after the other
 
-ALL = (FLOW, IMAP, WATCH, INGEST, SEND, BACKFILL, REINGEST)
+ALL = (FLOW, IMAP, WATCH, INGEST, SEND, BACKFILL, DESK, REINGEST)

@@ -8,7 +8,7 @@ from temporalio import activity
 
 class SweepKind(StrEnum):
     """Rows that should have a running workflow: SendMessage, InboxSync, ConnectInbox, Backfill, AutoResponse, Reingest,
-    CheckDomain, WatchRenewal.
+    CheckDomain, WatchRenewal, Desk, Snooze.
     """
 
     SENDS = "sends"
@@ -19,6 +19,8 @@ class SweepKind(StrEnum):
     REINGESTS = "reingests"
     DOMAINS = "domains"
     WATCHES = "watches"
+    DESKS = "desks"
+    SNOOZES = "snoozes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from models import Event
 
 READ_AFTER = text(
     """
-    select id, xid::text as xid, tenant_id, inbox_id, conversation_id, message_id, type, actor, payload, created_at
+    select id, xid::text as xid, tenant_id, inbox_id, conversation_id, message_id, type, actor, payload, causality, created_at
     from events
     where (xid, id) > (cast(:xid as xid8), :id) and xid < pg_snapshot_xmin(pg_current_snapshot())
     order by xid, id limit :limit
@@ -25,7 +25,7 @@ READ_AFTER = text(
 )
 READ_AFTER_OF_TENANT = text(
     """
-    select id, xid::text as xid, tenant_id, inbox_id, conversation_id, message_id, type, actor, payload, created_at
+    select id, xid::text as xid, tenant_id, inbox_id, conversation_id, message_id, type, actor, payload, causality, created_at
     from events
     where tenant_id = :tenant and (xid, id) > (cast(:xid as xid8), :id)
       and xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -60,7 +60,9 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to append. `payload` holds ids, statuses and counts only: it reaches every client that may see the row."""
+    """An event to append. `payload` holds ids, statuses and counts only: it reaches every client that may see the row.
+    `causality` says which reactions led here: `depth` counts them, and is 0 for what people and mail do.
+    """
 
     type: str
     tenant_id: uuid.UUID
@@ -69,6 +71,7 @@ class NewEvent:
     message_id: uuid.UUID | None = None
     actor: str = "system"
     payload: Mapping[str, Any] = field(default_factory=dict)
+    causality: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class LoggedEvent:
     actor: str
     payload: dict[str, Any]
     at: dt.datetime
+    causality: dict[str, Any] = field(default_factory=dict)
 
 
 async def append_events(connection: AsyncConnection, events: Sequence[NewEvent]) -> None:
@@ -98,6 +102,7 @@ async def append_events(connection: AsyncConnection, events: Sequence[NewEvent])
                     "message_id": e.message_id,
                     "actor": e.actor,
                     "payload": dict(e.payload),
+                    "causality": dict(e.causality),
                 }
                 for e in events
             ],
@@ -129,6 +134,7 @@ async def read_after(
             actor=r.actor,
             payload=r.payload,
             at=r.created_at,
+            causality=r.causality,
         )
         for r in rows
     ]

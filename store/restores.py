@@ -60,6 +60,7 @@ SKIP_NUMBERS = text(
 )
 # Numbers of transactions begin anew in another cluster; what is restored lies before all that comes.
 OLD_EVENTS = text("update events set xid = '1' where xid >= pg_current_xact_id()")
+OLD_CURSORS = text("update desk_cursors set xid = '1' where xid >= pg_current_xact_id()")
 SIGN_OUT = text("delete from sessions")
 
 
@@ -91,6 +92,7 @@ async def after_restore(connection: AsyncConnection, *, now: dt.datetime) -> Aft
     await connection.execute(SKIP_NUMBERS, {"skipped": NUMBERS_SKIPPED})
     await connection.execute(SIGN_OUT)
     await connection.execute(OLD_EVENTS)
+    await connection.execute(OLD_CURSORS)
     cluster = (await connection.execute(CLUSTER)).scalar_one()
     era = (await connection.execute(NOTE, {"cluster": cluster, "sends": doubted})).scalar_one()
     return AfterRestore(int(era), doubted)

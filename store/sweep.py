@@ -105,6 +105,25 @@ WATCHES = text(
     order by i.watch_due_at nulls first, i.id limit :limit
     """
 )
+# A desk at work reads what is committed at once; one that is missing shows by events that nobody reads.
+DESKS = text(
+    """
+    select t.id as tenant_id, t.id, cast(null as uuid) as inbox_id from tenants t
+    left join desk_cursors d on d.tenant_id = t.id
+    where t.id > :after and (:full or exists (select from events e where e.tenant_id = t.id
+      and (e.xid, e.id) > (coalesce(d.xid, '0'), coalesce(d.id, 0)) and e.created_at < :unread))
+    order by t.id limit :limit
+    """
+)
+# As with sends: what sleeps needs no workflow before its time, so silence costs nothing however many are asleep.
+SNOOZES = text(
+    """
+    select c.tenant_id, c.id, c.inbox_id from conversations c
+    where c.id > :after and c.status = 'snoozed' and c.snoozed_until <= :soon
+      and c.merged_into is null and c.deleted_at is null
+    order by c.id limit :limit
+    """
+)
 FINDERS: dict[str, TextClause] = {
     "sends": SENDS,
     "inboxes": INBOXES,
@@ -114,6 +133,8 @@ FINDERS: dict[str, TextClause] = {
     "reingests": REINGESTS,
     "domains": DOMAINS,
     "watches": WATCHES,
+    "snoozes": SNOOZES,
+    "desks": DESKS,
 }
 ONE_PAGE = frozenset({"domains", "watches"})  # look-ups at other people's servers: what is behind the page has the next minute
 
@@ -181,6 +202,7 @@ async def find(
         "given_up": now - dt.timedelta(hours=49),
         "silent": now - max(dt.timedelta(minutes=30), dt.timedelta(seconds=6 * poll_seconds)),
         "recent": now - dt.timedelta(minutes=10),
+        "unread": now - dt.timedelta(seconds=10),
         "restless": now - dt.timedelta(minutes=2),
         "yesterday": now - dt.timedelta(days=1),
         "floor": least_id(now - dt.timedelta(days=1)),

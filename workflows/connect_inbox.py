@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         ConnectSteps,
         DiscoverReport,
     )
+    from contracts.desk import DeskRef
     from contracts.inbound import InboxSyncInput
     from contracts.refs import FolderRef, InboxRef
     from contracts.search_attributes import INBOX_ID, TENANT_ID
@@ -88,6 +89,8 @@ class ConnectInbox:
         )
 
     async def _begin(self, order: ConnectInput, found: DiscoverReport) -> None:
+        about = [SearchAttributePair(TENANT_ID, order.tenant_id)]
+        await self._start("Desk", DeskRef(order.tenant_id), ids.desk(order.tenant_id), about, "React to events")
         inbox = InboxSyncInput(order.tenant_id, order.inbox_id)
         await self._awaken(
             "InboxSync", inbox, ids.inbox_sync(order.inbox_id), order, "Keep an inbox in step"
@@ -107,7 +110,7 @@ class ConnectInbox:
         is started after all. What comes of neither, the sweep finds.
         """
         for _ in range(AWAKENINGS):
-            if await self._start(name, argument, workflow_id, order, summary):
+            if await self._start(name, argument, workflow_id, _about(order), summary):
                 return
             try:
                 await workflow.get_external_workflow_handle(workflow_id).signal("resume")
@@ -116,7 +119,12 @@ class ConnectInbox:
             return
 
     async def _start(
-        self, name: str, argument: object, workflow_id: str, order: ConnectInput, summary: str
+        self,
+        name: str,
+        argument: object,
+        workflow_id: str,
+        about: list[SearchAttributePair[str]],
+        summary: str,
     ) -> bool:
         """False when it runs already."""
         try:
@@ -126,7 +134,7 @@ class ConnectInbox:
                 id=workflow_id,
                 task_queue=queues.FLOW,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                search_attributes=TypedSearchAttributes(_about(order)),
+                search_attributes=TypedSearchAttributes(about),
                 static_summary=summary,
             )
         except WorkflowAlreadyStartedError:

@@ -14,6 +14,7 @@ from temporalio.workflow import ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
     from contracts.connect import ConnectInput
+    from contracts.desk import DeskRef
     from contracts.domains import DomainRef
     from contracts.inbound import InboxSyncInput
     from contracts.refs import ConversationRef, FolderRef, InboxRef, MessageRef
@@ -117,7 +118,11 @@ def _flow(kind: SweepKind, found: SweepFound) -> tuple[str, object, str]:
             return "AutoResponse", conversation, ids.auto_response(found.id)
         case SweepKind.REINGESTS:
             return "Reingest", ReingestRef(found.tenant_id, found.id), ids.reingest(found.id)
+        case SweepKind.SNOOZES:
+            return "Snooze", ConversationRef(found.tenant_id, found.id), ids.snooze(found.id)
         case SweepKind.DOMAINS:
             return "CheckDomain", DomainRef(found.tenant_id, found.id), ids.check_domain(found.id)
         case SweepKind.WATCHES:
             return "WatchRenewal", InboxRef(found.tenant_id, found.id), ids.watch_renewal(found.id)
+        case SweepKind.DESKS:
+            return "Desk", DeskRef(found.tenant_id), ids.desk(found.tenant_id)

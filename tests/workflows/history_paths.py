@@ -15,6 +15,7 @@ from contracts import ids
 from contracts.auto_response import AutoResponseClaim
 from contracts.backfill import BackfillProgress
 from contracts.connect import ConnectCheck, ConnectInput, ConnectReport, DiscoverReport
+from contracts.desk import DeskRef, DeskReport, Followup, FollowupKind
 from contracts.domains import DomainRef, DomainReport
 from contracts.failures import NON_RETRYABLE, SENTENCES
 from contracts.inbound import (
@@ -41,6 +42,7 @@ from contracts.outbound import (
 )
 from contracts.refs import ConversationRef, FolderRef, InboxRef, MessageRef
 from contracts.reingest import ReingestProgress, ReingestRef
+from contracts.snooze import SnoozeLook, SnoozeState
 from contracts.sweep import SweepFindings, SweepFound, TidyReport
 from contracts.watch_renewal import WatchOutcome
 
@@ -320,15 +322,37 @@ WATCHES = tuple(
     for name, answer in (("granted", WATCHED), ("refused", WatchOutcome("refused", "topic_refused")), ("removed", fails("NotFound")))
 )
 
+AT_THE_DESK = DeskReport((Followup(FollowupKind.SEND, opaque("mail from the desk")),), 4)
+DESKS = (
+    Path("Desk", "turns", ids.desk(opaque("desk")), DeskRef(opaque("desk")), {"desk.turn": [DeskReport(events=9), AT_THE_DESK, DeskReport()]}, until=("desk.turn", 4)),
+    Path("Desk", "turn-fails", ids.desk(opaque("desk 2")), DeskRef(opaque("desk 2")), {"desk.turn": [fails("DatabaseUnavailable"), DeskReport()]}, until=("desk.turn", 3)),
+)
+
+ASLEEP, AWAKE = SnoozeLook(SnoozeState.WAITING, 2.0), SnoozeLook(SnoozeState.WOKEN)
+
+
+def snooze(name: str, looks: Sequence[Any], *, acts: Sequence[tuple[Any, ...]] = (), until: tuple[str, int] | None = None) -> Path:
+    conversation = opaque(f"snooze {name}")
+    return Path("Snooze", name, ids.snooze(conversation), ConversationRef(TENANT, conversation), {"snooze.wake": looks}, acts, until)
+
+
+SNOOZES = (
+    snooze("woken", [ASLEEP, AWAKE]),
+    snooze("woken-by-a-mail", [ASLEEP, SnoozeLook(SnoozeState.OVER)]),
+    snooze("given-another-time", [SnoozeLook(SnoozeState.WAITING, 600.0), ASLEEP, AWAKE], acts=[("snooze.wake", 1, "poke")]),
+    snooze("step-fails-then-woken", [fails("DatabaseUnavailable"), AWAKE]),
+    snooze("continued-as-new", [SnoozeLook(SnoozeState.WAITING, 0.05)], until=("snooze.wake", 20)),
+)
+
 SWEEPS = (
     sweep("nothing-to-do", [NOTHING]),
-    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), page("reingest", 1), page("domain", 1), page("watch", 1), NOTHING]),
+    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), page("reingest", 1), page("domain", 1), page("watch", 1), page("desk", 1), page("snooze", 1), NOTHING]),
     sweep("what-runs-is-left-alone", [page("twice", 1, opaque("twice 0")), page("twice", 1), NOTHING]),
     sweep("tidying-fails", [NOTHING], fails("DatabaseUnavailable")),
     sweep("continued-as-new", [page("many", 10, opaque("many 9")), page("more", 10, opaque("more 9")), page("most", 10), NOTHING]),
 )
 
-PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *CHECKS, *WATCHES, *SWEEPS)
+PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *CHECKS, *WATCHES, *DESKS, *SNOOZES, *SWEEPS)
 
 # What a step answers where a path does not say: the workflows that others start end, or wait, at once.
 DEFAULTS: Mapping[str, Any] = {
@@ -337,6 +361,8 @@ DEFAULTS: Mapping[str, Any] = {
     "backfill.step": FINISHED,
     "connect.verify": WELCOME,
     "domains.check": LOOKED_UP,
+    "desk.turn": STILL,
+    "snooze.wake": AWAKE,
     "watch.renew": WATCHED,
     "connect.discover": TWO_FOLDERS,
     "connect.fail": None,

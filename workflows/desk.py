@@ -1,0 +1,67 @@
+"""The desk of one tenant: reacts to its events for as long as the tenant exists, and starts what has to follow.
+
+There is one for each tenant (`desk/{tenant}`), so that nothing is reacted to by two at once. It is started with the first
+inbox; the sweep starts it again wherever it is missing.
+"""
+
+from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from contracts import ids, queues, timing
+    from contracts.desk import DeskOrder, DeskRef, DeskReport, DeskSteps, Followup, FollowupKind
+    from contracts.refs import MessageRef
+    from contracts.search_attributes import TENANT_ID
+
+TURN_SECONDS = 20 * 60  # of one turn without follow-ups: some seventy turns on a silent day
+
+
+@workflow.defn(name="Desk")
+class Desk:
+    @workflow.run
+    async def run(self, ref: DeskRef) -> None:
+        """Never ends by itself. What a turn reports is started before the next one; a start that exists is enough."""
+        workflow.upsert_search_attributes([TENANT_ID.value_set(ref.tenant_id)])
+        while not workflow.info().is_continue_as_new_suggested():
+            report = await self._turn(ref)
+            for followup in report.followups:
+                await self._start(ref, followup)
+            workflow.set_current_details(
+                f"{report.events} events, {len(report.followups)} follow-ups, {report.failed} failed in the last turn"
+            )
+        workflow.continue_as_new(ref)
+
+    async def _turn(self, ref: DeskRef) -> DeskReport:
+        return await workflow.execute_activity_method(
+            DeskSteps.turn,
+            DeskOrder(ref.tenant_id, TURN_SECONDS),
+            task_queue=queues.DESK,
+            start_to_close_timeout=timing.WATCH,
+            heartbeat_timeout=timing.HEARTBEAT,
+            retry_policy=timing.DATABASE_RETRY,
+            summary="react to events",
+        )
+
+    async def _start(self, ref: DeskRef, followup: Followup) -> None:
+        name, argument, workflow_id = _flow(ref, followup)
+        try:
+            await workflow.start_child_workflow(
+                name,
+                argument,
+                id=workflow_id,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, ref.tenant_id)]),
+                static_summary="started by the desk",
+            )
+        except WorkflowAlreadyStartedError:
+            workflow.logger.info("it runs already")
+
+
+def _flow(ref: DeskRef, followup: Followup) -> tuple[str, object, str]:
+    """Which workflow a follow-up means, its input and its id."""
+    match followup.kind:
+        case FollowupKind.SEND:
+            return "SendMessage", MessageRef(ref.tenant_id, followup.id), ids.send_message(followup.id)
