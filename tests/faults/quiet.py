@@ -19,6 +19,8 @@ UNSETTLED = text(
       (select count(*) from messages where send_status in ('draft', 'scheduled', 'queued', 'sending')) as open_sends,
       (select count(*) from folders where backfill_state in ('waiting', 'running') or state = 'resetting') as open_folders,
       (select count(*) from messages where indexed_at is null) as unindexed,
+      (select count(*) from events e left join desk_cursors d on d.tenant_id = e.tenant_id
+        where (e.xid, e.id) > (coalesce(d.xid, '0'), coalesce(d.id, 0))) as unread_events,
       (select count(*) from conversations c join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
         where i.auto_response_enabled and not c.historical and c.merged_into is null
           and not exists (select from auto_response_claims a where a.tenant_id = c.tenant_id and a.conversation_id = c.id)

@@ -199,6 +199,11 @@ CHECKS = (
             ("attachments", "id", "storage_key"),
         )
     ),
+    RowCheck(
+        "limbo",
+        "a reaction to an event was given up",
+        "select reactor || ' at ' || event_id || ': ' || error from desk_failures",
+    ),
     # -- cursors
     RowCheck(
         "cursor_moved_back",

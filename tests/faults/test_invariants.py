@@ -54,6 +54,7 @@ DAMAGE: dict[str, str] = {
         end $$;
     """
     + copy_of("ledger", ONE_INGESTED, id=AGAIN),
+    "a reaction to an event was given up": "insert into desk_failures (tenant_id, event_id, reactor, error) select tenant_id, id, 'x', 'x' from events limit 1",
     "a message was told twice": """
         insert into events (tenant_id, inbox_id, message_id, type)
         select tenant_id, inbox_id, message_id, type from events where type = 'message.received'
