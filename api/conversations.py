@@ -1,6 +1,8 @@
 """Reading and changing conversations. Sending is in `api/replies.py`."""
 
+import datetime as dt
 import uuid
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,9 +31,12 @@ from store.conversations import (
     sending_address,
     suggestions_of,
 )
+from store.differences import differences
+from store.followers import followers_of
 from store.intents import intend_labels, intend_place, intend_read
 from store.messages_view import list_messages
 from store.outbound import default_recipients
+from store.snoozing import LONGEST, is_asleep
 from store.visibility import Viewer
 
 
@@ -93,11 +98,12 @@ async def change(call: Call[Empty, ChangeConversation]) -> Conversation:
     intents to the next look at the inbox.
     """
     viewer, conversation_id = call.who.viewer, call.id("conversation_id")
-    changes = {n: getattr(call.body, n) for n in call.body.model_fields_set - {"version", "tags"}}
+    changes = _with_sleep({n: getattr(call.body, n) for n in call.body.model_fields_set - {"version", "tags"}}, call.now())
     tags = call.body.tags if "tags" in call.body.model_fields_set else None
     told: list[uuid.UUID | None] = []
     try:
         async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+            slept = "status" in changes and await is_asleep(connection, viewer.tenant_id, conversation_id)
             known = await change_conversation(
                 connection, viewer, conversation_id, changes, version=call.body.version
             )
@@ -114,18 +120,51 @@ async def change(call: Call[Empty, ChangeConversation]) -> Conversation:
                 told.append(await intend_place(connection, viewer, conversation_id, changes["status"]))
             shown = await whole(connection, viewer, conversation_id)
     except StaleVersion as stale:
-        raise Problem(
-            409,
-            "Somebody changed this conversation since you looked. Load it again, then change it.",
-            name="stale-view",
-            extra={"current_version": stale.current},
-        ) from None
+        raise await _stale(call, stale.current) from None
     except NoSuchPerson:
         raise not_valid(FieldError("assigned_to", "is nobody of this team")) from None
     inbox_id = next((one for one in told if one is not None), None)
     if inbox_id is not None:
         await call.deps.gateway.signal_sync(str(inbox_id), "poke")
+    if changes.get("snoozed_until") is not None:
+        # Dying here, or Temporal being away, leaves it to the sweep, which starts what is due.
+        await call.deps.gateway.snooze(str(viewer.tenant_id), shown.inbox.id, shown.id)
+    elif slept:
+        await call.deps.gateway.signal_snooze(shown.id)  # a run that is not told ends when its time comes
     return shown
+
+
+def _with_sleep(changes: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
+    """`status` and `snoozed_until` as they belong together: a time snoozes, and nothing sleeps without one."""
+    if "snoozed_until" not in changes:
+        if changes.get("status") == "snoozed":
+            raise not_valid(FieldError("snoozed_until", "is needed to snooze: give the time at which it comes back"))
+        return changes
+    until: dt.datetime | None = changes["snoozed_until"]
+    if until is None:
+        raise not_valid(FieldError("snoozed_until", "is a time; give `status` `open` to wake the conversation now"))
+    if changes.setdefault("status", "snoozed") != "snoozed":
+        raise not_valid(FieldError("snoozed_until", "belongs to the status `snoozed`; leave one of the two out"))
+    if until <= now:
+        raise not_valid(FieldError("snoozed_until", "lies in the past; give a later time"))
+    if until > now + LONGEST:
+        raise not_valid(FieldError("snoozed_until", "lies more than five years ahead; give an earlier time"))
+    return changes
+
+
+async def _stale(call: Call[Empty, ChangeConversation], current: int) -> Problem:
+    tenant_id, seen = call.who.tenant_id, call.body.version or 0
+    async with call.deps.database.unit_of_work(tenant_id) as connection:
+        changes = await differences(connection, tenant_id, call.id("conversation_id"), seen)
+    return Problem(
+        409,
+        "Somebody changed this conversation since you looked. Load it again, then change it.",
+        name="stale-view",
+        extra={
+            "current_version": current,
+            "changes": [rendering.difference(one).model_dump(mode="json") for one in changes],
+        },
+    )
 
 
 async def read_all(call: Call[Empty, None]) -> Conversation:
@@ -152,6 +191,7 @@ async def whole(connection: AsyncConnection, viewer: Viewer, conversation_id: uu
         await suggestions_of(connection, viewer, conversation_id),
         await default_recipients(connection, tenant_id=viewer.tenant_id, conversation_id=conversation_id),
         await sending_address(connection, viewer.tenant_id, row.inbox_id),
+        await followers_of(connection, viewer.tenant_id, conversation_id),
     )
 
 

@@ -17,10 +17,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from api.auth import Access, Principal, find_principal
 from api.endpoint import Call, Endpoint
 from api.patience import GivenUp
+from api.presence_board import LASTS_SECONDS
 from api.problems import FieldError, away, not_valid
 from api.schemas.service import StreamQuery
 from api.stream import Subscription, TooFarBehind
 from store.event_log import Cursor, LoggedEvent
+from store.presence import Presence
 from store.visibility import visible_inboxes
 
 log = logging.getLogger("mailroom.api.stream")
@@ -134,14 +136,18 @@ class _Client:
                 checked = _now()
                 continue
             try:
-                event = await asyncio.wait_for(self._subscription.queue.get(), min(left, 2.0))
+                said = await asyncio.wait_for(self._subscription.queue.get(), min(left, 2.0))
             except TimeoutError:
                 continue
+            if isinstance(said, Presence):
+                if await self._sees(said.inbox_id):
+                    yield _presence(said)
+                continue
             # A cursor of another process may lie ahead of where this one joined: nothing comes twice.
-            if event.cursor > last:
-                last = event.cursor
-                if await self._may_see(event):
-                    yield self._rendered(event)
+            if said.cursor > last:
+                last = said.cursor
+                if await self._may_see(said):
+                    yield self._rendered(said)
 
     def _control(self, kind: str, cursor: Cursor) -> ServerSentEvent:
         place = str(Place(cursor, self._era))
@@ -165,7 +171,9 @@ class _Client:
     async def _may_see(self, event: LoggedEvent) -> bool:
         if event.type.startswith("notification."):  # what one person is told is nobody else's, not even a program's
             return self._who.user_id is not None and event.payload.get("user_id") == str(self._who.user_id)
-        inbox = event.inbox_id
+        return await self._sees(event.inbox_id)
+
+    async def _sees(self, inbox: uuid.UUID | None) -> bool:
         if inbox is None or self._who.viewer.sees_all or inbox in self._visible:
             return True
         if inbox not in self._hidden:
@@ -195,6 +203,20 @@ class _Client:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _presence(presence: Presence) -> ServerSentEvent:
+    """Without an id: it is in no log. It holds for `seconds` unless it is said again."""
+    data = {
+        "type": "presence",
+        "conversation_id": str(presence.conversation_id),
+        "inbox_id": str(presence.inbox_id),
+        "user": {"id": str(presence.user_id), "name": presence.name},
+        "state": presence.state,
+        "tab": presence.tab,
+        "seconds": LASTS_SECONDS,
+    }
+    return ServerSentEvent(event="presence", data=json.dumps(data))
 
 
 def _parts(away: tuple[str, ...]) -> ServerSentEvent:

@@ -4,12 +4,15 @@ import datetime as dt
 from typing import Any, cast
 
 from api.schemas.base import Addr, Named
+from api.schemas.conversation_life import Difference, Follower
 from api.schemas.conversations import Conversation, ConversationItem, Reply, Suggestion, Tag
 from api.schemas.messages import Attachment, Decision, Message, QuarantineNote, Send, SentTo
 from mail.visible import split_visible
 from store.conversation_list import ConversationRow
 from store.conversations import PersonInMail, SendingAddress
 from store.conversations import Suggestion as SuggestionRow
+from store.differences import Difference as DifferenceRow
+from store.followers import FollowerRow
 from store.messages_view import FileRow, MessageRow
 from store.outbound import Recipient, default_subject, what_can_be_done
 
@@ -24,6 +27,7 @@ def conversation(
     suggestions: list[SuggestionRow],
     recipients: tuple[Recipient, ...],
     sender: SendingAddress,
+    followers: list[FollowerRow],
 ) -> Conversation:
     return Conversation(
         **_item(row),
@@ -32,6 +36,7 @@ def conversation(
             Suggestion(conversation_id=str(s.conversation_id), number=s.number, subject=s.subject, why=s.why)
             for s in suggestions
         ],
+        followers=[Follower.model_validate({"id": str(f.id), "name": f.name, "reason": f.reason}) for f in followers],
         reply=Reply(
             to=[Addr(address=r.address, name=r.name) for r in recipients if r.type == "to"],
             cc=[Addr(address=r.address, name=r.name) for r in recipients if r.type == "cc"],
@@ -65,9 +70,24 @@ def _item(row: ConversationRow) -> dict[str, Any]:
         "has_failed_send": row.failed_sends > 0,
         "has_unknown_send": row.unknown_sends > 0,
         "version": row.version,
+        "snoozed_until": row.snoozed_until,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
+
+
+def difference(row: DifferenceRow) -> Difference:
+    return Difference.model_validate(
+        {
+            "kind": row.kind,
+            "id": str(row.id) if row.id else None,
+            "who": Named(id=str(row.who_id), name=row.who_name or "") if row.who_id else None,
+            "name": row.who_name or "",
+            "at": row.at,
+            "version": row.version,
+            "snippet": row.snippet,
+        }
+    )
 
 
 def message(row: MessageRow, now: dt.datetime) -> Message:

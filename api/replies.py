@@ -20,6 +20,7 @@ from api.schemas.base import AskedAddr
 from api.schemas.messages import Message, NewMessage
 from contracts.failpoints import Failpoint, reached
 from store.conversations import get_conversation
+from store.drafts import drop_draft
 from store.idempotency import KeptAnswer, KeyInFlight, KeyReused, claim_key, keep_answer
 from store.messages_view import get_message, get_messages
 from store.outbound import CannotSend, NewReply, Recipient, StaleView, queue_reply
@@ -44,6 +45,10 @@ async def send(call: Call[Empty, NewMessage]) -> Response:
                 if kept is not None:
                     return _answer(kept)
             message = await _queue(connection, call, conversation_id)
+            if who.user_id is not None:
+                # What was written is sent now: the draft goes with it, or stays if anything here fails.
+                sent_in = uuid.UUID(message.conversation_id or str(conversation_id))
+                await drop_draft(connection, who.tenant_id, who.user_id, conversation_id, sent_in)
             answer = KeptAnswer(201, json.loads(message.model_dump_json(by_alias=True)))
             if key is not None:
                 await keep_answer(connection, who.tenant_id, key, answer)
@@ -115,9 +120,13 @@ async def _stale(call: Call[Empty, NewMessage], stale: StaleView) -> Problem:
     newer = [json.loads(rendering.message(r, now).model_dump_json(by_alias=True)) for r in rows]
     return Problem(
         409,
-        "Newer messages arrived since you looked. Read them, then send with the version of this answer.",
+        "The conversation moved on since you looked. Read what is new, then send with the version of this answer.",
         name="stale-view",
-        extra={"current_version": stale.current_version, "newer_messages": newer},
+        extra={
+            "current_version": stale.current_version,
+            "newer_messages": newer,
+            "changes": [rendering.difference(one).model_dump(mode="json") for one in stale.changes],
+        },
     )
 
 

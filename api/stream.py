@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.metrics import Metrics
+from api.presence_board import PresenceBoard
 from api.problems import Problem
 from store.event_log import Cursor, LoggedEvent, head, read_after
 from store.event_wakeups import anything_above, can_resume, listen
+from store.presence import CHANNEL, Presence
 from store.restores import current_era
 from store.unit_of_work import Database
 
@@ -43,7 +45,7 @@ class Subscription:
     tenant_id: uuid.UUID
     caller: str
     joined_at: Cursor
-    queue: asyncio.Queue[LoggedEvent] = field(default_factory=lambda: asyncio.Queue(QUEUE_MOST))
+    queue: asyncio.Queue[LoggedEvent | Presence] = field(default_factory=lambda: asyncio.Queue(QUEUE_MOST))
     overflowed: bool = False
 
     def offer(self, event: LoggedEvent) -> bool:
@@ -56,6 +58,11 @@ class Subscription:
             self.overflowed = True
             return False
         return True
+
+    def offer_passing(self, presence: Presence) -> None:
+        """What is true for seconds: a client that does not keep up goes without."""
+        if not self.overflowed and self.queue.qsize() < QUEUE_MOST // 2:
+            self.queue.put_nowait(presence)
 
 
 class EventStreams:
@@ -72,11 +79,14 @@ class EventStreams:
         self.era = 0  # how often the database was restored; places of another life of it mean nothing
         self._clients: set[Subscription] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self.presence = PresenceBoard()
         self.closing = asyncio.Event()
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(listen(self._url, self._wake.set, self._see), name="event wake-ups"),
+            asyncio.create_task(
+                listen(self._url, self._wake.set, self._see, {CHANNEL: self._hear}), name="event wake-ups"
+            ),
             asyncio.create_task(self._read_on(), name="event reader"),
         ]
 
@@ -133,6 +143,14 @@ class EventStreams:
             if len(events) < BATCH:
                 return
             since = events[-1].cursor
+
+    def _hear(self, payload: str) -> None:
+        """Somebody looks at a conversation, or writes: to whom it concerns, at once."""
+        presence = self.presence.hear(payload)
+        if presence is not None:
+            for client in self._clients:
+                if client.tenant_id == presence.tenant_id:
+                    client.offer_passing(presence)
 
     def _see(self, sighted: bool) -> None:
         self._sighted = sighted

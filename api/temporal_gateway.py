@@ -24,7 +24,7 @@ from contracts import ids, queues
 from contracts.connect import ConnectInput, ConnectReport
 from contracts.domains import DomainRef
 from contracts.inbound import InboxSyncInput, ResyncOrder
-from contracts.refs import FolderRef, MessageRef
+from contracts.refs import ConversationRef, FolderRef, MessageRef
 from contracts.reingest import ReingestRef
 from contracts.search_attributes import INBOX_ID, PROVIDER, TENANT_ID
 
@@ -54,6 +54,10 @@ class Gateway(Protocol):
     async def start_send(self, tenant_id: str, inbox_id: str, message_id: str) -> bool: ...
 
     async def cancel_send(self, message_id: str) -> bool: ...
+
+    async def snooze(self, tenant_id: str, inbox_id: str, conversation_id: str) -> bool: ...
+
+    async def signal_snooze(self, conversation_id: str) -> bool: ...
 
     async def connect_inbox(self, tenant_id: str, inbox_id: str) -> bool: ...
 
@@ -101,6 +105,19 @@ class TemporalGateway:
 
     async def cancel_send(self, message_id: str) -> bool:
         return await self._signal(ids.send_message(message_id), "cancel")
+
+    async def snooze(self, tenant_id: str, inbox_id: str, conversation_id: str) -> bool:
+        return await self._start(
+            "Snooze",
+            ConversationRef(tenant_id, conversation_id),
+            workflow_id=ids.snooze(conversation_id),
+            attributes=_of_inbox(tenant_id, inbox_id),
+            summary="Wake a snoozed conversation",
+            signal="poke",  # a run that sleeps already takes the new time from the row
+        )
+
+    async def signal_snooze(self, conversation_id: str) -> bool:
+        return await self._signal(ids.snooze(conversation_id), "poke")
 
     async def connect_inbox(self, tenant_id: str, inbox_id: str) -> bool:
         return await self._start(

@@ -1,9 +1,9 @@
-"""The list of conversations: one statement for a page, filtered and sorted in PostgreSQL, and the counts beside it."""
+"""The list of conversations: one statement for a page, filtered and sorted in PostgreSQL."""
 
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -17,16 +17,11 @@ from store.visibility import Viewer, seen_inboxes
 
 __all__ = [
     "ConversationRow",
-    "Counts",
     "ListFilter",
     "TagOfConversation",
-    "count_conversations",
     "list_conversations",
     "rows_of",
 ]
-
-COUNT_MOST = 10_000  # counts stop here, so that an old desk's closed conversations cost no more than these
-
 
 @dataclass(frozen=True, slots=True)
 class TagOfConversation:
@@ -62,21 +57,10 @@ class ConversationRow:
     merged_into: uuid.UUID | None
     created_at: dt.datetime
     updated_at: dt.datetime
+    snoozed_until: dt.datetime | None = None
+    waiting_since: dt.datetime | None = None
+    sla_due_at: dt.datetime | None = None
     tags: tuple[TagOfConversation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much waits where, each at most `COUNT_MOST`."""
-
-    open: int = 0
-    pending: int = 0
-    closed: int = 0
-    unread: int = 0
-    mine: int = 0
-    unassigned: int = 0
-    spam: int = 0
-    quarantined: int = field(default=0)
 
 
 # The fields of a `ConversationRow` in their order.
@@ -84,6 +68,7 @@ ROWS = """
 select c.id, c.number, c.subject, c.snippet, c.status, c.priority, c.category, c.channel, c.inbox_id, i.name,
   c.customer_name, c.customer_identifier, c.assigned_to, u.name, c.unread_count, c.message_count, c.last_message_at,
   c.last_message_direction, c.failed_sends, c.unknown_sends, c.version, c.merged_into, c.created_at, c.updated_at,
+  c.snoozed_until, c.waiting_since, c.sla_due_at,
   array(select array[t.name, t.color] from conversation_tags g join tags t on t.tenant_id = g.tenant_id and t.id = g.tag_id
     where g.tenant_id = c.tenant_id and g.conversation_id = c.id order by t.name) as tags
 from page p
@@ -91,29 +76,11 @@ join conversations c on c.tenant_id = :tenant and c.id = p.id
 join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
 left join users u on u.tenant_id = c.tenant_id and u.id = c.assigned_to
 """
-# Each sum stops at COUNT_MOST. Those of all inboxes are read from an index alone.
-COUNTS = """
-select
-  (select count(*) from (select from conversations where {live} and status = 'open' limit {most}) s),
-  (select count(*) from (select from conversations where {live} and status = 'pending' limit {most}) s),
-  (select count(*) from (select from conversations where {live} and status = 'closed' limit {most}) s),
-  (select count(*) from (select from conversations where {live} and {active} and unread_count > 0 limit {most}) s),
-  (select count(*) from (select from conversations where {live} and {active} and assigned_to = :me limit {most}) s),
-  (select count(*) from (select from conversations where {live} and {active} and assigned_to is null limit {most}) s),
-  (select count(*) from (select from messages where tenant_id = :tenant and conversation_id is null
-     and classification = 'spam'{seen} limit {most}) s),
-  (select count(*) from (select from quarantine q join ledger l on l.tenant_id = q.tenant_id and l.id = q.ledger_id
-     where q.tenant_id = :tenant and q.resolved_at is null{seen} limit {most}) s)
-"""
-
-
 async def list_conversations(
     connection: AsyncConnection, viewer: Viewer, wanted: ListFilter, *, after: str | None, limit: int
 ) -> Page[ConversationRow]:
     """One page, newest first unless asked otherwise. Merged ones are left out. Raises BadCursor."""
-    inboxes = await seen_inboxes(connection, viewer)
-    if wanted.inbox:
-        inboxes = [i for i in dict.fromkeys(wanted.inbox) if inboxes is None or i in inboxes]
+    inboxes = await shown_inboxes(connection, viewer, wanted.inbox)
     keys = Keys(wanted, inboxes, await find_tagged(connection, viewer.tenant_id, wanted.tag))
     keys.after(after)
     keys.bound["tenant"] = viewer.tenant_id
@@ -124,9 +91,24 @@ async def list_conversations(
         search = await read_search(connection, words)
         found = [] if search.nothing else await _searched(connection, keys, search, limit + 1)
     else:
-        found = await rows_of(connection, keys.page(limit + 1), keys.bound, keys.order)
-    kept = found[:limit]
-    following = time_cursor(kept[-1].last_message_at, kept[-1].id) if len(found) > limit else None
+        found = await rows_of(connection, keys.page(limit + 1), keys.bound, keys.order_of("c."))
+    return page_of(found, limit, keys.column)
+
+
+async def shown_inboxes(
+    connection: AsyncConnection, viewer: Viewer, wanted: Sequence[uuid.UUID]
+) -> list[uuid.UUID] | None:
+    """The wanted ones that the viewer may see, all of those when none is wanted; None: every inbox of the tenant."""
+    inboxes = await seen_inboxes(connection, viewer)
+    if wanted:
+        return [i for i in dict.fromkeys(wanted) if inboxes is None or i in inboxes]
+    return inboxes
+
+
+def page_of(found: Sequence[ConversationRow], limit: int, column: str) -> Page[ConversationRow]:
+    """The page of a list that was asked for one row more; `column` is the time in whose order it is."""
+    kept = list(found[:limit])
+    following = time_cursor(getattr(kept[-1], column), kept[-1].id) if len(found) > limit else None
     return Page(kept, following)
 
 
@@ -137,10 +119,10 @@ async def _searched(
     if search.frequent:
         columns = () if search.number is None else ("number",)
         walk = keys.walked(limit, STEPS, search.met, *columns)
-        found = await rows_of(connection, walk, keys.bound, keys.order)
+        found = await rows_of(connection, walk, keys.bound, keys.order_of("c."))
         if len(found) == limit or not await _longer_than(connection, keys, STEPS):
             return found
-    return await rows_of(connection, keys.within(limit, search.ids), keys.bound, keys.order)
+    return await rows_of(connection, keys.within(limit, search.ids), keys.bound, keys.order_of("c."))
 
 
 async def _longer_than(connection: AsyncConnection, keys: Keys, steps: int) -> bool:
@@ -152,9 +134,8 @@ async def _longer_than(connection: AsyncConnection, keys: Keys, steps: int) -> b
 async def rows_of(
     connection: AsyncConnection, keys: str, bound: dict[str, Any], order: str
 ) -> list[ConversationRow]:
-    """The conversations whose ids the sub-select `keys` gives, with their tags, in one statement."""
-    ordered = order.replace("last_message_at", "c.last_message_at").replace(" id ", " c.id ")
-    rows = (await _run(connection, f"with page as materialized ({keys}) {ROWS} {ordered}", bound)).all()
+    """The conversations whose ids the sub-select `keys` gives, with their tags, in one statement; `order` is about `c`."""
+    rows = (await _run(connection, f"with page as materialized ({keys}) {ROWS} {order}", bound)).all()
     return [_row(tuple(r)) for r in rows]
 
 
@@ -174,15 +155,3 @@ async def _run(connection: AsyncConnection, statement: str, bound: Mapping[str, 
     """`bound` may hold more than the statement binds."""
     clause, names = _text(statement)
     return await connection.execute(clause, {name: bound[name] for name in names})
-
-
-async def count_conversations(connection: AsyncConnection, viewer: Viewer) -> Counts:
-    """What the side bar shows. Each number is bounded, so it costs the same on an old desk."""
-    inboxes = await seen_inboxes(connection, viewer)
-    seen = "" if inboxes is None else " and inbox_id = any(:inboxes)"
-    live = f"tenant_id = :tenant and merged_into is null and deleted_at is null{seen}"
-    statement = COUNTS.format(
-        live=live, active="status in ('open', 'pending')", seen=seen, most=COUNT_MOST
-    )
-    bound = {"tenant": viewer.tenant_id, "me": viewer.user_id, "inboxes": inboxes}
-    return Counts(*(await _run(connection, statement, bound)).one())

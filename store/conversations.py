@@ -157,7 +157,8 @@ async def change_conversation(
     *,
     version: int | None = None,
 ) -> bool:
-    """Set `status`, `assigned_to`, `category`, `priority` or `subject`; False when there is no such conversation.
+    """Set `status`, `snoozed_until`, `assigned_to`, `category`, `priority` or `subject`; False when there is no such
+    conversation. Whoever snoozes gives `status` and `snoozed_until`; any other status ends the sleep.
 
     Raises StaleVersion when `version` is given and not current, NoSuchPerson for a foreign assignee. Values that stand
     already change nothing and tell nobody.
@@ -167,6 +168,7 @@ async def change_conversation(
             select(
                 Conversation.version,
                 Conversation.status,
+                Conversation.snoozed_until,
                 Conversation.assigned_to,
                 Conversation.category,
                 Conversation.priority,
@@ -196,7 +198,7 @@ async def change_conversation(
     if "status" in new:
         ended = new["status"] in ("closed", "archived", "trash")
         values["closed_at"] = func.coalesce(Conversation.closed_at, func.now()) if ended else None
-        values["snoozed_until"] = None
+        values.setdefault("snoozed_until", None)
     if "assigned_to" in new:
         values["assigned_at"] = func.now() if assignee else None
         values["assigned_by"] = "manual" if assignee else None
@@ -215,6 +217,8 @@ async def change_conversation(
         for n, v in new.items()
         if n in ("status", "assigned_to", "priority")
     }
+    if new.get("snoozed_until") is not None:
+        payload["snoozed_until"] = new["snoozed_until"].isoformat()
     await _tell(connection, viewer, conversation_id, row.inbox_id, payload)
     return True
 

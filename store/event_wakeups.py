@@ -5,9 +5,10 @@ A wake-up may be missing (the connection broke) or too many; readers therefore a
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,10 +44,16 @@ async def can_resume(connection: AsyncConnection, cursor: Cursor) -> bool:
     return bool((row.kept or row.whole) and not row.ahead)
 
 
-async def listen(url: str, wake: Callable[[], None], connected: Callable[[bool], None]) -> None:
+async def listen(
+    url: str,
+    wake: Callable[[], None],
+    connected: Callable[[bool], None],
+    heard: Mapping[str, Callable[[str], None]] | None = None,
+) -> None:
     """Call `wake` for every notification until cancelled; reconnect with growing waits. `url` is SQLAlchemy's form.
 
-    `connected(False)` tells the reader to look by itself more often.
+    `connected(False)` tells the reader to look by itself more often. `heard` takes the payloads of other channels on the same
+    connection; what is said while it is broken is lost.
     """
     wait = FIRST_WAIT
     dsn = url.replace("postgresql+psycopg://", "postgresql://", 1)
@@ -56,12 +63,16 @@ async def listen(url: str, wake: Callable[[], None], connected: Callable[[bool],
                 dsn, autocommit=True, connect_timeout=5, application_name="mailroom-events"
             )
             async with connection:
-                await connection.execute(f"listen {CHANNEL}")
+                for channel in (CHANNEL, *(heard or ())):
+                    await connection.execute(SQL("listen {}").format(Identifier(channel)))
                 connected(True)
                 wake()
                 wait = FIRST_WAIT
-                async for _ in connection.notifies():
-                    wake()
+                async for said in connection.notifies():
+                    if heard is not None and said.channel in heard:
+                        heard[said.channel](said.payload)
+                    else:
+                        wake()
         except (psycopg.Error, OSError) as error:
             log.warning("the event log's wake-up line broke (%s); reading by the clock", type(error).__name__)
         connected(False)

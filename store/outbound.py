@@ -6,6 +6,7 @@ The row is the outbox (integrity T-12): with Temporal away it waits here. What p
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -17,6 +18,7 @@ from mail.outgoing_errors import HeaderInjection, refuse_injection
 from mail.subjects import reply_subject, with_ticket_number
 from models.enums import MessageKind, Provider, SendStatus
 from store.addresses import address_key
+from store.differences import Difference, differences, of_colleagues
 from store.event_log import NewEvent, append_events
 from store.outbound_decisions import cancel_message, resolve_message, retry_message, what_can_be_done
 from store.outbound_files import attach_uploads
@@ -131,14 +133,15 @@ class QueuedReply:
 
 
 class StaleView(Exception):
-    """Newer messages exist than the agent saw. `newer_message_ids` are at most fifty, newest first."""
+    """The conversation holds what the agent has not seen: newer messages, or what colleagues noted, took over or decided since.
+    `newer_message_ids` are at most fifty, newest first; `changes` is all that is new, oldest first.
+    """
 
-    def __init__(self, current_version: int, newer_message_ids: tuple[uuid.UUID, ...]) -> None:
-        super().__init__(
-            "the conversation has newer messages than the reply's author saw; look again, then send"
-        )
+    def __init__(self, current_version: int, newer_message_ids: tuple[uuid.UUID, ...], changes: Sequence[Difference]) -> None:
+        super().__init__("the conversation has moved on since the reply's author looked; look again, then send")
         self.current_version = current_version
         self.newer_message_ids = newer_message_ids
+        self.changes = changes
 
 
 async def queue_reply(
@@ -294,8 +297,9 @@ async def _refuse_stale(
         },
     )
     newer = tuple(row.id for row in rows)
-    if newer or conversation_id != reply.conversation_id:
-        raise StaleView(current, newer)
+    changes = await differences(connection, tenant_id, conversation_id, seen) if current > seen else []
+    if newer or conversation_id != reply.conversation_id or of_colleagues(changes, reply.author_id):
+        raise StaleView(current, newer, changes)
 
 
 def _content(reply: NewReply) -> str:

@@ -9,6 +9,7 @@ from api.schemas.base import (
     Addr,
     Answer,
     Asked,
+    AskedInstant,
     Channel,
     ConversationStatus,
     Direction,
@@ -18,6 +19,7 @@ from api.schemas.base import (
     PageQuery,
     Priority,
 )
+from api.schemas.conversation_life import Follower
 
 
 class Tag(Answer):
@@ -45,6 +47,7 @@ class ConversationItem(Answer):
     has_failed_send: bool
     has_unknown_send: bool
     version: int
+    snoozed_until: Instant | None
     created_at: Instant
     updated_at: Instant
 
@@ -70,6 +73,7 @@ class Reply(Answer):
 class Conversation(ConversationItem):
     participants: list[Addr]
     suggestions: list[Suggestion]
+    followers: list[Follower]
     reply: Reply
     merged_into: str | None
 
@@ -112,7 +116,8 @@ class ConversationQuery(PageQuery):
             raise ValueError("is `me`, `none` or a person's id") from None
 
 
-def _tag(value: str) -> str:
+def tag_name(value: str) -> str:
+    """Trimmed. Raises ValueError."""
     name = value.strip()
     if not name or any(c < " " or c in ",\x7f" for c in name):
         raise ValueError("is a word or a few, without commas and control characters")
@@ -123,12 +128,15 @@ class ChangeConversation(Asked):
     """What to change; what is left out stays. `version` refuses the change when the conversation has moved on."""
 
     status: ConversationStatus = "open"
+    snoozed_until: Annotated[
+        AskedInstant | None, Field(description="snoozes until then; a mail of the customer wakes it before")
+    ] = None
     assigned_to: uuid.UUID | None = None
     category: Annotated[str, Field(max_length=100)] | None = None
     priority: Priority = "normal"
     subject: HeaderLine = ""
     tags: Annotated[
-        tuple[Annotated[str, AfterValidator(_tag), Field(min_length=1, max_length=50)], ...] | None,
+        tuple[Annotated[str, AfterValidator(tag_name), Field(min_length=1, max_length=50)], ...] | None,
         Field(max_length=50, description="exactly these; one that is not known yet is made"),
     ] = None
     version: Annotated[int, Field(ge=0, le=2**62)] | None = None

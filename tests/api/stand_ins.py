@@ -92,6 +92,12 @@ class RecordingGateway(Gateway):
     async def cancel_send(self, message_id: str) -> bool:
         return self._take("cancel", message_id)
 
+    async def snooze(self, tenant_id: str, inbox_id: str, conversation_id: str) -> bool:
+        return self._take("snooze", tenant_id, inbox_id, conversation_id)
+
+    async def signal_snooze(self, conversation_id: str) -> bool:
+        return self._take("signal_snooze", conversation_id)
+
     async def connect_inbox(self, tenant_id: str, inbox_id: str) -> bool:
         return self._take("connect", tenant_id, inbox_id)
 

@@ -29,6 +29,7 @@ class Case:
     status: int = 200
     content: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    own: bool = False  # a person's own row, which no key has
     skip_call: bool = False  # endless: called in test_stream.py
 
 
@@ -67,6 +68,20 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/conversations/{conversation_id}/messages"): Case(
         CONVERSATION, lambda w: {"text": "We come at once.", "seen_version": 99}, 201
     ),
+    ("GET", "/v1/conversations/{conversation_id}/notes"): Case(CONVERSATION),
+    ("POST", "/v1/conversations/{conversation_id}/notes"): Case(CONVERSATION, lambda w: {"content": "Ask Bo."}, 201),
+    ("PATCH", "/v1/notes/{note_id}"): Case(at("note_id", "note"), lambda w: {"content": "Ask Bo first."}, own=True),
+    ("DELETE", "/v1/notes/{note_id}"): Case(at("note_id", "note"), status=204, own=True),
+    ("PUT", "/v1/conversations/{conversation_id}/followers/{user_id}"): Case(CONVERSATION + at("user_id", "agent")),
+    ("DELETE", "/v1/conversations/{conversation_id}/followers/{user_id}"): Case(CONVERSATION + at("user_id", "agent"), own=True),
+    ("GET", "/v1/conversations/{conversation_id}/draft"): Case(CONVERSATION),
+    ("PUT", "/v1/conversations/{conversation_id}/draft"): Case(CONVERSATION, lambda w: {"html": "<div>Dear</div>"}),
+    ("DELETE", "/v1/conversations/{conversation_id}/draft"): Case(CONVERSATION, status=204),
+    ("PUT", "/v1/conversations/{conversation_id}/presence"): Case(CONVERSATION, lambda w: {"state": "viewing"}),
+    ("GET", "/v1/tags"): Case(),
+    ("POST", "/v1/tags"): Case(body=lambda w: {"name": uuid.uuid4().hex}, status=201),
+    ("PATCH", "/v1/tags/{tag_id}"): Case(at("tag_id", "tag"), lambda w: {"color": "#336699"}),
+    ("DELETE", "/v1/tags/{tag_id}"): Case(at("tag_id", "tag"), status=204),
     ("GET", "/v1/messages/{message_id}"): Case(MESSAGE),
     ("GET", "/v1/messages/{message_id}/html"): Case(MESSAGE),
     ("GET", "/v1/messages/{message_id}/frame"): Case(MESSAGE),
@@ -189,6 +204,9 @@ async def fill(world: World) -> None:
         a=SUPPRESSED,
     )
     world.ids["reingest"] = await planned_run(world)
+    note = {"conversation_id": world.ids["conversation"], "user_id": world.people["agent"], "content": "Ask Bo.", "at_version": 1}
+    world.ids["note"], world.ids["agent"] = await world.insert("notes", **note), world.people["agent"]
+    world.ids["tag"] = await world.insert("tags", name=uuid.uuid4().hex)
     for row, name in (("domain", "example.org"), ("spare domain", "spare.example.org")):
         world.ids[row] = await world.insert("domains", name=name, challenge="c0ffee")
     world.ids["ready domain"] = await world.insert("domains", name=f"d{uuid.uuid4().hex}.example.org", challenge="c0ffee", ses_verified=True)
@@ -238,6 +256,8 @@ async def test_each_role_may_what_it_may_and_no_more(world, endpoint) -> None:
     who, key = LEAST[endpoint.access]
     if case_of(endpoint).ids == at("upload_id", "upload"):
         who, key = "agent", "agent"  # an upload belongs to whoever announced it
+    if case_of(endpoint).own:
+        key = who
     answer = await call(world, endpoint, who)
     assert answer.status_code == case_of(endpoint).status, answer.text
     assert (await call(world, endpoint, key)).status_code not in (401, 403)

@@ -145,9 +145,18 @@ class Gauntlet:
                     await self.open_inbox()
                 if "reset" in open_points and number % 2 == 1:
                     self._forget_uids(number)
+                if "snooze" in open_points:
+                    await self._snooze_one()
                 if open_points & {"audit", "gap"} and number % 3 == 2:
                     await self._pass_one_over(number)
                 await asyncio.sleep(1.0)
+
+    async def _snooze_one(self) -> None:
+        """The oldest conversation sleeps for a second and is woken by a worker; two that sleep at once are no more than one."""
+        found = await self.api.get("/v1/conversations", params={"limit": 1, "sort": "oldest"})
+        for item in found.json()["items"]:
+            until = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)).isoformat()
+            (await self.api.patch(f"/v1/conversations/{item['id']}", json={"snoozed_until": until})).raise_for_status()
 
     async def _pass_one_over(self, number: int) -> None:
         """A cursor that stands one too high, so that a mail is missed; a whole resync draws up the balance and finds it."""
