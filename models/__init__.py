@@ -46,6 +46,7 @@ from models.push_notices import PushHour, PushNotice
 from models.reingests import Reingest, ReingestChange
 from models.restores import Restore
 from models.retention import DroppedObject, Erasure, RetentionPolicy, RetentionRun, Tombstone
+from models.rollups import BacklogHour, ConversationFigures, DurationHour, MailHour
 from models.routing import (
     ReplyTemplate,
     RoutingRule,
@@ -68,6 +69,7 @@ __all__ = [
     "Attachment",
     "Audit",
     "AutoResponseClaim",
+    "BacklogHour",
     "Base",
     "BoxCount",
     "BoxDelta",
@@ -78,6 +80,7 @@ __all__ = [
     "ContactIdentity",
     "Conversation",
     "ConversationAssignment",
+    "ConversationFigures",
     "ConversationStatusChange",
     "ConversationTag",
     "ConversationsApart",
@@ -88,6 +91,7 @@ __all__ = [
     "Domain",
     "Draft",
     "DroppedObject",
+    "DurationHour",
     "Erasure",
     "Event",
     "EventCursor",
@@ -104,6 +108,7 @@ __all__ = [
     "LoginAttempt",
     "LoopBreach",
     "LoopBudget",
+    "MailHour",
     "Message",
     "MessageRecipient",
     "MessageReference",

@@ -199,6 +199,14 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
 
 
+class MailFlow(StrEnum):
+    """Mails as figures count them: customers' and others', people's answers, automatic ones."""
+
+    RECEIVED = "received"
+    SENT = "sent"
+    AUTO = "auto"
+
+
 class MessageKind(StrEnum):
     MESSAGE = "message"
     AUTO_RESPONSE = "auto_response"
