@@ -13,6 +13,7 @@ class FollowupKind(StrEnum):
     """What somebody else has to do after a turn: a workflow to start, or to tell when it runs already."""
 
     SEND = "send"  # a queued message, by its id
+    ANSWER = "answer"  # a conversation that may be answered automatically
 
 
 @dataclass(frozen=True, slots=True)
