@@ -16,6 +16,7 @@ from activities.auto_response import AutoResponseClaiming
 from activities.backfill import Backfilling
 from activities.connect import Connecting
 from activities.deliver_ses import SesPost
+from activities.desk_notices import NoticeReactor
 from activities.desk_reactor import Reactor
 from activities.desk_turn import DeskTurn
 from activities.domain_check import DomainChecking
@@ -218,7 +219,7 @@ def api_watchers(settings: Settings, policy: EgressPolicy) -> dict[str, Watcher]
 
 def reactors(database: Database, settings: Settings) -> tuple[Reactor, ...]:  # noqa: ARG001 - for those to come
     """Who reacts to events on the desk, in this order: rules, assignment, clocks, views, notices, figures."""
-    return ()
+    return (NoticeReactor(),)
 
 
 @contextlib.asynccontextmanager
