@@ -6,9 +6,10 @@ what is certainly true, so that *not* never turns ignorance into a match.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from rules.routing_actions import Action
-from rules.routing_conditions import Condition, Group, Leaf, fold
+from rules.routing_actions import Action, parse_actions
+from rules.routing_conditions import Condition, Group, Leaf, fold, parse_condition
 
 LONGEST_TEXT = 200_000  # characters of a body that are looked at
 SHOWN = 120  # characters of what was found that an explanation quotes
@@ -26,6 +27,13 @@ class Rule:
     actions: tuple[Action, ...]
     stop: bool = False
     shadow: bool = False
+
+
+def read_rule(
+    rule_id: str, version: int, name: str, condition: Any, actions: Any, *, stop: bool, shadow: bool
+) -> Rule:
+    """A rule from its written form. Raises `routing_conditions.RuleProblem`."""
+    return Rule(rule_id, version, name, parse_condition(condition), parse_actions(actions), stop, shadow)
 
 
 @dataclass(frozen=True, slots=True)

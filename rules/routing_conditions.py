@@ -88,6 +88,11 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
         yield from leaves(part)
 
 
+def calendars(condition: Condition) -> frozenset[str]:
+    """The calendars of business hours that it asks for; "" is the usual one."""
+    return frozenset(leaf.name for leaf in leaves(condition) if leaf.field == "inside_hours")
+
+
 def reads_headers(condition: Condition) -> bool:
     """Whether the answer needs the mail's own header lines."""
     return any(leaf.field in FROM_HEADERS for leaf in leaves(condition))
@@ -155,7 +160,8 @@ def _leaf(written: Mapping[str, Any], field: str) -> Leaf:
             pattern = compile_pattern(values[0])
         except BadPattern as wrong:
             raise RuleProblem(f"{field}.value", wrong.remedy) from None
-    return Leaf(what, op, name, tuple(fold(v) for v in values), True, pattern, value)
+    texts = tuple(str(uuid.UUID(v)) if what == "inbox" else fold(v) for v in values)
+    return Leaf(what, op, name, texts, True, pattern, value)
 
 
 def _name(what: str, given: Any, field: str) -> str:
