@@ -27,6 +27,7 @@ from rules.auto_reply import (
     answer_to,
     silence,
 )
+from rules.signatures import automatic_signature
 from store import loop_breaches, loop_budgets
 from store.addresses import address_key
 from store.auto_responses import (
@@ -67,6 +68,9 @@ class AutoResponseClaiming(AutoResponseSteps):
                 mail = None if reason is not None else _mail(facts)
                 if reason is None and mail is None:
                     reason = "sender-cannot-be-written-to"
+                if reason is None and mail is not None and facts.by_rule and mail.missing:
+                    # Nobody looks at it before it leaves: a hole in it would be the customer's to read.
+                    reason = f"template-incomplete: {', '.join(mail.missing)}"[:100]
                 if reason is None and mail is not None:
                     to = address_key(mail.to.address)
                     reason = await _over_budget(connection, tenant_id, facts.inbox_id, to, now)
@@ -150,6 +154,10 @@ def _mail(facts: ConversationFacts) -> AutoMail | None:
         org_name=facts.org_name,
         inbox_name=facts.inbox_name,
         to=Address(answer_to(return_path=facts.return_path, sender=facts.sender), facts.sender_name),
+        customer_name=facts.customer_name,
+        customer_company=facts.customer_company,
+        inbox_email=facts.inbox_address,
+        signature=automatic_signature(facts.inbox_settings, facts.inbox_signature),
     )
 
 

@@ -56,13 +56,16 @@ def silence_reason(mail: ParsedMail, *, own_addresses: frozenset[str], loop_secr
 
     An unset `loop_secret` or an empty `own_addresses` skips the rules that need them.
     """
+    # First, because they forbid more than an answer: no rule of the desk looks at such a mail (integrity L-5).
+    if _is_own_loop(mail, loop_secret):
+        return "own-loop-header"
+    if mail.received_count > _MOST_HOPS:
+        return "too-many-hops"
     auto = auto_reply_reason(mail)
     if auto:
         return auto
     own = {a.lower() for a in own_addresses}
     for reason, holds in (
-        ("own-loop-header", _is_own_loop(mail, loop_secret)),
-        ("too-many-hops", mail.received_count > _MOST_HOPS),
         ("null-return-path", mail.return_path == ""),
         ("no-sender", mail.from_ is None),
         ("precedence", _word(mail.header("Precedence")) in {"bulk", "list", "junk"}),

@@ -6,6 +6,8 @@ from mail.outgoing_addresses import checked
 from mail.outgoing_errors import ComposeError
 from mail.subjects import reply_subject, with_ticket_number
 from mail.values import Address
+from rules.reply_values import ReplyFacts, reply_values
+from rules.signatures import NONE, Signature, signed_html, signed_text
 from rules.templates import fill, fill_html, fill_line
 
 LONGEST_SUBJECT = 200
@@ -39,15 +41,29 @@ def automatic_mail(
     org_name: str,
     inbox_name: str,
     to: Address,
+    customer_name: str = "",
+    customer_company: str = "",
+    inbox_email: str = "",
+    signature: Signature = NONE,
 ) -> AutoMail | None:
     """The answer to the sender `to` of conversation `number` about `subject`; None for an address that cannot be
-    written to.
+    written to. The placeholders are those of replies, without the agent's: nobody writes it.
     """
     try:
         checked(to, "to[0]")
     except ComposeError:
         return None
-    values = {
+    facts = ReplyFacts(
+        number=number,
+        subject=subject,
+        customer_name=customer_name,
+        customer_email=to.address,
+        customer_company=customer_company,
+        inbox_name=inbox_name,
+        inbox_email=inbox_email,
+        org_name=org_name,
+    )
+    values = reply_values(facts) | {
         "ticket_number": str(number),
         "org_name": org_name,
         "inbox_name": inbox_name,
@@ -60,7 +76,7 @@ def automatic_mail(
     return AutoMail(
         to=to,
         subject=with_ticket_number(chosen, number) if chosen else reply_subject(subject, number),
-        text=text.text,
-        html=page.text if page is not None else None,
+        text=signed_text(text.text, signature),
+        html=signed_html(page.text, signature) if page is not None else None,
         missing=tuple(dict.fromkeys([*title.missing, *text.missing, *(page.missing if page else ())])),
     )

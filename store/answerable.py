@@ -15,7 +15,8 @@ AWAITING = text(
     """
     select c.id from conversations c
     join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
-    where c.tenant_id = :tenant and c.id > :floor and c.inbox_id = :inbox and i.auto_response_enabled
+    where c.tenant_id = :tenant and c.id > :floor and c.inbox_id = :inbox and (i.auto_response_enabled
+        or exists (select from rule_answers w where w.tenant_id = c.tenant_id and w.conversation_id = c.id))
       and not c.historical and c.merged_into is null and c.deleted_at is null
       and not exists (select 1 from auto_response_claims a where a.tenant_id = c.tenant_id and a.conversation_id = c.id)
       and exists (select 1 from messages m where m.tenant_id = c.tenant_id and m.conversation_id = c.id and m.may_answer)

@@ -6,7 +6,9 @@ silent gets a claim too, with the reason, so that nobody asks again.
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,12 +30,16 @@ FACTS = text(
     select c.id, c.number, c.subject, c.historical, c.merged_into, c.inbox_id,
            i.auto_response_enabled, i.auto_response_subject, i.auto_response_body, i.auto_response_html,
            i.email_address, coalesce(nullif(i.display_name, ''), d.from_name, '') as display_name, i.name as inbox_name, i.created_at as inbox_created_at,
-           i.settings ->> :since_key as enabled_since, i.deleted_at,
-           t.name as org_name
+           i.settings ->> :since_key as enabled_since, i.deleted_at, i.settings as inbox_settings, i.signature_html,
+           t.name as org_name, p.id as template_id, p.subject as template_subject, p.body_text as template_text,
+           p.body_html as template_html, w.conversation_id is not null as wished, k.company, k.name as contact_name
     from conversations c
     join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
     join tenants t on t.id = c.tenant_id
     left join domains d on d.tenant_id = i.tenant_id and d.id = i.domain_id
+    left join contacts k on k.tenant_id = c.tenant_id and k.id = c.contact_id
+    left join rule_answers w on w.tenant_id = c.tenant_id and w.conversation_id = c.id
+    left join templates p on p.tenant_id = w.tenant_id and p.id = w.template_id and p.user_id is null and p.deleted_at is null
     where c.tenant_id = :tenant and c.id = :id and c.deleted_at is null
     for no key update of c
     """
@@ -88,7 +94,8 @@ COUNT_MESSAGE = text(
 @dataclass(frozen=True, slots=True)
 class ConversationFacts:
     """What there is to know before answering automatically. The customer's words are not among it. `first_id` is the mail
-    that would be answered, `return_path` its envelope sender where a server wrote it down.
+    that would be answered, `return_path` its envelope sender where a server wrote it down. `by_rule`: a routing rule wishes
+    for the answer, and the template is the one it names (empty where that is gone).
     """
 
     conversation_id: uuid.UUID
@@ -119,6 +126,11 @@ class ConversationFacts:
     may_answer: bool
     silence_reason: str | None
     is_auto: str | None
+    by_rule: bool = False
+    customer_name: str = ""
+    customer_company: str = ""
+    inbox_settings: Mapping[str, Any] = field(default_factory=dict)
+    inbox_signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +172,9 @@ async def lock_facts(
     # Both who wrote and whom an answer would go to.
     places = sorted({address_key(a) for a in (sender, return_path) if a})
     suppressed = await connection.execute(SUPPRESSED, {"tenant": tenant_id, "keys": places, "now": now})
-    since = dt.datetime.fromisoformat(desk.enabled_since) if desk.enabled_since else desk.inbox_created_at
+    since = desk.inbox_created_at
+    if desk.enabled_since and not desk.wished:
+        since = max(since, dt.datetime.fromisoformat(desk.enabled_since))
     return ConversationFacts(
         conversation_id=desk.id,
         inbox_id=desk.inbox_id,
@@ -168,15 +182,15 @@ async def lock_facts(
         subject=desk.subject,
         historical=desk.historical,
         merged=desk.merged_into is not None,
-        enabled=desk.auto_response_enabled and desk.deleted_at is None,
-        template_subject=desk.auto_response_subject,
-        template_text=desk.auto_response_body,
-        template_html=desk.auto_response_html,
+        enabled=(desk.auto_response_enabled or desk.wished) and desk.deleted_at is None,
+        template_subject=(desk.template_subject or "") if desk.wished else desk.auto_response_subject,
+        template_text=(desk.template_text or "") if desk.wished else desk.auto_response_body,
+        template_html=desk.template_html if desk.wished else desk.auto_response_html,
         inbox_address=desk.email_address,
         inbox_display_name=desk.display_name or desk.inbox_name,
         inbox_name=desk.inbox_name,
         org_name=desk.org_name,
-        since=max(since, desk.inbox_created_at),
+        since=since,
         sender=sender,
         sender_name=first.from_name if first is not None else "",
         return_path=return_path,
@@ -190,6 +204,11 @@ async def lock_facts(
         may_answer=first is not None and first.may_answer,
         silence_reason=first.silence_reason if first is not None else None,
         is_auto=first.is_auto if first is not None else None,
+        by_rule=desk.wished,
+        customer_name=desk.contact_name or (first.from_name if first is not None else ""),
+        customer_company=desk.company or "",
+        inbox_settings=desk.inbox_settings,
+        inbox_signature=desk.signature_html,
     )
 
 
