@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from temporalio import activity
 
 from activities._edges import edges
+from activities.agents_absent import look_who_is_there
 from activities.heartbeat import heartbeats
 from activities.ses_notices import apply_waiting
 from activities.ses_spool import SesSpool
@@ -70,6 +71,7 @@ class Sweeping(SweepSteps):
                     tidied = await sweep.tidy(connection, now=now)
                     await loop_budgets.forget(connection, before=now - BUDGETS_KEPT)
                     await loop_breaches.forget(connection, before=now - BREACHES_KEPT)
+                await look_who_is_there(self._database, now=now)
                 await apply_waiting(self._database, now=now)
                 if self._spool is not None:
                     await self._spool.look(now=now)

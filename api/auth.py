@@ -35,7 +35,7 @@ SCOPES = {"read": Access.VIEWER, "write": Access.AGENT, "admin": Access.ADMIN}
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody known. `caller` names the session or key, for limits; a key has no `user_id` and no address."""
+    """Somebody known. `caller` names the session or key, for limits; a key has neither `user_id`, address, status nor session."""
 
     tenant_id: uuid.UUID
     tenant_name: str
@@ -45,6 +45,8 @@ class Principal:
     caller: str
     user_id: uuid.UUID | None = None
     email: str = ""
+    status: str | None = None
+    session_id: uuid.UUID | None = None
 
     @property
     def viewer(self) -> Viewer:
@@ -83,6 +85,8 @@ async def find_principal(request: Request, config: ApiConfig, database: Database
         f"session:{found.session_id}",
         found.user_id,
         found.email,
+        found.status,
+        found.session_id,
     )
 
 

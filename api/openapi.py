@@ -130,6 +130,8 @@ def _responses(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
         codes.add(409)
     if endpoint.path == "/v1/session" and endpoint.method == "POST":
         codes |= {401, 429}
+    if endpoint.path == "/v1/invitations":
+        codes.add(429)
     answers: dict[str, Any] = {str(endpoint.status): good}
     if endpoint.path == "/api/webhooks/graph-push":
         answers["200"] = {"description": "The handshake's token", "content": good["content"]}

@@ -21,11 +21,11 @@ ATTEMPTS_OF_ADDRESS = 100
 async def sign_in(call: Call[Empty, SignIn]) -> Response:
     """Counted before the password is looked at. An unknown address takes as long as a wrong password."""
     config, database = call.deps.config, call.deps.database
-    account_key = _keyed(config, "account", address_key(call.body.email))
+    account_key = keyed(config, "account", address_key(call.body.email))
     client = call.request.client
     bounds = [
         Bound(account_key, ATTEMPTS_OF_ACCOUNT),
-        Bound(_keyed(config, "network", client.host if client else ""), ATTEMPTS_OF_ADDRESS),
+        Bound(keyed(config, "network", client.host if client else ""), ATTEMPTS_OF_ADDRESS),
     ]
     async with database.system_unit_of_work() as connection:
         wait = await claim_attempt(connection, bounds)
@@ -59,8 +59,10 @@ async def sign_in(call: Call[Empty, SignIn]) -> Response:
         "",
         found.user_id,
         found.email,
+        found.status,
+        found.session_id,
     )
-    response = JSONResponse(_me(who, config).model_dump(mode="json"), headers={"Cache-Control": "no-store"})
+    response = JSONResponse(me_of(who, config).model_dump(mode="json"), headers={"Cache-Control": "no-store"})
     response.set_cookie(
         config.cookie_name,
         token,
@@ -74,7 +76,7 @@ async def sign_in(call: Call[Empty, SignIn]) -> Response:
 
 
 async def current(call: Call[Empty, None]) -> Me:
-    return _me(call.who, call.deps.config)
+    return me_of(call.who, call.deps.config)
 
 
 async def sign_out(call: Call[Empty, None]) -> Response:
@@ -88,19 +90,21 @@ async def sign_out(call: Call[Empty, None]) -> Response:
     return response
 
 
-def _keyed(config: ApiConfig, kind: str, value: str) -> bytes:
+def keyed(config: ApiConfig, kind: str, value: str) -> bytes:
     """Keyed, so that the table does not tell who tried to sign in."""
     return hmac.new(config.session_secret, f"{kind}|{value}".encode(), hashlib.sha256).digest()
 
 
-def _me(who: Principal, config: ApiConfig) -> Me:
+def me_of(who: Principal, config: ApiConfig, *, name: str | None = None) -> Me:
+    """`name` is newer than what the caller was found by."""
     return Me.model_validate(
         {
             "user": {
                 "id": str(who.user_id) if who.user_id else None,
                 "email": who.email,
-                "name": who.name,
+                "name": who.name if name is None else name,
                 "role": who.role,
+                "status": who.status,
             },
             "tenant": {"id": str(who.tenant_id), "name": who.tenant_name},
             "links": {"temporal_ui": config.temporal_ui_url},

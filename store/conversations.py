@@ -8,22 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from models import (
     Conversation,
-    ConversationAssignment,
     Domain,
     Inbox,
     Message,
     MessageRecipient,
     ThreadSuggestion,
 )
+from store.assignment import NoSuchWorker, place
 from store.conversation_list import ConversationRow, rows_of
 from store.event_log import NewEvent, append_events
-from store.people import exists_person
 from store.visibility import Viewer, may_see, seen_inboxes
 
 MOST_PEOPLE = 50
@@ -40,7 +39,7 @@ class StaleVersion(Exception):
 
 
 class NoSuchPerson(Exception):
-    """The person to assign to is not of this team."""
+    """The person to assign to is nobody who works in this inbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +155,13 @@ async def change_conversation(
     changes: Mapping[str, Any],
     *,
     version: int | None = None,
+    may_exceed: bool = False,
 ) -> bool:
     """Set `status`, `snoozed_until`, `assigned_to`, `category`, `priority` or `subject`; False when there is no such
     conversation. Whoever snoozes gives `status` and `snoozed_until`; any other status ends the sleep.
 
-    Raises StaleVersion when `version` is given and not current, NoSuchPerson for a foreign assignee. Values that stand
-    already change nothing and tell nobody.
+    Raises StaleVersion when `version` is given and not current, NoSuchPerson for an assignee who does not work in this inbox,
+    AtCapacity unless `may_exceed`. Values that stand already change nothing and tell nobody.
     """
     row = (
         await connection.execute(
@@ -189,20 +189,18 @@ async def change_conversation(
     if version is not None and version != row.version:
         raise StaleVersion(row.version)
     new = {name: value for name, value in changes.items() if getattr(row, name) != value}
+    if "assigned_to" in new:
+        try:
+            await place(connection, viewer, conversation_id, user_id=new.pop("assigned_to"), may_exceed=may_exceed)
+        except NoSuchWorker:
+            raise NoSuchPerson from None
     if not new:
         return True
-    assignee = new.get("assigned_to")
-    if assignee is not None and not await exists_person(connection, viewer.tenant_id, assignee):
-        raise NoSuchPerson
     values: dict[str, Any] = dict(new)
     if "status" in new:
         ended = new["status"] in ("closed", "archived", "trash")
         values["closed_at"] = func.coalesce(Conversation.closed_at, func.now()) if ended else None
         values.setdefault("snoozed_until", None)
-    if "assigned_to" in new:
-        values["assigned_at"] = func.now() if assignee else None
-        values["assigned_by"] = "manual" if assignee else None
-        await _record_assignment(connection, viewer, conversation_id, assignee)
     current = (
         await connection.execute(
             update(Conversation)
@@ -215,7 +213,7 @@ async def change_conversation(
     payload |= {
         n: str(v) if v is not None else None
         for n, v in new.items()
-        if n in ("status", "assigned_to", "priority")
+        if n in ("status", "priority")
     }
     if new.get("snoozed_until") is not None:
         payload["snoozed_until"] = new["snoozed_until"].isoformat()
@@ -267,30 +265,6 @@ async def mark_read(connection: AsyncConnection, viewer: Viewer, conversation_id
         {"version": current, "changed": ["unread_count"], "unread_count": 0},
     )
     return True
-
-
-async def _record_assignment(
-    connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID, assignee: uuid.UUID | None
-) -> None:
-    await connection.execute(
-        update(ConversationAssignment)
-        .where(
-            ConversationAssignment.tenant_id == viewer.tenant_id,
-            ConversationAssignment.conversation_id == conversation_id,
-            ConversationAssignment.unassigned_at.is_(None),
-        )
-        .values(unassigned_at=func.now())
-    )
-    if assignee is not None:
-        await connection.execute(
-            insert(ConversationAssignment).values(
-                tenant_id=viewer.tenant_id,
-                conversation_id=conversation_id,
-                agent_id=assignee,
-                assigned_by_id=viewer.user_id,
-                method="manual",
-            )
-        )
 
 
 async def _tell(

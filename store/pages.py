@@ -57,6 +57,22 @@ def read_id_cursor(text: str) -> uuid.UUID:
         raise BadCursor("this is not a cursor of this list") from None
 
 
+def number_cursor(number: int) -> str:
+    """The cursor behind a row that is sorted by a number of its own."""
+    return _pack([str(number)])
+
+
+def read_number_cursor(text: str) -> int:
+    """The way back. Raises BadCursor."""
+    try:
+        (number,) = _unpack(text)
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            raise BadCursor("a number of at most 18 digits")
+        return int(number)
+    except (ValueError, TypeError):
+        raise BadCursor("this is not a cursor of this list") from None
+
+
 def rank_cursor(rank: int, row_id: uuid.UUID) -> str:
     """The cursor behind a row that is sorted by a small number and its id."""
     return _pack([str(rank), str(row_id)])

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import Session, Tenant, User
 from store.addresses import address_key
+from store.agent_status import notice_returned
 
 TOKEN_BYTES = 32
-TOUCH_AFTER = dt.timedelta(minutes=5)  # `last_used_at` is not worth a write for each call
+TOUCH_AFTER = dt.timedelta(minutes=1)  # `last_used_at` is not worth a write for each call; it says who is there
 # Asked with every request: built once.
 HOLDER = (
     select(
@@ -24,6 +25,9 @@ HOLDER = (
         User.email,
         User.name,
         User.role,
+        User.status,
+        User.status_chosen,
+        ((User.status == "offline") & (User.status_chosen != "offline")).label("was_absent"),
         Tenant.name.label("tenant_name"),
         func.now().label("now"),
     )
@@ -55,6 +59,7 @@ class SignedIn:
     email: str
     name: str
     role: str
+    status: str
 
 
 def token_hash(token: str) -> bytes:
@@ -106,4 +111,15 @@ async def find_session(connection: AsyncConnection, token: str) -> SignedIn | No
             .where(Session.tenant_id == row.tenant_id, Session.id == row.id)
             .values(last_used_at=func.now())
         )
-    return SignedIn(row.id, row.tenant_id, row.tenant_name, row.user_id, row.email, row.name, row.role)
+    if row.was_absent:
+        await notice_returned(connection, row.tenant_id, row.user_id)
+    return SignedIn(
+        row.id,
+        row.tenant_id,
+        row.tenant_name,
+        row.user_id,
+        row.email,
+        row.name,
+        row.role,
+        row.status_chosen if row.was_absent else row.status,
+    )

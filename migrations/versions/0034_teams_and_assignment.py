@@ -1,5 +1,7 @@
 """Teams, how conversations are given out, invitations, and what a person chose to be."""
 
+import uuid
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -16,11 +18,11 @@ TABLES = ("teams", "team_members", "inbox_teams", "assignment_policies", "assign
 PRESENCE = "status_chosen in ('online', 'away', 'offline')"
 
 
-def _id() -> sa.Column[sa.Uuid]:
+def _id() -> sa.Column[uuid.UUID]:
     return sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False)
 
 
-def _tenant(table: str) -> tuple[sa.Column[sa.Uuid], sa.ForeignKeyConstraint]:
+def _tenant(table: str) -> tuple[sa.Column[uuid.UUID], sa.ForeignKeyConstraint]:
     return (
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE", name=op.f(f"fk_{table}_tenant_id_tenants")),
@@ -33,7 +35,7 @@ def _own(table: str, column: str, parent: str) -> sa.ForeignKeyConstraint:
     )
 
 
-def _link(table: str, one: str, one_table: str, other: str, other_table: str, *more: sa.Column[sa.BigInteger]) -> None:
+def _link(table: str, one: str, one_table: str, other: str, other_table: str, *more: sa.Column[int]) -> None:
     """A table of pairs."""
     op.create_table(
         table,
