@@ -28,7 +28,28 @@ def test_a_file_has_one_idea_says_which_and_stays_short(path: Path) -> None:
 def test_each_element_has_its_file_and_is_loaded(path: Path) -> None:
     defined = re.findall(r'customElements\.define\("([^"]+)"', code(path))
     assert defined == [path.stem]
-    assert f'import "/web/js/elements/{path.name}";' in (WEB / "js" / "main.js").read_text()
+    assert path in loaded(), "name it in main.js, in pages.js, or import it where it is used"
+
+
+LONG = {"conversation-list", "domains-page", "inbox-form", "inbox-page", "reingest-run"}
+
+
+@pytest.mark.parametrize("path", [path for path in ELEMENTS if path.stem not in LONG], ids=lambda path: path.stem)
+def test_an_element_fits_on_a_screen_or_two(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 150, "an element this long has two jobs"
+
+
+def loaded() -> set[Path]:
+    """Every module that main.js or one of the pages brings in."""
+    tags = re.findall(r'tag: "([^"]+)"', code(WEB / "js" / "pages.js"))
+    waiting = [WEB / "js" / "main.js", *(WEB / "js" / "elements" / f"{tag}.js" for tag in tags)]
+    seen: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting += [WEB.parent / wanted.lstrip("/") for wanted in re.findall(r'(?:from|import) "(/web/[^"]+)"', code(path))]
+    return seen
 
 
 def test_only_their_own_files_speak_to_the_server() -> None:
@@ -50,7 +71,7 @@ def test_nothing_comes_from_elsewhere() -> None:
 def test_the_page_carries_no_inline_script_or_style_and_links_every_sheet() -> None:
     page = (WEB / "index.html").read_text()
     assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", page)
-    assert re.findall(r'href="/web/css/([^"]+)"', page) == ["tokens.css", "base.css", "controls.css", "shell.css", "list.css", "conversation.css", "reply.css", "pages.css", "balance.css", "domains.css", "reingest.css", "dialogs.css"]
+    assert re.findall(r'href="/web/css/([^"]+)"', page) == ["tokens.css", "base.css", "controls.css", "shell.css", "list.css", "conversation.css", "details.css", "reply.css", "pages.css", "balance.css", "domains.css", "reingest.css", "dialogs.css"]
     assert {path.name for path in STYLES} == set(re.findall(r'href="/web/css/([^"]+)"', page))
 
 

@@ -1,43 +1,48 @@
 /**
- * Single-key commands for people who do not reach for the mouse. One list, shown by the help dialog and bound here.
- * Never fires while someone types, or inside a dialog.
+ * Presses of keys to commands: single keys, sequences such as "g i", and combinations with Ctrl or ⌘ ("Mod+k").
+ * Never fires while someone types, unless the command says so, or inside a dialog.
  */
 
-export const KEYS = [
-  { keys: ["j", "ArrowDown"], shown: ["j", "↓"], command: "next", text: "Next conversation" },
-  { keys: ["k", "ArrowUp"], shown: ["k", "↑"], command: "previous", text: "Previous conversation" },
-  { keys: ["Enter", "o"], shown: ["Enter"], command: "open", text: "Open the conversation" },
-  { keys: ["u"], shown: ["u"], command: "back", text: "Back to the list" },
-  { keys: ["r"], shown: ["r"], command: "reply", text: "Reply" },
-  { keys: ["e"], shown: ["e"], command: "close", text: "Close the conversation, or open it again" },
-  { keys: ["/"], shown: ["/"], command: "search", text: "Search" },
-  { keys: ["?"], shown: ["?"], command: "help", text: "Show this help" },
-  { keys: ["Escape"], shown: ["Esc"], command: "escape", text: "Leave the reply box, a menu or a dialog" },
-];
+import { allCommands, run } from "/web/js/commands.js";
 
-const COMMANDS = new Map(KEYS.flatMap((entry) => entry.keys.map((key) => [key, entry.command])));
+const SEQUENCE_MS = 1_200;
+const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
+const PRINTED = { ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc", Mod: MAC ? "⌘" : "Ctrl", Alt: MAC ? "⌥" : "Alt", " ": "Space" };
+
+/** The keys of a command as they are printed on a keyboard, one list per way: `[["g", "i"]]`, `[["Ctrl", "K"]]`. */
+export const printed = (entry) => (entry.shown ?? entry.keys).map((keys) =>
+  keys.split(/(?<=.)[+ ](?=.)/).map((key, place, all) => PRINTED[key] ?? (all.length > 1 && keys.includes("+") ? key.toUpperCase() : key)));
 
 function typing(target) {
   if (!(target instanceof HTMLElement)) return false;
-  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
+  return target.isContentEditable || target.tagName === "TEXTAREA" || target.tagName === "SELECT" || (target.tagName === "INPUT" && !["checkbox", "radio", "button"].includes(target.type));
 }
 
-/** Calls `run(command)` for each command key; a command that answers true swallows the key. */
-export function bindKeys(run, signal) {
-  document.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-      const command = COMMANDS.get(event.key);
-      if (!command) return;
-      if (document.querySelector("dialog[open]")) return;
-      if (typing(event.target) && command !== "escape") return;
-      const pressable = event.target instanceof Element && event.target.closest("button, a[href], summary, [role=menuitem]");
-      // Enter on a focused button or link is that button's; arrows inside a menu or a scrolling mail are theirs.
-      if (pressable && event.key === "Enter") return;
-      if (event.key.startsWith("Arrow") && event.target instanceof Element && event.target.closest("[data-own-arrows]")) return;
-      if (run(command, event)) event.preventDefault();
-    },
-    { signal },
-  );
+function pressed(event) {
+  const parts = [event.ctrlKey || event.metaKey ? "Mod" : null, event.altKey ? "Alt" : null].filter(Boolean);
+  const key = parts.length && event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  return [...parts, key].join("+");
+}
+
+/** Runs commands by their keys until `signal` aborts. `blocked()` says that no command may run now. */
+export function bindKeys(blocked, signal) {
+  let before = "";
+  let at = 0;
+  const pick = (keys) => allCommands().filter((entry) => entry.keys.includes(keys));
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing || blocked() || document.querySelector("dialog[open]")) return;
+    const key = pressed(event);
+    const sequence = before && event.timeStamp - at < SEQUENCE_MS ? `${before} ${key}` : "";
+    before = key;
+    at = event.timeStamp;
+    const found = (sequence ? pick(sequence) : []).concat(pick(key)).filter((entry) => entry.typing || !typing(event.target));
+    const target = event.target instanceof Element ? event.target : null;
+    // Enter on a focused button or link is that button's; arrows inside a menu or a scrolling mail are theirs.
+    if (key === "Enter" && target?.closest("button, a[href], summary, [role=menuitem]")) return;
+    if (key.startsWith("Arrow") && target?.closest("[data-own-arrows]")) return;
+    if (found.some((entry) => run(entry.id, event))) {
+      event.preventDefault();
+      before = sequence ? "" : before;
+    }
+  }, { signal });
 }

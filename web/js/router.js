@@ -3,27 +3,15 @@
  * Leaves what is shown to mail-app.
  */
 
-const ROUTES = [
-  ["conversations", /^\/$/],
-  ["conversation", /^\/c\/(?<id>[^/]+)$/],
-  ["inboxes", /^\/inboxes$/],
-  ["inbox-new", /^\/inboxes\/new$/],
-  ["inbox-edit", /^\/inboxes\/(?<id>[^/]+)\/edit$/],
-  ["inbox", /^\/inboxes\/(?<id>[^/]+)$/],
-  ["domains", /^\/domains$/],
-  ["quarantine", /^\/quarantine$/],
-  ["balance", /^\/balance$/],
-  ["spam", /^\/spam$/],
-  ["suppressed", /^\/suppressed$/],
-  ["people", /^\/users$/],
-  ["reingest", /^\/reingest$/],
-  ["reingest-run", /^\/reingest\/(?<id>[^/]+)$/],
-  ["sign-in", /^\/sign-in$/],
-];
+import { PAGES } from "/web/js/pages.js";
+
+/** `/inboxes/:id` as a pattern. */
+const pattern = (path) => new RegExp(`^${path.replaceAll(/:(\w+)/g, "(?<$1>[^/]+)")}$`);
+const ROUTES = [["conversations", /^\/$/], ["conversation", pattern("/c/:id")], ["sign-in", /^\/sign-in$/], ...PAGES.map((page) => [page.name, pattern(page.path)])];
 
 export function match(path) {
-  for (const [name, pattern] of ROUTES) {
-    const found = pattern.exec(path);
+  for (const [name, route] of ROUTES) {
+    const found = route.exec(path);
     if (found) return { name, params: { ...found.groups } };
   }
   return { name: "nowhere", params: {} };

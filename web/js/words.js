@@ -125,11 +125,11 @@ export const phrase = (text) => {
 };
 
 export const VIEWS = {
-  open: { word: "Open", query: { status: "open" }, empty: "Nothing is open. New mail appears here by itself." },
-  pending: { word: "Pending", query: { status: "pending" }, empty: "Nothing is waiting for an answer from outside." },
-  closed: { word: "Closed", query: { status: "closed" }, empty: "No closed conversations yet." },
-  archived: { word: "Archived", query: { status: "archived" }, empty: "Nothing was archived." },
-  trash: { word: "Spam and trash", query: { status: ["spam", "trash"] }, empty: "Nothing was thrown away or marked as spam." },
-  mine: { word: "Mine", query: { assigned_to: "me", status: ["open", "pending"] }, empty: "Nothing is assigned to you." },
-  unassigned: { word: "Unassigned", query: { assigned_to: "none", status: ["open", "pending"] }, empty: "Everything has an owner." },
+  open: { word: "Open", iconName: "mail", query: { status: "open" }, empty: "Nothing is open. New mail appears here by itself." },
+  pending: { word: "Pending", iconName: "clock", query: { status: "pending" }, empty: "Nothing is waiting for an answer from outside." },
+  closed: { word: "Closed", iconName: "check", query: { status: "closed" }, empty: "No closed conversations yet." },
+  archived: { word: "Archived", iconName: "file", query: { status: "archived" }, empty: "Nothing was archived." },
+  trash: { word: "Spam and trash", iconName: "trash", query: { status: ["spam", "trash"] }, empty: "Nothing was thrown away or marked as spam." },
+  mine: { word: "Mine", iconName: "reply", query: { assigned_to: "me", status: ["open", "pending"] }, empty: "Nothing is assigned to you." },
+  unassigned: { word: "Unassigned", iconName: "in", query: { assigned_to: "none", status: ["open", "pending"] }, empty: "Everything has an owner." },
 };

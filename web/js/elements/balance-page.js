@@ -4,6 +4,7 @@
  */
 
 import { balances } from "/web/js/api/balances.js";
+import { bar } from "/web/js/balance-bar.js";
 import { causeWord, shares } from "/web/js/balance-words.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { count, exact, plain, plural } from "/web/js/format.js";
@@ -14,9 +15,7 @@ import { healthBadge } from "/web/js/elements/inbox-list.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const NEWS = new Set(["audit.recorded", "gap.opened", "gap.closed", "inbox.health", "inbox.updated"]);
-const THINNEST = 0.012; // a single mail of a hundred thousand is still to be seen
 
 export class BalancePage extends RoomElement {
   #histories = new Map();
@@ -129,23 +128,6 @@ export class BalancePage extends RoomElement {
     if (!this.#histories.delete(id)) this.#histories.set(id, []);
     await this.#load();
   }
-}
-
-/** The folder as one bar, each part as wide as its share; the words stand in the legend beside it. */
-function bar(parts, all) {
-  const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ class: "bar", viewBox: "0 0 1 1", preserveAspectRatio: "none", role: "img", "aria-label": all ? parts.map((part) => `${count(part.amount)} ${part.word}`).join(", ") : "The folder is empty" })) svg.setAttribute(name, value);
-  const widths = parts.map((part) => Math.max(part.share, THINNEST));
-  const whole = widths.reduce((sum, width) => sum + width, 0);
-  let x = 0;
-  parts.forEach((part, at) => {
-    const rect = document.createElementNS(SVG, "rect");
-    const width = widths[at] / whole;
-    for (const [name, value] of Object.entries({ x, y: 0, width, height: 1, class: `${part.kind} ${part.key}` })) rect.setAttribute(name, value);
-    svg.append(rect);
-    x += width;
-  });
-  return svg;
 }
 
 customElements.define("balance-page", BalancePage);

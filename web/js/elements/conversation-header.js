@@ -1,18 +1,16 @@
 /**
  * `<conversation-header>`: number, subject, customer and the controls of a conversation. Each change is one PATCH, shown at
- * once and taken back with a reason when the server refuses.
+ * once and taken back with a reason when the server refuses. Areas hang their controls into `conversation.header`.
  */
 
 import { conversations } from "/web/js/api/conversations.js";
-import { announce, button, fill, h, icon, uid } from "/web/js/dom.js";
+import { announce, button, fill, h, icon } from "/web/js/dom.js";
 import { fullName, plain, shortName } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
 import { store } from "/web/js/store.js";
 import { notifyError } from "/web/js/elements/toast-stack.js";
-import { PRIORITY, STATUS, STATUS_CHOICES } from "/web/js/words.js";
-
-const CATEGORIES = ["support", "sales", "billing", "general", "feedback"];
+import { STATUS } from "/web/js/words.js";
 
 export class ConversationHeader extends RoomElement {
   #item = null;
@@ -25,23 +23,17 @@ export class ConversationHeader extends RoomElement {
   build() {
     this.back = h("a", { class: "button quiet icon-only back", "aria-label": "Back to the list (u)", title: "Back to the list (u)" }, icon("back"));
     this.number = h("span", { class: "number" });
-    this.subject = h("h1", { class: "subject" });
-    this.edit = button("", { iconName: "pen", label: "Change the subject", kind: "quiet small", onclick: () => this.#editSubject() });
+    this.subject = document.createElement("subject-line");
     this.closer = button("Close", { iconName: "check", kind: "closer", onclick: () => this.toggleClosed() });
+    this.details = button("", { iconName: "panel", label: "Details (d)", kind: "quiet", onclick: () => this.tell("toggle-details") });
     this.customer = h("p", { class: "customer" });
-    this.status = this.#select("Status", "status");
-    this.priority = this.#select("Priority", "priority");
-    this.owner = this.#select("Assignee", "assigned_to");
-    const choices = uid("categories");
-    this.category = h("input", { type: "text", list: choices, placeholder: "Category", maxlength: "100", "aria-label": "Category", onchange: () => this.#change({ category: this.category.value.trim() || null }) });
-    this.tags = h("input", { type: "text", placeholder: "Tags", maxlength: "2600", "aria-label": "Tags, separated by commas", onchange: () => this.#change({ tags: this.#tagNames() }) });
-    const titled = (word, control) => h("div", { class: "control", title: word }, control);
+    this.fields = document.createElement("conversation-fields");
+    this.slot_ = h("place-slot", { name: "conversation.header", class: "header-place" });
     this.append(
-      h("div", { class: "head-line" }, this.back, h("div", { class: "head-title" }, this.number, this.subject, this.edit), this.closer),
-      this.customer,
-      h("div", { class: "controls" }, titled("Status", this.status), titled("Assignee", this.owner), titled("Priority", this.priority), titled("Category", this.category), titled("Tags, separated by commas", this.tags),
-        h("datalist", { id: choices }, CATEGORIES.map((one) => h("option", { value: one })))),
+      h("div", { class: "head-line" }, this.back, h("div", { class: "head-title" }, this.number, this.subject), this.closer, this.details),
+      this.customer, h("div", { class: "controls" }, this.fields, this.slot_),
     );
+    this.addEventListener("field-change", (event) => this.change(event.detail));
   }
 
   attach() {
@@ -53,10 +45,6 @@ export class ConversationHeader extends RoomElement {
     if (this.#item) this.#show();
   }
 
-  #select(label, field) {
-    return h("select", { "aria-label": label, onchange: (event) => this.#change({ [field]: event.target.value || null }) });
-  }
-
   #showBack() {
     this.back.href = router.withList("/");
   }
@@ -65,22 +53,16 @@ export class ConversationHeader extends RoomElement {
     const item = this.#item;
     const locked = !store.mayWrite;
     this.number.textContent = `#${item.number}`;
-    if (!this.subject.querySelector("input")) this.subject.textContent = plain(item.subject) || "(no subject)";
+    this.subject.conversation = item;
     fill(this.customer, h("strong", {}, shortName(item.customer)), " ", h("span", { class: "faint" }, plain(item.customer?.address)), h("span", { class: "faint", title: "Inbox" }, " · ", plain(item.inbox?.name)),
       this.#others(item));
-    this.#options(this.status, [...new Set([...STATUS_CHOICES, item.status])].map((one) => [one, STATUS[one] ?? one]), item.status);
-    this.#options(this.priority, Object.entries(PRIORITY).map(([id, word]) => [id, `${word} priority`]), item.priority);
-    const people = store.get("users").map((user) => [user.id, user.name || user.email]);
-    const owner = item.assigned_to;
-    if (owner && !people.some(([id]) => id === owner.id)) people.push([owner.id, owner.name]);
-    this.#options(this.owner, [["", "Unassigned"], ...people], owner?.id ?? "");
-    if (document.activeElement !== this.category) this.category.value = item.category ?? "";
-    if (document.activeElement !== this.tags) this.tags.value = (item.tags ?? []).map((tag) => plain(tag.name)).join(", ");
+    this.fields.conversation = item;
+    this.slot_.give({ conversation: item });
     const closed = item.status === "closed";
     fill(this.closer, icon(closed ? "undo" : "check"), h("span", {}, closed ? "Open again" : "Close"));
     this.closer.setAttribute("aria-label", closed ? "Open again" : "Close");
     this.closer.title = closed ? "Open the conversation again (e)" : "Close the conversation (e)";
-    for (const control of [this.status, this.priority, this.owner, this.category, this.tags, this.closer, this.edit]) control.disabled = locked;
+    this.closer.disabled = locked;
   }
 
   #others(item) {
@@ -90,47 +72,21 @@ export class ConversationHeader extends RoomElement {
     return h("span", { class: "faint", title: others.map(fullName).join("\n") }, ` · with ${others.slice(0, 2).map(shortName).join(", ")}${others.length > 2 ? ` and ${others.length - 2} more` : ""}`);
   }
 
-  #options(select, pairs, value) {
-    const key = JSON.stringify(pairs);
-    if (select.dataset.pairs !== key) {
-      fill(select, pairs.map(([id, word]) => h("option", { value: id }, plain(word))));
-      select.dataset.pairs = key;
-    }
-    select.value = value ?? "";
+  editSubject() {
+    this.subject.edit();
   }
 
-  #editSubject() {
-    const input = h("input", { type: "text", value: this.#item.subject ?? "", maxlength: "500", "aria-label": "Subject" });
-    let done = false;
-    const finish = (keep) => {
-      if (done) return;
-      done = true;
-      const text = input.value.trim();
-      this.subject.replaceChildren();
-      if (keep && text && text !== this.#item.subject) this.#change({ subject: text });
-      this.#show();
-      this.edit.focus();
-    };
-    input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") finish(true);
-      if (event.key === "Escape") finish(false);
-      if (event.key === "Enter" || event.key === "Escape") event.preventDefault();
-    });
-    input.addEventListener("blur", () => finish(true));
-    fill(this.subject, input);
-    input.select();
-  }
-
-  #tagNames() {
-    return [...new Set(this.tags.value.split(",").map((one) => one.trim()).filter(Boolean))];
+  focusTags() {
+    this.fields.tags.focus();
   }
 
   toggleClosed() {
-    if (!store.mayWrite) return;
-    this.#change({ status: this.#item.status === "closed" ? "open" : "closed" });
+    if (!store.mayWrite) return false;
+    this.change({ status: this.#item.status === "closed" ? "open" : "closed" });
+    return true;
   }
 
-  async #change(changes) {
+  async change(changes) {
     const before = this.#item;
     const owner = store.get("users").find((user) => user.id === changes.assigned_to);
     const shown = "assigned_to" in changes ? { assigned_to: owner ? { id: owner.id, name: owner.name } : null } : {};

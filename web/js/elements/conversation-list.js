@@ -4,13 +4,13 @@
  */
 
 import { conversations } from "/web/js/api/conversations.js";
-import { announce, button, fill, h, icon } from "/web/js/dom.js";
-import { count, plain } from "/web/js/format.js";
+import { desk } from "/web/js/desk.js";
+import { announce, button, fill, h } from "/web/js/dom.js";
+import { plain } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
-import { VIEWS } from "/web/js/words.js";
 
 const PAGE = 50;
 const CALM_MS = 250;
@@ -25,34 +25,13 @@ export class ConversationList extends RoomElement {
   #paging = false;
 
   build() {
-    this.chips = h("nav", { class: "chips", "aria-label": "Views" });
-    this.search = h("input", { type: "search", placeholder: "Search conversations", "aria-label": "Search conversations", enterkeyhint: "search" });
-    this.inbox = h("select", { "aria-label": "Inbox", onchange: () => this.#filter({ inbox: this.inbox.value }) });
-    this.order = h("select", { "aria-label": "Order", onchange: () => this.#filter({ sort: this.order.value }) },
-      h("option", { value: "" }, "Newest first"), h("option", { value: "oldest" }, "Oldest first"));
-    this.unread = button("Unread", { kind: "chip", "aria-pressed": "false", onclick: () => this.#filter({ unread: this.unread.getAttribute("aria-pressed") === "true" ? "" : "true" }) });
-    this.title_ = h("h1", {});
+    this.filters = document.createElement("list-filters");
     this.state = document.createElement("load-state");
     this.list = h("div", { class: "rows", role: "list", "aria-label": "Conversations" });
     this.more = h("div", { class: "more" });
     this.scroller = h("div", { class: "scroller", tabindex: "-1" }, this.state, this.list, this.more);
-    this.append(
-      h("header", { class: "list-head" },
-        h("div", { class: "list-title" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), this.title_),
-        h("div", { class: "search", role: "search" }, icon("search"), this.search),
-        this.chips,
-        h("div", { class: "filters" }, this.inbox, this.order, this.unread)),
-      this.scroller,
-    );
-    const searched = settle(() => this.#filter({ search: this.search.value.trim() }), 300);
-    this.search.addEventListener("input", searched);
-    this.search.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.preventDefault();
-      if (this.search.value) this.#filter({ search: "" });
-      this.search.value = "";
-      this.search.blur();
-    });
+    this.bulk = document.createElement("bulk-bar");
+    this.append(this.filters, this.scroller, this.bulk);
   }
 
   attach() {
@@ -64,8 +43,6 @@ export class ConversationList extends RoomElement {
     });
     this.listen(store, "change", (event) => {
       if (event.detail.key === "me") this.#routed();
-      if (event.detail.key === "inboxes") this.#showFilters();
-      if (event.detail.key === "counts") this.#showChips();
     });
     const seen = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#page(), { root: this.scroller, rootMargin: "600px" });
     seen.observe(this.more);
@@ -74,28 +51,8 @@ export class ConversationList extends RoomElement {
     this.#routed();
   }
 
-  get view() {
-    return VIEWS[router.current.query.get("view")] ?? VIEWS.open;
-  }
-
   #listQuery() {
-    const asked = router.current.query;
-    const query = { limit: PAGE };
-    if (asked.get("search")) query.search = asked.get("search");
-    if (asked.get("inbox")) query.inbox = asked.get("inbox");
-    if (asked.get("sort")) query.sort = asked.get("sort");
-    if (asked.get("unread")) query.unread = "true";
-    return { ...this.view.query, ...query };
-  }
-
-  #filter(changes) {
-    const query = new URLSearchParams(location.search);
-    for (const [name, value] of Object.entries(changes)) {
-      if (value) query.set(name, value);
-      else query.delete(name);
-    }
-    const text = query.toString();
-    router.replace(location.pathname + (text ? `?${text}` : ""));
+    return { ...this.filters.query, limit: PAGE };
   }
 
   #routed() {
@@ -104,30 +61,7 @@ export class ConversationList extends RoomElement {
     this.#mark(router.current.params.id ?? this.#cursorId);
     if (asked === this.#query) return;
     this.#query = asked;
-    this.title_.textContent = this.view.word;
-    const wanted = router.current.query.get("search") ?? "";
-    if (document.activeElement !== this.search) this.search.value = wanted;
-    this.#showFilters();
-    this.#showChips();
     this.#load();
-  }
-
-  #showChips() {
-    const counts = store.get("counts") ?? {};
-    const active = router.current.query.get("view") ?? "open";
-    fill(this.chips, Object.entries(VIEWS).map(([key, { word }]) =>
-      h("a", { class: "chip", href: key === "open" ? "/" : `/?view=${key}`, "aria-current": key === active ? "page" : null }, word,
-        key !== "closed" && counts[key] ? h("b", {}, count(counts[key])) : null)),
-    h("a", { class: "chip", href: "/spam" }, "Spam", counts.spam ? h("b", {}, count(counts.spam)) : null));
-  }
-
-  #showFilters() {
-    const asked = router.current.query;
-    fill(this.inbox, h("option", { value: "" }, "All inboxes"), store.get("inboxes").map((one) => h("option", { value: one.id }, plain(one.name))));
-    this.inbox.value = asked.get("inbox") ?? "";
-    this.inbox.hidden = store.get("inboxes").length < 2;
-    this.order.value = asked.get("sort") ?? "";
-    this.unread.setAttribute("aria-pressed", String(asked.get("unread") === "true"));
   }
 
   async #load() {
@@ -225,16 +159,8 @@ export class ConversationList extends RoomElement {
   }
 
   #showEmpty() {
-    const asked = router.current.query;
-    if (asked.get("search") || asked.get("inbox") || asked.get("unread")) {
-      const all = button("Show all", { onclick: () => {
-        this.search.value = "";
-        this.#filter({ search: "", inbox: "", unread: "" });
-      } });
-      this.state.empty("No match", "No conversation matches this search and these filters.", { iconName: "search", action: all });
-    } else {
-      this.state.empty("All clear", this.view.empty);
-    }
+    if (this.filters.narrowed) this.state.empty("No match", "No conversation matches this search and these filters.", { iconName: "search", action: button("Show all", { onclick: () => this.filters.clear() }) });
+    else this.state.empty("All clear", this.filters.view.empty);
   }
 
   #mark(id) {
@@ -265,9 +191,15 @@ export class ConversationList extends RoomElement {
     return Boolean(this.#cursorId);
   }
 
+  /** Selects the row under the cursor, or takes it out of the selection. */
+  toggleSelected() {
+    if (!this.#cursorId) return false;
+    desk.select([this.#cursorId], !desk.has(this.#cursorId));
+    return true;
+  }
+
   focusSearch() {
-    this.search.focus();
-    this.search.select();
+    this.filters.focusSearch();
   }
 }
 

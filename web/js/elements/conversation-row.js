@@ -36,6 +36,8 @@ export class ConversationRow extends HTMLElement {
     this.toggleAttribute("unread", unread);
     const face = h("span", { class: "face", "aria-hidden": "true" }, initials(item.customer));
     face.style.setProperty("--hue", hue(item.customer?.address));
+    this.places ??= h("place-slot", { name: "list.row", class: "row-places" });
+    this.places.give({ conversation: item });
     fill(
       this,
       h("a", { href: router.withList(`/c/${encodeURIComponent(item.id)}`), draggable: "false" },
@@ -49,7 +51,7 @@ export class ConversationRow extends HTMLElement {
             plain(item.subject) || "(no subject)"),
           h("div", { class: "row-last" }, h("div", { class: "row-snippet" }, item.last_message_direction === "outbound" ? icon("reply", "Answered") : null, plain(item.snippet)),
             where ? h("span", { class: "row-inbox", title: "Category and inbox" }, where) : null),
-          this.#marks(item)),
+          h("div", { class: "row-marks" }, this.#marks(item), this.places)),
         unread ? h("i", { class: "unread-dot", "aria-hidden": "true" }) : null),
     );
   }
@@ -65,7 +67,7 @@ export class ConversationRow extends HTMLElement {
       (item.tags ?? []).map((tag) => h("span", { class: "badge" }, plain(tag.name))),
       item.assigned_to ? h("span", { class: "row-owner", title: `Assigned to ${plain(item.assigned_to.name)}` }, item.assigned_to.id === me ? "You" : plain(item.assigned_to.name)) : null,
     ].flat().filter(Boolean);
-    return marks.length ? h("div", { class: "row-marks" }, marks) : null;
+    return marks;
   }
 }
 

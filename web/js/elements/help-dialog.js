@@ -1,30 +1,25 @@
 /**
- * `<help-dialog>`: the list of keys, made from the same list that binds them.
+ * `<help-dialog>`: the sheet of keys, made from the same registry that binds them, so that it never lacks one.
  */
 
-import { button, h } from "/web/js/dom.js";
-import { KEYS } from "/web/js/keys.js";
+import { allCommands } from "/web/js/commands.js";
+import { button, fill, h } from "/web/js/dom.js";
+import { printed } from "/web/js/keys.js";
 import { RoomElement } from "/web/js/room-element.js";
 
+const GROUPS = ["List", "Conversation", "Go", "Everywhere"];
 const IN_REPLY = [
-  { shown: ["Ctrl", "Enter"], text: "Send the reply" },
-  { shown: ["Ctrl", "B"], text: "Bold" },
-  { shown: ["Ctrl", "I"], text: "Italic" },
-  { shown: ["Ctrl", "K"], text: "Link" },
+  [[["Ctrl", "Enter"]], "Send the reply"], [[["Ctrl", "B"]], "Bold"], [[["Ctrl", "I"]], "Italic"], [[["Ctrl", "K"]], "Link"],
+  [[["Ctrl", "Alt", "K"]], "Find a command or a conversation"], [[["Esc"]], "Leave the reply box"],
 ];
 
-const row = ({ shown, text }) => h("div", {}, h("dt", {}, shown.map((key) => h("kbd", {}, key))), h("dd", {}, text));
+const row = ([ways, text]) => h("div", {}, h("dt", {}, ways.map((keys, place) => [place ? " " : null, keys.map((key) => h("kbd", {}, key))])), h("dd", {}, text));
 
 export class HelpDialog extends RoomElement {
   build() {
-    this.dialog = h(
-      "dialog",
-      { class: "help", "aria-labelledby": "help-title" },
-      h("header", {}, h("h2", { id: "help-title" }, "Keys"),
-        button("", { iconName: "cross", label: "Close", kind: "quiet", onclick: () => this.dialog.close() })),
-      h("div", { class: "dialog-body" }, h("dl", { class: "keys" }, KEYS.map(row)), h("h3", {}, "In the reply box"),
-        h("dl", { class: "keys" }, IN_REPLY.map(row))),
-    );
+    this.sheet = h("div", { class: "dialog-body key-sheet" });
+    this.dialog = h("dialog", { class: "help", "aria-labelledby": "help-title" },
+      h("header", {}, h("h2", { id: "help-title" }, "Keys"), button("", { iconName: "cross", label: "Close", kind: "quiet", onclick: () => this.dialog.close() })), this.sheet);
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) this.dialog.close();
     });
@@ -32,7 +27,12 @@ export class HelpDialog extends RoomElement {
   }
 
   show() {
-    if (!this.dialog.open) this.dialog.showModal();
+    if (this.dialog.open) return;
+    const known = allCommands().filter((one) => one.keys.length);
+    const groups = [...GROUPS, ...new Set(known.map((one) => one.group).filter((group) => !GROUPS.includes(group)))];
+    const section = (title, rows) => (rows.length ? h("section", {}, h("h3", {}, title), h("dl", { class: "keys" }, rows.map(row))) : null);
+    fill(this.sheet, groups.map((group) => section(group, known.filter((one) => one.group === group).map((one) => [printed(one), one.title]))), section("In the reply box", IN_REPLY));
+    this.dialog.showModal();
   }
 }
 

@@ -8,6 +8,7 @@ import { button, fill, h, icon, uid } from "/web/js/dom.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
 import { notify } from "/web/js/elements/toast-stack.js";
+import "/web/js/elements/oauth-connect.js";
 
 const SECURITY = { tls: "TLS", starttls: "STARTTLS", plain: "None (not encrypted)" };
 const PORTS = { imap: { tls: 993, starttls: 143, plain: 143 }, smtp: { tls: 465, starttls: 587, plain: 25 } };
@@ -24,25 +25,25 @@ const AUTH = { password: "Password", xoauth2: "OAuth 2 token" };
 export class InboxForm extends RoomElement {
   #fields = new Map();
   #was = null;
-  inboxId = null;
+  itemId = null;
 
   build() {
     this.state = document.createElement("load-state");
     this.notice = h("div", { class: "notice bad", role: "alert", hidden: true });
     this.form = h("form", { class: "sheet", novalidate: true, onsubmit: (event) => this.#submit(event) });
-    this.append(h("header", { class: "page-head" }, h("a", { class: "button quiet icon-only", href: this.#exit, "aria-label": "Back" }, icon("back")), h("h1", {}, this.inboxId ? "Edit inbox" : "Add an inbox")), this.inboxId ? null : document.createElement("oauth-connect"), this.state, this.form);
-    if (this.inboxId) this.#load();
+    this.append(h("header", { class: "page-head" }, h("a", { class: "button quiet icon-only", href: this.#exit, "aria-label": "Back" }, icon("back")), h("h1", {}, this.itemId ? "Edit inbox" : "Add an inbox")), this.itemId ? null : document.createElement("oauth-connect"), this.state, this.form);
+    if (this.itemId) this.#load();
     else this.#draw(null);
   }
 
   get #exit() {
-    return this.inboxId ? `/inboxes/${encodeURIComponent(this.inboxId)}` : "/inboxes";
+    return this.itemId ? `/inboxes/${encodeURIComponent(this.itemId)}` : "/inboxes";
   }
 
   async #load() {
     this.state.loading(2, "card");
     try {
-      this.#was = await inboxes.get(this.inboxId, { signal: this.life });
+      this.#was = await inboxes.get(this.itemId, { signal: this.life });
       this.state.done();
       this.#draw(this.#was);
     } catch (error) {
@@ -201,7 +202,7 @@ export class InboxForm extends RoomElement {
     this.save.disabled = true;
     try {
       const body = this.#body();
-      const inbox = this.#was ? await inboxes.change(this.inboxId, body) : await inboxes.add(body);
+      const inbox = this.#was ? await inboxes.change(this.itemId, body) : await inboxes.add(body);
       notify(this.#was ? "Saved" : "Inbox added; it is being connected.");
       router.go(`/inboxes/${encodeURIComponent(inbox.id)}`);
     } catch (error) {

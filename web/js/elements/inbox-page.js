@@ -14,11 +14,16 @@ import { ask } from "/web/js/elements/ask-dialog.js";
 import { healthBadge } from "/web/js/elements/inbox-list.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
+import "/web/js/elements/inbox-access.js";
+import "/web/js/elements/inbox-backfill.js";
+import "/web/js/elements/inbox-checks.js";
+import "/web/js/elements/inbox-ledger.js";
+import "/web/js/elements/inbox-push.js";
 
 const LEDGER_WORDS = { seen: "to be fetched", stored: "to be read", ingested: "taken in", skipped: "skipped", quarantined: "in quarantine", vanished: "gone before fetched" };
 
 export class InboxPage extends RoomElement {
-  inboxId = null;
+  itemId = null;
   #inbox = null;
 
   build() {
@@ -28,7 +33,7 @@ export class InboxPage extends RoomElement {
     this.folders = h("section", { class: "panel", "aria-label": "Folders" });
     const part = (tag) => {
       const element = document.createElement(tag);
-      element.inboxId = this.inboxId;
+      element.inboxId = this.itemId;
       return element;
     };
     this.access = part("inbox-access");
@@ -46,7 +51,7 @@ export class InboxPage extends RoomElement {
 
   attach() {
     const fresh = settle(() => this.#load(), 250);
-    this.listen(stream, "change", ({ detail }) => detail.inbox_id === this.inboxId && fresh());
+    this.listen(stream, "change", ({ detail }) => detail.inbox_id === this.itemId && fresh());
     this.listen(stream, "reload", fresh);
     if (!this.#inbox) this.state.loading(3, "card");
     this.#load();
@@ -54,7 +59,7 @@ export class InboxPage extends RoomElement {
 
   async #load() {
     try {
-      this.#inbox = await inboxes.status(this.inboxId, { signal: this.life });
+      this.#inbox = await inboxes.status(this.itemId, { signal: this.life });
       this.state.done();
       this.body.hidden = false;
       this.#show();
@@ -83,15 +88,15 @@ export class InboxPage extends RoomElement {
 
   #levers(inbox) {
     const toggle = inbox.paused
-      ? button("Resume", { iconName: "play", kind: "primary", onclick: (event) => this.#act(event, () => inboxes.resume(this.inboxId), "Syncing resumes.") })
-      : button("Pause", { iconName: "pause", onclick: (event) => this.#act(event, () => inboxes.pause(this.inboxId), "Paused. No mail is fetched until you resume.") });
+      ? button("Resume", { iconName: "play", kind: "primary", onclick: (event) => this.#act(event, () => inboxes.resume(this.itemId), "Syncing resumes.") })
+      : button("Pause", { iconName: "pause", onclick: (event) => this.#act(event, () => inboxes.pause(this.itemId), "Paused. No mail is fetched until you resume.") });
     const menu = h("menu-button", { label: "Resync", icon: "refresh", text: "Resync" });
     menu.entries = [
       { text: "Look for new mail now", iconName: "mail", run: () => this.#resync({ scope: "new" }) },
       ...(inbox.folders ?? []).filter((folder) => folder.synced).map((folder) => ({ text: `Check all of ${plain(folder.name)}`, iconName: "list", run: () => this.#resync({ scope: "folder", folder_id: folder.id }) })),
       { text: "Check every folder", iconName: "refresh", run: () => this.#resyncAll() },
     ];
-    return [toggle, menu, h("a", { class: "button", href: `/inboxes/${encodeURIComponent(this.inboxId)}/edit` }, icon("pen"), h("span", {}, "Edit"))];
+    return [toggle, menu, h("a", { class: "button", href: `/inboxes/${encodeURIComponent(this.itemId)}/edit` }, icon("pen"), h("span", {}, "Edit"))];
   }
 
   #showSummary(inbox) {
@@ -140,7 +145,7 @@ export class InboxPage extends RoomElement {
 
   async #resync(scope) {
     try {
-      await inboxes.resync(this.inboxId, scope);
+      await inboxes.resync(this.itemId, scope);
       notify("Resync started. New mail appears as it is found.");
       this.#load();
     } catch (error) {

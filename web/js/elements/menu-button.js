@@ -8,7 +8,7 @@ import { RoomElement } from "/web/js/room-element.js";
 export class MenuButton extends RoomElement {
   #entries = [];
 
-  /** `[{text, iconName, run} | {text, iconName, href, download, target}]` */
+  /** `[{text, iconName, run} | {text, iconName, href, download, target}]`, or a function that answers them when the menu opens. */
   set entries(value) {
     this.#entries = value;
   }
@@ -41,7 +41,7 @@ export class MenuButton extends RoomElement {
   }
 
   toggle(open) {
-    if (open) fill(this.panel, this.#entries.filter(Boolean).map((entry) => this.#item(entry)));
+    if (open) fill(this.panel, (typeof this.#entries === "function" ? this.#entries() : this.#entries).filter(Boolean).map((entry) => this.#item(entry)));
     this.panel.hidden = !open;
     this.trigger.setAttribute("aria-expanded", String(open));
     if (open) this.panel.firstElementChild?.focus();

@@ -14,14 +14,15 @@ import { stream } from "/web/js/stream.js";
 import { CLASSIFICATION } from "/web/js/words.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notifyError } from "/web/js/elements/toast-stack.js";
+import "/web/js/elements/reingest-run.js";
 
 export class ReingestPage extends RoomElement {
   #asked = 0;
-  inboxId = null; // The shell names a page's id so: here it is a run's.
+  itemId = null;
 
   build() {
-    if (this.inboxId) {
-      this.append(h("reingest-run", { props: { runId: this.inboxId } }));
+    if (this.itemId) {
+      this.append(h("reingest-run", { props: { runId: this.itemId } }));
       return;
     }
     const changed = () => this.fresh();
@@ -52,7 +53,7 @@ export class ReingestPage extends RoomElement {
   }
 
   attach() {
-    if (this.inboxId) return;
+    if (this.itemId) return;
     this.fresh = settle(() => this.#preview(), 250);
     const again = settle(() => this.#load(), 300);
     this.listen(stream, "change", ({ detail }) => detail.type === "reingest.progress" && again());

@@ -12,6 +12,7 @@ import { stream } from "/web/js/stream.js";
 import { ask } from "/web/js/elements/ask-dialog.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
+import "/web/js/elements/reingest-change.js";
 
 const PAGE = 50;
 

@@ -4,17 +4,14 @@
  */
 
 import { button, fill, h, safeUrl } from "/web/js/dom.js";
+import { caretOf, setCaret } from "/web/js/caret.js";
 import { fromDom, toDom, toHtml, toText } from "/web/js/richtext.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { ask } from "/web/js/elements/ask-dialog.js";
 
 const TOOLS = [
-  ["bold", "bold", "Bold (Ctrl+B)"],
-  ["italic", "italic", "Italic (Ctrl+I)"],
-  ["insertUnorderedList", "list", "Bulleted list"],
-  ["insertOrderedList", "numbers", "Numbered list"],
-  ["formatBlock:blockquote", "quote", "Quote"],
-  ["link", "link", "Link (Ctrl+K)"],
+  ["bold", "bold", "Bold (Ctrl+B)"], ["italic", "italic", "Italic (Ctrl+I)"], ["insertUnorderedList", "list", "Bulleted list"],
+  ["insertOrderedList", "numbers", "Numbered list"], ["formatBlock:blockquote", "quote", "Quote"], ["link", "link", "Link (Ctrl+K)"],
 ];
 
 export class RichEditor extends RoomElement {
@@ -50,23 +47,34 @@ export class RichEditor extends RoomElement {
     this.#blank();
   }
 
-  get html() {
-    return toHtml(this.nodes);
-  }
+  get html() { return toHtml(this.nodes); }
+  get text() { return toText(this.nodes); }
 
-  get text() {
-    return toText(this.nodes);
-  }
-
-  get empty() {
-    return this.area.textContent.trim() === "";
-  }
+  get empty() { return this.area.textContent.trim() === ""; }
 
   focusEnd() {
     this.area.focus();
     const selection = getSelection();
     selection.selectAllChildren(this.area);
     selection.collapseToEnd();
+  }
+
+  /** Writes at the caret, as if typed; the browser's own undo takes it back. */
+  insertText(text) {
+    if (document.activeElement !== this.area) this.focusEnd();
+    this.#write(text);
+  }
+
+  /** Puts formatted text (values of richtext.js) at the caret, in place of what is selected. */
+  insertNodes(nodes) {
+    if (document.activeElement !== this.area) this.focusEnd();
+    const range = getSelection().getRangeAt(0);
+    range.deleteContents();
+    const fragment = document.createDocumentFragment();
+    fragment.append(...toDom(nodes));
+    range.insertNode(fragment);
+    range.collapse(false);
+    this.#changed();
   }
 
   #changed() {
@@ -109,35 +117,11 @@ export class RichEditor extends RoomElement {
     }
     const [name, value] = command.split(":");
     const inQuote = value && getSelection().anchorNode?.parentElement?.closest("blockquote");
-    const at = this.#caret();
+    const at = caretOf(this.area);
     document.execCommand(name, false, inQuote ? "div" : value);
     // Seen in practice: Chromium moves the caret to the start of a line that it turns into a list item or a quote.
-    if (at !== null && getSelection().isCollapsed) this.#setCaret(at);
+    if (at !== null && getSelection().isCollapsed) setCaret(this.area, at);
     this.#changed();
-  }
-
-  /** The caret as a number of characters from the start; null while something is selected. */
-  #caret() {
-    const selection = getSelection();
-    if (!selection.rangeCount || !selection.isCollapsed) return null;
-    const range = document.createRange();
-    range.selectNodeContents(this.area);
-    range.setEnd(selection.anchorNode, selection.anchorOffset);
-    const inside = selection.anchorNode.nodeType === Node.TEXT_NODE && selection.anchorOffset > 0;
-    return inside ? range.toString().length : null;
-  }
-
-  #setCaret(at) {
-    const walker = document.createTreeWalker(this.area, NodeFilter.SHOW_TEXT);
-    let left = at;
-    while (walker.nextNode()) {
-      const { length } = walker.currentNode;
-      if (left <= length) {
-        getSelection().collapse(walker.currentNode, left);
-        return;
-      }
-      left -= length;
-    }
   }
 
   async #link() {

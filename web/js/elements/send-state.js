@@ -118,21 +118,20 @@ export class SendState extends RoomElement {
         "If the first attempt did arrive, the customer gets the message twice.",
         "It keeps its Message-ID and date, so that many mail programs show it once, but not all do. If you can, ask the customer first.",
       ],
-      confirm: "Send again",
-      danger: true,
+      confirm: "Send again", danger: true,
     });
     if (sure) await this.#act(event, () => messages.resolve(this.#message.id, "send_again"), "Send again");
   }
 
   async #act(event, call, doing) {
-    const pressed = event.currentTarget ?? event.target?.closest?.("button");
-    if (pressed) pressed.disabled = true;
+    const pressed = event.currentTarget ?? event.target?.closest?.("button") ?? {};
+    pressed.disabled = true;
     try {
       this.tell("message-changed", await call());
     } catch (error) {
       notifyError(error, doing);
       if (error.status === 409) this.tell("message-stale", this.#message.id);
-      if (pressed) pressed.disabled = false;
+      pressed.disabled = false;
     }
   }
 

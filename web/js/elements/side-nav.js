@@ -1,9 +1,11 @@
 /**
- * `<side-nav>`: the rooms, the views with their counts, who is signed in, the theme and the live connection's state.
+ * `<side-nav>`: the views with their counts and what needs attention; in the settings, their pages by group. Below: the live
+ * connection's state, what areas hang into `shell.tools`, and who is signed in.
  */
 
 import { button, fill, h, icon } from "/web/js/dom.js";
-import { count, hue, initials } from "/web/js/format.js";
+import { count, hue, initials, plain } from "/web/js/format.js";
+import { GROUPS, inSettings, markedBy, pagesIn } from "/web/js/pages.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
 import { store } from "/web/js/store.js";
@@ -17,21 +19,28 @@ const HAS_COUNT = { open: "open", pending: "pending", mine: "mine", unassigned: 
 export class SideNav extends RoomElement {
   build() {
     this.views = h("ul", {});
+    this.more = h("place-slot", { name: "nav.views" });
+    this.inboxes = h("ul", {});
     this.rooms = h("ul", {});
+    this.settings = h("div", { class: "nav-settings" });
     this.live = h("span", { class: "live", role: "status" });
     this.foot = h("div", { class: "nav-foot" });
-    this.append(
-      h("a", { class: "brand", href: "/", "aria-label": "Mailroom, open conversations" }, h("img", { src: "/web/icons/mark.svg", alt: "", width: "26", height: "26" }), h("span", {}, "Mailroom")),
+    this.tools = h("place-slot", { name: "shell.tools", class: "shell-tools" });
+    this.inDesk = [
       h("nav", { "aria-label": "Conversations" }, h("h2", {}, "Conversations"), this.views),
-      h("nav", { "aria-label": "Rooms" }, h("h2", {}, "Mailroom"), this.rooms),
-      this.foot,
+      this.more,
+      h("nav", { "aria-label": "Mailboxes", class: "nav-inboxes" }, h("h2", {}, "Inboxes"), this.inboxes),
+    ];
+    this.append(
+      h("a", { class: "brand", href: "/", "aria-label": "Mailroom, open conversations" }, h("img", { src: "/web/icons/mark.svg", alt: "", width: "24", height: "24" }), h("span", {}, "Mailroom")),
+      ...this.inDesk, h("nav", { "aria-label": "Rooms", class: "nav-rooms" }, this.rooms), this.settings, this.foot,
     );
   }
 
   attach() {
     this.listen(router, "change", () => this.#show());
     this.listen(store, "change", (event) => {
-      if (["counts", "me"].includes(event.detail.key)) this.#show();
+      if (["counts", "me", "inboxes"].includes(event.detail.key)) this.#show();
     });
     this.listen(stream, "state", () => this.#showLive());
     this.#show();
@@ -41,26 +50,41 @@ export class SideNav extends RoomElement {
     const { name, query } = router.current;
     const counts = store.get("counts") ?? {};
     const inList = name === "conversations" || name === "conversation";
+    const inbox = query.get("inbox");
     const view = query.get("view") ?? "open";
-    fill(this.views, Object.entries(VIEWS).map(([key, { word }]) =>
-      this.#link(`/${key === "open" ? "" : `?view=${key}`}`, word, null, inList && view === key, counts[HAS_COUNT[key]])));
+    const settings = inSettings(name);
+    for (const part of this.inDesk) part.hidden = settings;
+    this.settings.hidden = !settings;
+    if (settings) this.#showSettings(name, counts);
+    fill(this.views, Object.entries(VIEWS).map(([key, { word, iconName }]) =>
+      this.#link(`/${key === "open" ? "" : `?view=${key}`}`, word, iconName, inList && view === key && !inbox, counts[HAS_COUNT[key]])));
+    const boxes = store.get("inboxes");
+    this.inDesk.at(-1).hidden = settings || boxes.length < 2;
+    fill(this.inboxes, boxes.map((one) => this.#link(`/?inbox=${encodeURIComponent(one.id)}`, plain(one.name), "inbox", inList && inbox === one.id)));
+    const refused = boxes.some((one) => one.health === "auth_failed");
     fill(
       this.rooms,
-      this.#link("/inboxes", "Inboxes", "inbox", name.startsWith("inbox"), null, store.get("inboxes").some((one) => one.health === "auth_failed")),
-      this.#link("/domains", "Domains", "link", name === "domains"),
-      this.#link("/quarantine", "Quarantine", "shield", name === "quarantine", counts.quarantined, counts.quarantined > 0),
-      this.#link("/spam", "Spam", "spam", name === "spam", counts.spam),
-      store.mayManage ? this.#link("/balance", "Mailbox balance", "list", name === "balance") : null,
-      store.mayManage ? this.#link("/suppressed", "Suppressed", "bounce", name === "suppressed") : null,
-      store.mayManage ? this.#link("/reingest", "Re-ingest", "refresh", name.startsWith("reingest")) : null,
-      store.mayManage ? this.#link("/users", "People and keys", "people", name === "people") : null,
+      settings ? [] : [...pagesIn("Desk").map((page) => this.#page(page, name, counts)),
+        // What waits for somebody is named here too, so that calm means that nothing waits.
+        ...GROUPS.flatMap(pagesIn).filter((page) => page.alarm && counts[page.count] > 0).map((page) => this.#page(page, name, counts)),
+        refused ? this.#link("/inboxes", "Sign-in refused", "warning", name === "inboxes", null, true) : null,
+        this.#link("/settings", "Settings", "gear", false)],
     );
     this.#showFoot();
   }
 
+  #showSettings(name, counts) {
+    fill(this.settings, h("ul", {}, this.#link("/", "Back to the desk", "back", false)),
+      GROUPS.map((group) => [group, pagesIn(group)]).filter(([, pages]) => pages.length).map(([group, pages]) =>
+        h("nav", { "aria-label": group }, h("h2", {}, group), h("ul", {}, pages.map((page) => this.#page(page, name, counts))))));
+  }
+
+  #page(page, name, counts) {
+    return this.#link(page.path, page.title, page.iconName, markedBy(name) === page.name, counts[page.count], page.alarm && counts[page.count] > 0);
+  }
+
   #link(href, word, iconName, active, amount = null, alarm = false) {
-    return h("li", {}, h("a", { href, "aria-current": active ? "page" : null, title: word },
-      iconName ? icon(iconName) : h("i", { class: "dot", "aria-hidden": "true" }), h("span", {}, word),
+    return h("li", {}, h("a", { href, "aria-current": active ? "page" : null, title: word }, icon(iconName), h("span", {}, word),
       amount ? h("b", { class: alarm ? "amount alarm" : "amount" }, count(amount)) : null));
   }
 
@@ -74,8 +98,9 @@ export class SideNav extends RoomElement {
       paint.title = label;
       paint.setAttribute("aria-label", label);
     } });
-    fill(this.foot, this.live, h("div", { class: "who" }, face, h("div", {}, h("strong", {}, user.name || user.email), h("span", { class: "faint" }, store.get("me").tenant.name))),
+    fill(this.foot, this.tools, this.live, h("div", { class: "who" }, face, h("div", {}, h("strong", {}, user.name || user.email), h("span", { class: "faint" }, store.get("me").tenant.name))),
       h("div", { class: "nav-tools" }, paint,
+        button("", { iconName: "search", kind: "quiet", label: "Commands (Ctrl+K)", onclick: () => this.tell("show-palette") }),
         button("", { iconName: "question", kind: "quiet", label: "Keys (?)", onclick: () => this.tell("show-help") }),
         button("", { iconName: "out", kind: "quiet", label: "Sign out", onclick: () => this.tell("sign-out") })));
     this.#showLive();

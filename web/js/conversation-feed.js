@@ -1,0 +1,117 @@
+/**
+ * Reads one conversation and keeps it fresh by the stream: at first everything, then only what events name.
+ * Promises that an answer for a conversation that was left is dropped. Leaves showing to `shows`: loading, start, merge, moved, failed.
+ */
+
+import { conversations } from "/web/js/api/conversations.js";
+import { messages } from "/web/js/api/messages.js";
+import { settle } from "/web/js/room-element.js";
+import { stream } from "/web/js/stream.js";
+
+const CALM_MS = 150;
+const PAGE = 200;
+
+/** All messages of a conversation, oldest first. */
+async function thread(id, signal) {
+  const list = [];
+  let after = null;
+  do {
+    const page = await conversations.messages(id, { limit: PAGE, after }, { signal });
+    list.push(...page.items);
+    after = page.next;
+  } while (after);
+  return list;
+}
+
+export class ConversationFeed {
+  #shows;
+  #signal;
+  #id = null;
+  #state = "empty"; // empty, loading, ready, failed
+  #changed = new Set();
+  #turn = 0;
+
+  constructor(shows, signal) {
+    this.#shows = shows;
+    this.#signal = signal;
+    const calm = settle(() => this.catchUp(), CALM_MS);
+    stream.addEventListener("reload", () => this.refresh(), { signal });
+    stream.addEventListener("change", ({ detail }) => {
+      if (detail.conversation_id !== this.#id) return;
+      if (detail.message_id) this.#changed.add(detail.message_id);
+      calm();
+    }, { signal });
+  }
+
+  get id() {
+    return this.#id;
+  }
+
+  open(id) {
+    if (id === this.#id) return;
+    this.#id = id;
+    this.#load();
+  }
+
+  async #load() {
+    const id = this.#id;
+    const turn = (this.#turn += 1);
+    this.#changed.clear();
+    this.#state = "loading";
+    this.#shows.loading(id);
+    try {
+      const [item, list] = await Promise.all([conversations.get(id, { signal: this.#signal }), thread(id, this.#signal)]);
+      if (turn !== this.#turn) return;
+      if (item.merged_into && item.merged_into !== item.id) {
+        this.#shows.moved(item.merged_into);
+        return;
+      }
+      this.#state = "ready";
+      this.#shows.start(item, list);
+    } catch (error) {
+      if (error.name === "AbortError" || turn !== this.#turn) return;
+      this.#state = "failed";
+      this.#shows.failed(error, () => this.#load());
+    }
+  }
+
+  /** Reads what the stream said has changed: the conversation, and each named message. */
+  async catchUp() {
+    const id = this.#id;
+    if (this.#state !== "ready") return;
+    const ids = [...this.#changed];
+    this.#changed.clear();
+    try {
+      const [item, ...list] = await Promise.all([
+        conversations.get(id, { signal: this.#signal }),
+        ...ids.map((one) => messages.get(one, { signal: this.#signal })),
+      ]);
+      if (id === this.#id) this.#merge(item, list);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      ids.forEach((one) => this.#changed.add(one)); // Read again with the next event, or at the stream's reload.
+      if (error.status === 404) this.refresh();
+    }
+  }
+
+  /** Reads everything again and merges it, keeping cards, scroll place and the reply in work. */
+  async refresh() {
+    const id = this.#id;
+    if (!id || this.#state === "loading") return;
+    if (this.#state !== "ready") {
+      this.#load();
+      return;
+    }
+    try {
+      const [item, list] = await Promise.all([conversations.get(id, { signal: this.#signal }), thread(id, this.#signal)]);
+      if (id === this.#id) this.#merge(item, list);
+    } catch (error) {
+      if (error.name !== "AbortError" && error.status !== 401 && id === this.#id) this.#shows.stale(error);
+    }
+  }
+
+  #merge(item, list) {
+    if (item.merged_into && item.merged_into !== item.id) this.#shows.moved(item.merged_into);
+    else this.#shows.merge(item, list);
+  }
+}

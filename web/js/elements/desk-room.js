@@ -1,0 +1,58 @@
+/**
+ * `<desk-room>`: the list and the conversation beside each other; on a narrow screen one at a time.
+ * Leaves what they show to conversation-list and conversation-view.
+ */
+
+import { h, icon } from "/web/js/dom.js";
+import { RoomElement } from "/web/js/room-element.js";
+import { router } from "/web/js/router.js";
+import { desk } from "/web/js/desk.js";
+
+const NARROW = matchMedia("(max-width: 720px)");
+
+export class DeskRoom extends RoomElement {
+  build() {
+    this.list = document.createElement("conversation-list");
+    this.view = document.createElement("conversation-view");
+    this.nothing = h("div", { class: "nothing" }, icon("mail"), h("p", {}, "Choose a conversation"),
+      h("p", { class: "faint" }, h("kbd", {}, "j"), " ", h("kbd", {}, "k"), " to move, ", h("kbd", {}, "?"), " for all keys"));
+    this.append(h("main", { class: "desk" }, this.list, h("section", { class: "detail", "aria-label": "Conversation" }, this.nothing, this.view)));
+  }
+
+  /** Shows a conversation by its id, or none. */
+  show(id) {
+    this.view.hidden = id === null;
+    this.nothing.hidden = id !== null;
+    if (id !== null) this.view.conversation = id;
+    else desk.conversation = null;
+  }
+
+  get inConversation() {
+    return router.current.name === "conversation";
+  }
+
+  /** Moves the cursor of the list; on a wide screen the open conversation follows. False where the list is not on screen. */
+  step(by) {
+    if (NARROW.matches && this.inConversation) return false;
+    this.list.step(by, this.inConversation);
+    return true;
+  }
+
+  /** Leaves the reply box or the focused control. */
+  escape() {
+    const active = document.activeElement;
+    if (active?.closest("reply-box")) {
+      active.blur();
+      this.view.scrollMessages();
+      return true;
+    }
+    if (desk.selection.length) {
+      desk.clearSelection();
+      return true;
+    }
+    if (active && active !== document.body) active.blur();
+    return false;
+  }
+}
+
+customElements.define("desk-room", DeskRoom);

@@ -1,0 +1,39 @@
+/**
+ * The pages beside the desk, in one list: address, element, title, and where the navigation names them. A page's modules are
+ * loaded when it is first opened. To add a page: its element, and its line here.
+ */
+
+import { store } from "/web/js/store.js";
+
+/** Headings of the settings' navigation, in their order. "Desk" stands in the side bar itself; a page without a group is reached from another page. */
+export const GROUPS = ["Channels", "People", "Automation", "Content", "Mail", "Trust"];
+
+const manage = () => store.mayManage;
+
+/** `path` may hold `:id`, which the element gets as `itemId`. `when()` says who is offered it; the server decides who may. */
+export const PAGES = [
+  { name: "settings", path: "/settings", tag: "settings-page", title: "Settings" },
+  { name: "spam", path: "/spam", tag: "spam-page", title: "Spam", group: "Desk", iconName: "spam", count: "spam" },
+  { name: "inboxes", path: "/inboxes", tag: "inbox-list", title: "Inboxes", group: "Channels", iconName: "inbox", text: "Mailboxes, their health and history" },
+  { name: "inbox-new", path: "/inboxes/new", tag: "inbox-form", title: "Add an inbox", under: "inboxes" },
+  { name: "inbox-edit", path: "/inboxes/:id/edit", tag: "inbox-form", title: "Edit inbox", under: "inboxes" },
+  { name: "inbox", path: "/inboxes/:id", tag: "inbox-page", title: "Inbox", under: "inboxes" },
+  { name: "domains", path: "/domains", tag: "domains-page", title: "Domains", group: "Channels", iconName: "link", text: "Records, catch-alls and checks" },
+  { name: "people", path: "/users", tag: "people-page", title: "People and keys", group: "People", iconName: "people", when: manage, text: "Who may sign in, and the keys of programs" },
+  { name: "quarantine", path: "/quarantine", tag: "quarantine-page", title: "Quarantine", group: "Mail", iconName: "shield", count: "quarantined", alarm: true, text: "Mail that could not be read safely" },
+  { name: "balance", path: "/balance", tag: "balance-page", title: "Mailbox balance", group: "Mail", iconName: "list", when: manage, text: "What lies at the provider against what was taken in" },
+  { name: "suppressed", path: "/suppressed", tag: "suppressed-page", title: "Suppressed", group: "Mail", iconName: "bounce", when: manage, text: "Addresses that get no mail from us" },
+  { name: "reingest", path: "/reingest", tag: "reingest-page", title: "Re-ingest", group: "Mail", iconName: "refresh", when: manage, text: "Reading stored mail again" },
+  { name: "reingest-run", path: "/reingest/:id", tag: "reingest-page", title: "Re-ingest", under: "reingest" },
+];
+
+export const pageOf = (name) => PAGES.find((page) => page.name === name);
+
+/** The pages of one group that this person is offered. */
+export const pagesIn = (group) => PAGES.filter((page) => page.group === group && (page.when?.() ?? true));
+
+/** The name of the page that the navigation marks when `name` is shown. */
+export const markedBy = (name) => pageOf(name)?.under ?? name;
+
+/** True for pages whose navigation is that of the settings. */
+export const inSettings = (name) => name === "settings" || GROUPS.includes(pageOf(markedBy(name))?.group);
