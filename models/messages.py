@@ -192,6 +192,13 @@ class Attachment(ChildRow, Base):
         one_of("disposition", Disposition),
         CheckConstraint("num_nulls(encoded_offset, encoded_length, encoding) in (0, 3)", name="place"),
         Index(None, "tenant_id", "message_id", "position"),
+        # Whether an object that is to be dropped is still named.
+        Index(
+            "ix_attachments_stored",
+            "tenant_id",
+            "storage_key",
+            postgresql_where=text("encoded_offset is null or stored_at is not null"),
+        ),
     )
 
     id: Mapped[Id]

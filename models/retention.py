@@ -74,12 +74,18 @@ class Erasure(TenantRow, Base):
 
 
 class Tombstone(TenantRow, Base):
-    """The SHA-256 of a raw mail that was removed: should a mailbox show the same octets again, they are not taken in."""
+    """The SHA-256 of a raw mail that was removed: should a mailbox show the same octets again, they are not taken in. `place` is the
+    folder for which that holds, "" for all: an erasure holds everywhere, while a mail that a policy removed may be moved elsewhere.
+    """
 
     __tablename__ = "tombstones"
-    __table_args__ = (one_of("reason", TombstoneReason), Index("ix_tombstones_expired", "created_at", postgresql_where=text("reason = 'expired'")))
+    __table_args__ = (
+        one_of("reason", TombstoneReason),
+        Index("ix_tombstones_expired", "created_at", postgresql_where=text("reason = 'expired'")),
+    )
 
     raw_sha256: Mapped[str] = mapped_column(primary_key=True)
+    place: Mapped[str] = mapped_column(primary_key=True, server_default="")
     reason: Mapped[str]
     created_at: Mapped[CreatedAt]
 

@@ -19,7 +19,7 @@ NO_UIDVALIDITY = 0  # of a place whose mails have ids instead (RFC 3501 §9: a U
 ROWS = text(
     """
     select provider_message_id as id, state, gone_at is not null as gone,
-      raw_key is null and state = 'skipped' as empty, updated_at >= :since as later from ledger
+      raw_sha256 is null and state = 'skipped' as empty, updated_at >= :since as later from ledger
     where tenant_id = :tenant and inbox_id = :inbox and provider_message_id > :after
       and (cast(:folder as uuid) is null or folder_id = :folder)
       and (internal_date is null or internal_date >= :horizon)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.enums import LedgerState
 from store.bulk import bound, new_id, rows_of
 from store.ledger import Written, WrittenRows, quarantine_and_count
+from store.tombstones import leave_out_the_removed
 
 FETCH_ATTEMPTS = 3
 
@@ -74,7 +75,7 @@ FAILED = text(
 )
 KNOWN = text(
     """
-    select provider_message_id as id, state, raw_key is null and state in ('vanished', 'skipped') as empty
+    select provider_message_id as id, state, raw_sha256 is null and state in ('vanished', 'skipped') as empty
     from ledger where tenant_id = :tenant and inbox_id = :inbox
       and provider_message_id = any(cast(:ids as text[]))
     """
@@ -91,7 +92,7 @@ REOPEN = text(
     """
     update ledger set state = 'seen', attempts = 0, gone_at = null, updated_at = now()
     where tenant_id = :tenant and inbox_id = :inbox and provider_message_id = any(cast(:ids as text[]))
-      and raw_key is null and state in ('vanished', 'skipped')
+      and raw_sha256 is null and state in ('vanished', 'skipped')
     """
 )
 # An opaque cursor has no order, so it is moved only from where the caller stood.
@@ -197,6 +198,7 @@ async def write_api_rows(
     ]
     # Ledger ids were made in the caller's order, which is the order of ingesting; rows are locked in another that all share.
     records.sort(key=lambda record: str(record["provider_message_id"]))
+    await leave_out_the_removed(connection, place.tenant_id, place.folder_id, records)
     answer = await connection.execute(
         INSERT, {"tenant": place.tenant_id, "inbox": place.inbox_id, "run": run, **bound(records)}
     )

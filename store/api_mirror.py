@@ -24,7 +24,7 @@ TOLD = text(
       update ledger l set flags = coalesce(v.flags, l.flags), folder_id = v.folder_id, gone_at = null, updated_at = now()
       from ({rows_of(COLUMNS)}) as v ({", ".join(COLUMNS)})
       where l.tenant_id = :tenant and l.inbox_id = :inbox and l.provider_message_id = v.id
-        and not (l.raw_key is null and l.state in ('vanished', 'skipped'))
+        and not (l.raw_sha256 is null and l.state in ('vanished', 'skipped'))
         and (l.folder_id is distinct from v.folder_id or l.gone_at is not null
           or (v.flags is not null and not (l.flags @> v.flags and v.flags @> l.flags)))
       returning l.message_id, old.folder_id as was_in, new.folder_id as lies_in, old.gone_at is not null as was_gone,

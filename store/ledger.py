@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.enums import LedgerState
 from store.bulk import bound, new_id, rows_of
+from store.tombstones import leave_out_the_removed
 
 __all__ = [
     "KnownRaw",
@@ -260,6 +261,7 @@ async def write_rows(
         }
         for r in rows
     ]
+    await leave_out_the_removed(connection, place.tenant_id, place.folder_id, records)
     answer = await connection.execute(INSERT, {**place.bound(), "run": run, **bound(records)})
     return await quarantine_and_count(connection, place.tenant_id, [Written(*row) for row in answer])
 

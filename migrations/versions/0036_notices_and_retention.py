@@ -184,12 +184,13 @@ def _removed() -> None:
     op.create_table(
         "tombstones",
         sa.Column("raw_sha256", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), server_default="", nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         _at("created_at", now=True),
         _tenant(),
         sa.CheckConstraint("reason in ('erased', 'expired')", name=op.f("ck_tombstones_reason")),
         _of_tenant("tombstones"),
-        sa.PrimaryKeyConstraint("raw_sha256", "tenant_id", name=op.f("pk_tombstones")),
+        sa.PrimaryKeyConstraint("raw_sha256", "place", "tenant_id", name=op.f("pk_tombstones")),
     )
     op.create_index(
         "ix_tombstones_expired", "tombstones", ["created_at"], postgresql_where=sa.text("reason = 'expired'")

@@ -4,6 +4,7 @@ Promises that a put that returned is stored, and that nothing here makes an obje
 who may have a link, is left to the callers.
 """
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -41,12 +42,13 @@ class BlobMissing(ProviderError):
 
 @dataclass(frozen=True, slots=True)
 class BlobInfo:
-    """`size` in octets, `etag` without quotes, `sha256` in hex where it was given to `put`."""
+    """`size` in octets, `etag` without quotes, `sha256` in hex where it was given to `put`, `modified` when it was last put."""
 
     size: int
     etag: str
     sha256: str | None
     content_type: str
+    modified: dt.datetime | None = None
 
 
 class BlobStore:
@@ -136,6 +138,7 @@ class BlobStore:
             etag=answer["ETag"].strip('"'),
             sha256=answer["Metadata"].get("sha256"),
             content_type=answer["ContentType"],
+            modified=answer["LastModified"],
         )
 
     async def exists(self, key: str) -> bool:
