@@ -1,6 +1,7 @@
 """Makes two conversations one: everything of the one moves to the other, which keeps its number; the one becomes an alias.
 
-Runs inside the transaction of the mail that proved it. A second run finds nothing left to move.
+Each message, key and note remembers the conversation it came from (`home_id`), so that `store/unmerging.py` can give it back.
+Runs inside the transaction of the mail that proved it, or of the person who wants it. A second run finds nothing left to move.
 """
 
 import uuid
@@ -60,7 +61,8 @@ SUM = text(
 )
 RETIRE = text(
     f"""
-    update conversations c set merged_into = p.survivor, unread_count = 0, failed_sends = 0, unknown_sends = 0,
+    update conversations c set merged_into = p.survivor, merged_under = p.survivor, merged_at = now(),
+      unread_count = 0, failed_sends = 0, unknown_sends = 0,
       message_count = 0, agent_message_count = 0, customer_message_count = 0
     from {PAIRS} where c.tenant_id = :tenant and c.id = p.loser
     """
@@ -75,7 +77,8 @@ ALIASES = text(
 # The moved mails are news to whoever looks at the survivor: a reply that did not see them is asked to look again.
 MESSAGES = text(
     """
-    update messages m set conversation_id = p.survivor, at_version = p.version
+    update messages m set conversation_id = p.survivor, home_id = coalesce(m.home_id, m.conversation_id),
+      at_version = p.version
     from unnest(cast(:losers as uuid[]), cast(:survivors as uuid[]), cast(:versions as bigint[]))
       as p(loser, survivor, version)
     where m.tenant_id = :tenant and m.conversation_id = p.loser
@@ -83,7 +86,7 @@ MESSAGES = text(
 )
 KEYS = text(
     f"""
-    update thread_keys k set conversation_id = p.survivor
+    update thread_keys k set conversation_id = p.survivor, home_id = coalesce(k.home_id, k.conversation_id)
     from {PAIRS} where k.tenant_id = :tenant and k.conversation_id = p.loser
     """
 )
@@ -91,6 +94,49 @@ DOCUMENTS = text(
     f"""
     update search_documents d set conversation_id = p.survivor
     from {PAIRS} where d.tenant_id = :tenant and d.conversation_id = p.loser
+    """
+)
+NOTES = text(
+    f"""
+    update notes n set conversation_id = p.survivor, home_id = coalesce(n.home_id, n.conversation_id)
+    from {PAIRS} where n.tenant_id = :tenant and n.conversation_id = p.loser
+    """
+)
+FOLLOWERS = text(
+    f"""
+    insert into followers (tenant_id, conversation_id, user_id, reason)
+    select distinct on (p.survivor, f.user_id) :tenant, p.survivor, f.user_id, f.reason
+    from {PAIRS} join followers f on f.tenant_id = :tenant and f.conversation_id = p.loser
+    order by p.survivor, f.user_id
+    on conflict do nothing
+    """
+)
+# Somebody who writes in both goes on in each: the draft of an alias is found under its own address.
+DRAFTS = text(
+    f"""
+    insert into drafts (tenant_id, conversation_id, author_id, body_html, subject, recipients, attachments, updated_at)
+    select distinct on (p.survivor, d.author_id) :tenant, p.survivor, d.author_id, d.body_html, d.subject, d.recipients,
+      d.attachments, d.updated_at
+    from {PAIRS} join drafts d on d.tenant_id = :tenant and d.conversation_id = p.loser
+    order by p.survivor, d.author_id, d.updated_at desc
+    on conflict do nothing
+    """
+)
+# What people keep apart from a loser they keep apart from its survivor; the two themselves are one now.
+APART = text(
+    f"""
+    insert into conversations_apart (tenant_id, one_id, other_id)
+    select distinct :tenant, least(p.survivor, o.id), greatest(p.survivor, o.id)
+    from {PAIRS} join conversations_apart a on a.tenant_id = :tenant and p.loser in (a.one_id, a.other_id)
+    cross join lateral (select case when a.one_id = p.loser then a.other_id else a.one_id end as id) o
+    where o.id <> p.survivor and o.id <> all(cast(:losers as uuid[]))
+    on conflict do nothing
+    """
+)
+NOT_APART = text(
+    f"""
+    delete from conversations_apart a using {PAIRS}
+    where a.tenant_id = :tenant and a.one_id = least(p.loser, p.survivor) and a.other_id = greatest(p.loser, p.survivor)
     """
 )
 TAGS = text(
@@ -124,6 +170,8 @@ async def merge_conversations(
     tenant_id: uuid.UUID,
     inbox_id: uuid.UUID,
     pairs: Sequence[tuple[uuid.UUID, uuid.UUID]],
+    *,
+    actor: str = "system",
 ) -> dict[uuid.UUID, int]:
     """Merge each (loser, survivor); a conversation is a loser once and never both. Returns the survivors' versions."""
     if not pairs:
@@ -133,7 +181,7 @@ async def merge_conversations(
     await connection.execute(LOCK, {"tenant": tenant_id, "ids": [*losers, *survivors]})
     versions = {row.id: int(row.version) for row in await connection.execute(SUM, bound)}
     await connection.execute(MESSAGES, {**bound, "versions": [versions[s] for s in survivors]})
-    for statement in (KEYS, DOCUMENTS, TAGS, CLAIMS, ALIASES, RETIRE):
+    for statement in (KEYS, DOCUMENTS, NOTES, FOLLOWERS, DRAFTS, TAGS, CLAIMS, APART, NOT_APART, ALIASES, RETIRE):
         await connection.execute(statement, bound)
     await connection.execute(SUGGESTIONS, {"tenant": tenant_id, "losers": losers})
     await append_events(
@@ -144,6 +192,7 @@ async def merge_conversations(
                 tenant_id,
                 inbox_id=inbox_id,
                 conversation_id=loser,
+                actor=actor,
                 payload={"into": str(survivor), "version": versions[survivor]},
             )
             for loser, survivor in pairs

@@ -4,6 +4,8 @@ A customer waits from the first message after the last answer. Automatic answers
 """
 
 import datetime as dt
+import uuid
+from collections.abc import Sequence
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,6 +42,40 @@ RECORD = text(
     returning c.version
     """
 )
+
+# The same from the messages alone. An answer of ours was handed over when it was composed, one from a mail program when it came.
+RECOMPUTE = text(
+    """
+    with answers as (
+      select m.conversation_id, m.id, case when m.send_attempts > 0 then m.sent_at else m.received_at end as at,
+        max(m.received_at) over (partition by m.conversation_id order by m.received_at, m.id
+          rows between unbounded preceding and 1 preceding) as before
+      from messages m
+      where m.tenant_id = :tenant and m.conversation_id = any(cast(:ids as uuid[])) and m.direction = 'outbound'
+        and m.kind = 'message' and m.sender_type = 'agent' and coalesce(m.send_status, 'sent') = 'sent' and not m.historical
+    ), waits as (
+      select a.conversation_id, a.at, extract(epoch from a.at - w.since)::bigint as seconds
+      from answers a cross join lateral (
+        select min(m.received_at) as since from messages m
+        where m.tenant_id = :tenant and m.conversation_id = a.conversation_id and m.direction = 'inbound'
+          and m.is_auto is null and not m.historical and m.received_at <= a.at
+          and (a.before is null or m.received_at > a.before)
+      ) w where w.since is not null
+    ), told as (
+      select i.id, min(w.at) as first_at, (array_agg(w.seconds order by w.at))[1] as first,
+        avg(w.seconds)::bigint as average, count(w.at) as responses
+      from unnest(cast(:ids as uuid[])) as i(id) left join waits w on w.conversation_id = i.id group by i.id
+    )
+    update conversations c set first_response_at = t.first_at, first_response_seconds = t.first,
+      avg_response_seconds = t.average, responses = t.responses
+    from told t where c.tenant_id = :tenant and c.id = t.id
+    """
+)
+
+
+async def recompute_responses(connection: AsyncConnection, tenant_id: uuid.UUID, ids: Sequence[uuid.UUID]) -> None:
+    """How long customers waited in these conversations, as their messages tell it. The caller holds them; twice is once."""
+    await connection.execute(RECOMPUTE, {"tenant": tenant_id, "ids": list(ids)})
 
 
 async def record_response(connection: AsyncConnection, row: LockedMessage, at: dt.datetime) -> None:

@@ -126,9 +126,12 @@ def plan_threads(
     known: Mapping[str, KnownConversation],
     by_number: Mapping[int, KnownConversation],
     people: Mapping[uuid.UUID, frozenset[str]],
+    apart: frozenset[frozenset[uuid.UUID]] = frozenset(),
 ) -> ThreadPlan:
-    """Place each letter. `known` maps ids to conversations, `by_number` ticket numbers, `people` who is in which."""
-    planner = _Planner(known, by_number, people)
+    """Place each letter. `known` maps ids to conversations, `by_number` ticket numbers, `people` who is in which, `apart` are
+    pairs that a person keeps apart.
+    """
+    planner = _Planner(known, by_number, people, apart)
     placed = [planner.place(letter) for letter in letters]
     return planner.result(placed)
 
@@ -139,7 +142,9 @@ class _Planner:
         known: Mapping[str, KnownConversation],
         by_number: Mapping[int, KnownConversation],
         people: Mapping[uuid.UUID, frozenset[str]],
+        apart: frozenset[frozenset[uuid.UUID]],
     ) -> None:
+        self._apart = apart
         self._forest = _Forest()
         self._by_id: dict[uuid.UUID, int] = {}
         self._people = people
@@ -195,7 +200,7 @@ class _Planner:
     def _tie(self, node: int, other: int, letter: Letter, *, awaited: bool) -> int:
         forest = self._forest
         node, other = forest.find(node), forest.find(other)
-        if node == other:
+        if node == other or self._kept_apart(node, other):
             return node
         shared = not forest.people[node].isdisjoint(forest.people[other])
         # Those who wait for this very mail were addressed to its writer: in the usual order they would have joined it.
@@ -204,6 +209,17 @@ class _Planner:
             return forest.join(node, other)
         self._suggested.setdefault((node, other), "references")
         return node
+
+    def _kept_apart(self, node: int, other: int) -> bool:
+        """Of what each has grown to in this batch, not only of the two themselves."""
+        if not self._apart:
+            return False
+        sides: tuple[set[uuid.UUID], set[uuid.UUID]] = (set(), set())
+        for conversation, known in self._by_id.items():
+            root = self._forest.find(known)
+            if root in (node, other):
+                sides[root == other].add(conversation)
+        return any(frozenset((a, b)) in self._apart for a in sides[0] for b in sides[1])
 
     def result(self, placed: list[tuple[int, str]]) -> ThreadPlan:
         forest = self._forest

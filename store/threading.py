@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.enums import ThreadKeyKind
 from store.addresses import address_key
+from store.apart import pairs_apart
 from store.thread_plan import MOST_PARENTS, KnownConversation, Letter, ThreadPlan, contested, plan_threads
 
 KEYS = text(
@@ -80,7 +81,7 @@ async def plan_batch(
     own: frozenset[str],
     but: frozenset[str] = frozenset(),
 ) -> ThreadPlan:
-    """The plan for a batch: at most four statements, however many letters. `own` are our address keys, `but` ids that
+    """The plan for a batch: at most five statements, however many letters. `own` are our address keys, `but` ids that
     lead nowhere for once.
     """
     keys = {key for letter in letters for key in (letter.own_key, *letter.parents[:MOST_PARENTS])} - but
@@ -91,7 +92,8 @@ async def plan_batch(
     by_number = await _numbered(connection, place, numbers)
     needed = contested(letters, known) | {c.id for c in by_number.values()}
     people = await people_of(connection, tenant_id, needed, own=own)
-    return plan_threads(letters, known=known, by_number=by_number, people=people)
+    apart = await pairs_apart(connection, tenant_id, needed)
+    return plan_threads(letters, known=known, by_number=by_number, people=people, apart=apart)
 
 
 async def _known(
