@@ -61,7 +61,8 @@ class Empty(BaseModel, extra="forbid"):
 class Endpoint:
     """One method of one path. `response` None with status 204 has no body; `media_type` names what is not JSON.
 
-    `raw_body` leaves the body to the handler; `endless` lifts the time limit. `conflicts` are the names of its 409s.
+    `raw_body` leaves the body to the handler; `endless` lifts the time limit. `conflicts` are the names of its 409s,
+    `also` what the answer may be instead of JSON.
     `needs_database` False answers also while PostgreSQL hangs.
     """
 
@@ -80,6 +81,7 @@ class Endpoint:
     needs_database: bool = True
     media_type: str = "application/json"
     conflicts: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
 
     @property

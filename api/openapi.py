@@ -112,6 +112,7 @@ def _responses(endpoint: Endpoint, refs: Any) -> dict[str, Any]:
     good: dict[str, Any] = {"description": endpoint.summary}
     if endpoint.response is not None:
         good["content"] = {"application/json": {"schema": refs[endpoint.response, "serialization"]}}
+        good["content"] |= {kind: {} for kind in endpoint.also}
     elif endpoint.media_type and endpoint.status != 204:
         good["content"] = {endpoint.media_type: {}}
     problem = {"application/problem+json": {"schema": refs[ProblemDocument, "serialization"]}}

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from api import (
     access,
+    analytics,
     api_keys,
     attachments,
     balance,
@@ -78,6 +79,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *balance.ENDPOINTS,
     *quarantine.ENDPOINTS,
     *reingest.ENDPOINTS,
+    *analytics.ENDPOINTS,
     *events.ENDPOINTS,
     *suppressions.ENDPOINTS,
     *notifications.ENDPOINTS,

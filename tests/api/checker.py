@@ -35,7 +35,10 @@ class Checker:
         )
         declared = answers[str(response.status_code)].get("content", {})
         await response.aread()
+        given = response.headers.get("content-type", "").partition(";")[0]
         for kind, content in declared.items():
+            if given in declared and kind != given:
+                continue  # another form of the same answer
             if kind.endswith("json"):
                 assert response.headers["content-type"].startswith(kind)
                 schema = {**content["schema"], "components": self._document["components"]}
