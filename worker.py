@@ -50,6 +50,7 @@ from workflows.desk import Desk
 from workflows.inbox_sync import InboxSync
 from workflows.reingest import Reingest
 from workflows.send_message import SendMessage
+from workflows.sla_timer import SlaTimer
 from workflows.snooze import Snooze
 from workflows.sweep import Sweep
 from workflows.under_watch import UnderWatch
@@ -57,7 +58,7 @@ from workflows.watch_renewal import WatchRenewal
 
 log = logging.getLogger("mailroom.worker")
 
-WORKFLOWS = (AutoResponse, Backfill, CheckDomain, ConnectInbox, Desk, InboxSync, Reingest, SendMessage, Snooze, Sweep, WatchRenewal)
+WORKFLOWS = (AutoResponse, Backfill, CheckDomain, ConnectInbox, Desk, InboxSync, Reingest, SendMessage, SlaTimer, Snooze, Sweep, WatchRenewal)
 GRACE = timedelta(seconds=25)
 PLENTY = 500  # slots where seats are what is scarce
 HARD_EXIT_SECONDS = 38.0  # integrity T-8: SIGTERM to exit in 40 s, whatever hangs

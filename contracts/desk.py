@@ -14,6 +14,7 @@ class FollowupKind(StrEnum):
 
     SEND = "send"  # a queued message, by its id
     ANSWER = "answer"  # a conversation that may be answered automatically
+    SLA = "sla"  # the timer of the tenant's service levels: something is due earlier than it knows
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,3 +45,18 @@ def desk(tenant_id: str) -> str:
 
 def reingest(reingest_id: str) -> str:
     return f"reingest/{reingest_id}"
+
+
+def sla_timer(tenant_id: str) -> str:
+    return f"sla/{tenant_id}"
+
+
+RETENTION = "retention"
+
+
+def erase(erasure_id: str) -> str:
+    return f"erase/{erasure_id}"
+
+
+def digest(user_id: str) -> str:
+    return f"digest/{user_id}"

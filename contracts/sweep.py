@@ -8,7 +8,7 @@ from temporalio import activity
 
 class SweepKind(StrEnum):
     """Rows that should have a running workflow: SendMessage, InboxSync, ConnectInbox, Backfill, AutoResponse, Reingest,
-    CheckDomain, WatchRenewal, Desk, Snooze.
+    CheckDomain, WatchRenewal, Desk, Snooze, SlaTimer.
     """
 
     SENDS = "sends"
@@ -21,6 +21,7 @@ class SweepKind(StrEnum):
     WATCHES = "watches"
     DESKS = "desks"
     SNOOZES = "snoozes"
+    SLA_TIMERS = "sla_timers"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,8 @@ AUTO_RESPONSES = text(
       select c.tenant_id, c.id, c.inbox_id from conversations c
       join inboxes i on i.tenant_id = c.tenant_id and i.id = c.inbox_id
       where c.id > greatest(cast(:after as uuid), cast(:floor as uuid))
-        and i.auto_response_enabled and i.deleted_at is null
+        and i.deleted_at is null and (i.auto_response_enabled
+          or exists (select from rule_answers w where w.tenant_id = c.tenant_id and w.conversation_id = c.id))
         and c.created_at > :yesterday and not c.historical and c.merged_into is null and c.deleted_at is null
         and not exists (select from auto_response_claims a
           where a.tenant_id = c.tenant_id and a.conversation_id = c.id)
@@ -124,6 +125,16 @@ SNOOZES = text(
     order by c.id limit :limit
     """
 )
+# A timer at work leaves nothing overdue. Where one is asleep, its tenant is found and starting it again is harmless.
+SLA_TIMERS = text(
+    """
+    select t.id as tenant_id, t.id, cast(null as uuid) as inbox_id from tenants t
+    where t.id > :after and (exists (select from sla_clocks k where k.tenant_id = t.id and k.next_at is not null
+        and (:full or k.next_at < :unread))
+      or exists (select from sla_recounts r where r.tenant_id = t.id and r.state = 'running'))
+    order by t.id limit :limit
+    """
+)
 FINDERS: dict[str, TextClause] = {
     "sends": SENDS,
     "inboxes": INBOXES,
@@ -135,6 +146,7 @@ FINDERS: dict[str, TextClause] = {
     "watches": WATCHES,
     "snoozes": SNOOZES,
     "desks": DESKS,
+    "sla_timers": SLA_TIMERS,
 }
 ONE_PAGE = frozenset({"domains", "watches"})  # look-ups at other people's servers: what is behind the page has the next minute
 

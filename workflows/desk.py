@@ -6,14 +6,15 @@ inbox; the sweep starts it again wherever it is missing.
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
     from contracts.desk import DeskOrder, DeskRef, DeskReport, DeskSteps, Followup, FollowupKind
-    from contracts.refs import MessageRef
+    from contracts.refs import ConversationRef, MessageRef
     from contracts.search_attributes import TENANT_ID
+    from contracts.sla import SlaRef
 
 TURN_SECONDS = 20 * 60  # of one turn without follow-ups: some seventy turns on a silent day
 
@@ -57,7 +58,16 @@ class Desk:
                 static_summary="started by the desk",
             )
         except WorkflowAlreadyStartedError:
-            workflow.logger.info("it runs already")
+            if followup.kind is FollowupKind.SLA:
+                await _poke(workflow_id)
+
+
+async def _poke(workflow_id: str) -> None:
+    """Tell it to look at its rows now. If it ended just then, it looks the next time that it is started."""
+    try:
+        await workflow.get_external_workflow_handle(workflow_id).signal("poke")
+    except ApplicationError:
+        workflow.logger.warning("it is gone; the sweep starts it")
 
 
 def _flow(ref: DeskRef, followup: Followup) -> tuple[str, object, str]:
@@ -65,3 +75,7 @@ def _flow(ref: DeskRef, followup: Followup) -> tuple[str, object, str]:
     match followup.kind:
         case FollowupKind.SEND:
             return "SendMessage", MessageRef(ref.tenant_id, followup.id), ids.send_message(followup.id)
+        case FollowupKind.ANSWER:
+            return "AutoResponse", ConversationRef(ref.tenant_id, followup.id), ids.auto_response(followup.id)
+        case FollowupKind.SLA:
+            return "SlaTimer", SlaRef(ref.tenant_id), ids.sla_timer(ref.tenant_id)

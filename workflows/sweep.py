@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.refs import ConversationRef, FolderRef, InboxRef, MessageRef
     from contracts.reingest import ReingestRef
     from contracts.search_attributes import INBOX_ID, TENANT_ID
+    from contracts.sla import SlaRef
     from contracts.sweep import SweepFindings, SweepFound, SweepKind, SweepQuestion, SweepState, SweepSteps
 
 FULL_EVERY = timedelta(minutes=15)
@@ -126,3 +127,5 @@ def _flow(kind: SweepKind, found: SweepFound) -> tuple[str, object, str]:
             return "WatchRenewal", InboxRef(found.tenant_id, found.id), ids.watch_renewal(found.id)
         case SweepKind.DESKS:
             return "Desk", DeskRef(found.tenant_id), ids.desk(found.tenant_id)
+        case SweepKind.SLA_TIMERS:
+            return "SlaTimer", SlaRef(found.tenant_id), ids.sla_timer(found.tenant_id)
