@@ -11,7 +11,7 @@ from typing import Any
 from rules.routing_actions import Action, parse_actions
 from rules.routing_conditions import Condition, Group, Leaf, fold, parse_condition
 
-LONGEST_TEXT = 200_000  # characters of a body that are looked at
+LONGEST_TEXT = 100_000  # characters of a body that are looked at
 SHOWN = 120  # characters of what was found that an explanation quotes
 DEEPEST_CHAIN = 10  # integrity L-10: rules that set each other off stop here
 

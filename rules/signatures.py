@@ -25,7 +25,7 @@ class Signature:
 NONE = Signature()
 
 
-def clean_signature(html: str) -> str:
+def clean_own_html(html: str) -> str:
     """Fit to be kept and sent: sanitised as every mail that leaves, pictures from elsewhere gone (integrity X-6)."""
     return sanitise_html(html, cid_urls={}, mark_links=False).html.strip()
 

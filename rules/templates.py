@@ -44,6 +44,11 @@ def unknown_placeholders(template: str, known: tuple[str, ...] = PLACEHOLDERS) -
     return tuple(dict.fromkeys(m[1] for m in _PLACEHOLDER.finditer(template) if m[1] not in known))
 
 
+def placeholders_in(template: str) -> list[str]:
+    """The names that stand in it, each once and in order."""
+    return list(dict.fromkeys(m[1] for m in _PLACEHOLDER.finditer(template)))
+
+
 def unfilled(text: str) -> tuple[str, ...]:
     """Our placeholders that were left standing in a text that is about to leave. Others' double braces are theirs: a customer
     may ask how to write a template.

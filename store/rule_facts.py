@@ -13,12 +13,13 @@ from store.bulk import id_floor
 
 # Loops and floods (integrity L-5, L-9), by the word under which ingest keeps silent about them.
 EXEMPT = ("own-loop-header", "too-many-hops", "own-address", "incoming-flood")
-LONGEST_BODY = 200_000
+LONGEST_BODY = 100_000
 
 SELECT = """
     select m.id, m.conversation_id, m.inbox_id, m.from_address, m.from_name, m.subject,
       left(m.body_text, :longest) as body, m.spam_verdict, m.received_at, m.raw_key, m.raw_offset, m.raw_length,
-      c.number, c.subject as conversation_subject, c.channel, c.status, c.priority, c.category, c.assigned_to, c.assigned_by,
+      c.number, c.subject as conversation_subject, c.channel, c.status, c.priority, c.category, c.assigned_to, c.assigned_by, c.team_id,
+      m.historical, m.silence_reason, m.is_auto,
       coalesce(k.vip, false) as vip, coalesce(k.custom, '{}') as custom,
       not exists (select from messages e where e.tenant_id = m.tenant_id and e.conversation_id = m.conversation_id
         and e.id < m.id) as first,
@@ -97,6 +98,10 @@ class MailFacts:
     category: str | None
     assigned_to: uuid.UUID | None
     assigned_by: str | None
+    team_id: uuid.UUID | None
+    historical: bool
+    silence_reason: str | None
+    is_auto: str | None
     vip: bool
     custom: dict[str, Any]
     first: bool
