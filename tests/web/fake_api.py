@@ -23,6 +23,7 @@ from mail.frame import FRAME_CSP, frame_document
 from tests.web import fake_data as data
 from tests.web import fake_timelines
 from tests.web.fake_access import access_routes
+from tests.web.fake_analytics import analytics_routes
 from tests.web.fake_balance import balance_routes
 from tests.web.fake_data import Row
 from tests.web.fake_domains import domain_routes
@@ -348,6 +349,7 @@ def build(fake: Fake) -> Starlette:
             *access_routes(fake),
             *inbox_routes(fake),
             *balance_routes(fake),
+            *analytics_routes(fake),
             *suppression_routes(fake),
             *domain_routes(fake),
             *reingest_routes(fake),

@@ -41,6 +41,8 @@ class Fake:
         self.reingests: list[Row] = []
         self.balance: list[Row] = []
         self.suppressions: list[Row] = []
+        self.analytics: list[tuple[str, dict[str, str]]] = []
+        self.no_figures = False
         self.domains: dict[str, Row] = {}
         self.gaps: list[Row] = []
         self.access: dict[str, Row] = {}

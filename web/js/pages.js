@@ -14,6 +14,7 @@ const manage = () => store.mayManage;
 export const PAGES = [
   { name: "settings", path: "/settings", tag: "settings-page", title: "Settings" },
   { name: "spam", path: "/spam", tag: "spam-page", title: "Spam", group: "Desk", iconName: "spam", count: "spam" },
+  { name: "analytics", path: "/analytics", tag: "analytics-page", title: "Analytics", group: "Desk", iconName: "chart" },
   { name: "inboxes", path: "/inboxes", tag: "inbox-list", title: "Inboxes", group: "Channels", iconName: "inbox", text: "Mailboxes, their health and history" },
   { name: "inbox-new", path: "/inboxes/new", tag: "inbox-form", title: "Add an inbox", under: "inboxes" },
   { name: "inbox-edit", path: "/inboxes/:id/edit", tag: "inbox-form", title: "Edit inbox", under: "inboxes" },
