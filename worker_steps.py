@@ -19,6 +19,7 @@ from activities.deliver_ses import SesPost
 from activities.desk_notices import NoticeReactor
 from activities.desk_reactor import Reactor
 from activities.desk_turn import DeskTurn
+from activities.desk_views import Views
 from activities.domain_check import DomainChecking
 from activities.event_line import EventLine
 from activities.inbound_at_once import InboundAtOnce
@@ -219,7 +220,7 @@ def api_watchers(settings: Settings, policy: EgressPolicy) -> dict[str, Watcher]
 
 def reactors(database: Database, settings: Settings) -> tuple[Reactor, ...]:  # noqa: ARG001 - for those to come
     """Who reacts to events on the desk, in this order: rules, assignment, clocks, views, notices, figures."""
-    return (NoticeReactor(),)
+    return (Views(), NoticeReactor(),)
 
 
 @contextlib.asynccontextmanager

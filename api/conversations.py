@@ -14,12 +14,8 @@ from api.schemas.base import PageOf, PageQuery
 from api.schemas.conversations import (
     ChangeConversation,
     Conversation,
-    ConversationItem,
-    ConversationQuery,
-    Counts,
 )
 from api.schemas.messages import Message
-from store.conversation_list import ListFilter, count_conversations, list_conversations
 from store.conversation_tags import set_tags
 from store.conversations import (
     NoSuchPerson,
@@ -38,42 +34,6 @@ from store.messages_view import list_messages
 from store.outbound import default_recipients
 from store.snoozing import LONGEST, is_asleep
 from store.visibility import Viewer
-
-
-async def list_all(call: Call[ConversationQuery, None]) -> PageOf[ConversationItem]:
-    who, query = call.who, call.query
-    if query.search.strip():
-        call.deps.limits.search(who.caller)
-    assigned: uuid.UUID | str | None = query.assigned_to
-    if assigned == "me":
-        if who.user_id is None:
-            raise not_valid(FieldError("assigned_to", "`me` is a person; a key gives an id"))
-        assigned = who.user_id
-    elif assigned not in (None, "none"):
-        assigned = uuid.UUID(str(assigned))
-    wanted = ListFilter(
-        status=query.status,
-        category=query.category,
-        channel=query.channel,
-        inbox=query.inbox,
-        assigned_to=assigned,
-        tag=query.tag,
-        unread=query.unread,
-        search=query.search,
-        oldest_first=query.sort == "oldest",
-    )
-    async with call.deps.database.unit_of_work(who.tenant_id) as connection:
-        page = await list_conversations(connection, who.viewer, wanted, after=query.after, limit=query.limit)
-    return PageOf[ConversationItem](
-        items=[rendering.conversation_item(r) for r in page.items], next=page.next
-    )
-
-
-async def counts(call: Call[Empty, None]) -> Counts:
-    who = call.who
-    async with call.deps.database.unit_of_work(who.tenant_id) as connection:
-        found = await count_conversations(connection, who.viewer)
-    return Counts.model_validate(found, from_attributes=True)
 
 
 async def read_one(call: Call[Empty, None]) -> Conversation:
@@ -196,18 +156,6 @@ async def whole(connection: AsyncConnection, viewer: Viewer, conversation_id: uu
 
 
 ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/conversations",
-        list_all,
-        Access.VIEWER,
-        "A page of conversations",
-        response=PageOf[ConversationItem],
-        query=ConversationQuery,
-    ),
-    Endpoint(
-        "GET", "/v1/conversations/counts", counts, Access.VIEWER, "How much waits where", response=Counts
-    ),
     Endpoint(
         "GET",
         "/v1/conversations/{conversation_id}",

@@ -18,7 +18,7 @@ from store.outbound import Recipient, default_subject, what_can_be_done
 
 
 def conversation_item(row: ConversationRow) -> ConversationItem:
-    return ConversationItem(**_item(row))
+    return ConversationItem(**item_fields(row))
 
 
 def conversation(
@@ -30,7 +30,7 @@ def conversation(
     followers: list[FollowerRow],
 ) -> Conversation:
     return Conversation(
-        **_item(row),
+        **item_fields(row),
         participants=[Addr(address=p.address, name=p.name) for p in people],
         suggestions=[
             Suggestion(conversation_id=str(s.conversation_id), number=s.number, subject=s.subject, why=s.why)
@@ -47,7 +47,8 @@ def conversation(
     )
 
 
-def _item(row: ConversationRow) -> dict[str, Any]:
+def item_fields(row: ConversationRow) -> dict[str, Any]:
+    """What every list shows of a conversation."""
     return {
         "id": str(row.id),
         "number": row.number,

@@ -14,6 +14,7 @@ from api import (
     api_keys,
     attachments,
     balance,
+    conversation_lists,
     conversations,
     domains,
     drafts,
@@ -39,6 +40,7 @@ from api import (
     tags,
     uploads,
     users,
+    views,
 )
 from api.auth import Access
 from api.deps import Deps
@@ -59,7 +61,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *session.ENDPOINTS,
     *users.ENDPOINTS,
     *api_keys.ENDPOINTS,
+    *conversation_lists.ENDPOINTS,
     *conversations.ENDPOINTS,
+    *views.ENDPOINTS,
     *replies.ENDPOINTS,
     *messages.ENDPOINTS,
     *notes.ENDPOINTS,

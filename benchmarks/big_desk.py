@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
+from store.box_counts import NOBODY, mend_counts_sql
+
 VOCABULARY = 50_000
 WORDS = 30  # drawn for a message
 INBOXES = 20
@@ -113,6 +115,10 @@ def fill(dsn: str, conversations: int, tenant_id: uuid.UUID, *, quiet: bool = Fa
                 _timed(quiet, connection, definition.split(" ON ")[0].lower(), definition, None)
         for table in TABLES:
             _timed(quiet, connection, f"vacuum {table}", f"vacuum analyze {table}", None)
+        # What the triggers would have written down.
+        counters = {"tenant": tenant_id, "nobody": NOBODY}
+        _timed(quiet, connection, "counters", mend_counts_sql("%({})s"), counters)
+        connection.execute("update tenants set next_conversation_number = %s where id = %s", (conversations + 1, tenant_id))
     return desk
 
 

@@ -22,6 +22,8 @@ class Tenant(Base):
     slug: Mapped[str] = mapped_column(unique=True)
     next_conversation_number: Mapped[int] = mapped_column(server_default="1")
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    counts_checked_at: Mapped[dt.datetime | None]
+    counts_drift: Mapped[int] = mapped_column(server_default="0")  # what that check of the counters found wrong
     created_at: Mapped[CreatedAt]
 
 

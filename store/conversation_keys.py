@@ -13,17 +13,28 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.enums import ConversationStatus
+from models.enums import ConversationStatus, ListOrder
 from store.pages import read_time_cursor
+from store.view_conditions import Group, compile_conditions
+
+__all__ = ["Keys", "ListFilter", "ListOrder", "Tagged", "find_tagged"]
 
 MOST_STREAMS = 40  # beyond, the inboxes and categories are filtered instead: planning costs too
 FEW_TAGGED = 2_000  # so many are fetched and sorted; more are met soon enough on a walk through the list
 EVERY_STATUS = tuple(s.value for s in ConversationStatus)
 
 
+# Lists by another time than the last message's hold only those that have it, and are read from an index of that time alone.
+SORTED_BY = {ListOrder.WAITING: "waiting_since", ListOrder.SLA_DUE: "sla_due_at"}
+STILL_WAITING = " and waiting_since is not null and status in ('open', 'pending', 'snoozed')"
+STILL_DUE = " and sla_due_at is not null"
+
+
 @dataclass(frozen=True, slots=True)
 class ListFilter:
-    """`assigned_to` is a person's id, or "none". Empty sequences do not filter."""
+    """`assigned_to` is a person's id, or "none". `conditions` is what else must hold, in which `me` stands for `me`. Empty
+    sequences do not filter.
+    """
 
     status: Sequence[str] = ()
     category: Sequence[str] = ()
@@ -33,7 +44,10 @@ class ListFilter:
     tag: Sequence[str] = ()
     unread: bool | None = None
     search: str = ""
-    oldest_first: bool = False
+    number: int | None = None
+    conditions: Group | None = None
+    me: uuid.UUID | None = None
+    sort: ListOrder = ListOrder.NEWEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +69,31 @@ class Keys:
     place: str = ""
 
     @property
+    def column(self) -> str:
+        """The time in whose order the list is."""
+        return SORTED_BY.get(self.wanted.sort, "last_message_at")
+
+    @property
+    def way(self) -> str:
+        return "desc" if self.wanted.sort is ListOrder.NEWEST else "asc"
+
+    @property
     def order(self) -> str:
-        way = "asc" if self.wanted.oldest_first else "desc"
-        return f"order by last_message_at {way}, id {way}"
+        return self.order_of("")
+
+    def order_of(self, table: str) -> str:
+        """The order by columns of `table`, given with its dot."""
+        return f"order by {table}{self.column} {self.way}, {table}id {self.way}"
 
     def after(self, cursor: str | None) -> None:
         """Begin behind this cursor. Raises BadCursor."""
         if cursor is not None:
             self.bound["after_at"], self.bound["after_id"] = read_time_cursor(cursor)
-            sign = ">" if self.wanted.oldest_first else "<"
-            self.place = f" and (last_message_at, id) {sign} (:after_at, :after_id)"
+            sign = "<" if self.way == "desc" else ">"
+            self.place = f" and ({self.column}, id) {sign} (:after_at, :after_id)"
 
     def page(self, limit: int) -> str:
-        """The first `limit` of the list: id and last_message_at, in order."""
+        """The first `limit` of the list: id and the time, in order."""
         if self.tagged is not None and self.tagged.few:
             few = " and id = any(array(select conversation_id from conversation_tags"
             few += " where tenant_id = :tenant and tag_id = any(:tags)))"
@@ -82,20 +108,20 @@ class Keys:
         """The first `limit` for which `condition`, a sub-select about `k`, gives a row, among the first `steps`."""
         rows = self._merged(steps, self._other(), *columns)
         return (
-            f"select k.id, k.last_message_at from ({rows}) k cross join lateral ({condition} limit 1) met"
-            f" {self.order.replace('last_message_at', 'k.last_message_at').replace(' id ', ' k.id ')} limit {limit}"
+            f"select k.id, k.{self.column} from ({rows}) k cross join lateral ({condition} limit 1) met"
+            f" {self.order_of('k.')} limit {limit}"
         )
 
     def _merged(self, limit: int, other: str, *columns: str) -> str:
         streams = [self._select(f"{self._equal(*s)}{other}", limit, *columns) for s in self._streams()]
         if len(streams) == 1:
             return streams[0]
-        named = ", ".join(("id", "last_message_at", *columns))
+        named = ", ".join(("id", self.column, *columns))
         union = " union all ".join(f"({s})" for s in streams)
         return f"select {named} from ({union}) merged {self.order} limit {limit}"
 
     def _select(self, conditions: str, limit: int, *columns: str) -> str:
-        named = ", ".join(("id", "last_message_at", *columns))
+        named = ", ".join(("id", self.column, *columns))
         return (
             f"select {named} from conversations where tenant_id = :tenant and merged_into is null"
             f" and deleted_at is null{conditions}{self.place} {self.order} limit {limit}"
@@ -104,6 +130,8 @@ class Keys:
     def _streams(self) -> list[tuple[Sequence[str], Sequence[int], Sequence[int]]]:
         """One for each combination that an index reads in order: statuses, inboxes, categories (the latter by place)."""
         wanted = self.wanted
+        if wanted.sort in SORTED_BY or wanted.number is not None:
+            return [((), (), ())]
         inboxes: list[Sequence[int]] = (
             [(n,) for n in range(len(self.inboxes))] if self.inboxes is not None else [()]
         )
@@ -111,7 +139,7 @@ class Keys:
         narrowed = (
             self.inboxes is not None or wanted.category or wanted.unread or wanted.assigned_to is not None
         )
-        asked = sorted({ConversationStatus(s).value for s in wanted.status})
+        asked = sorted(self._statuses())
         statuses: list[Sequence[str]] = [(s,) for s in asked or (EVERY_STATUS if narrowed else ())] or [()]
         for dimension in (categories, inboxes):
             if len(statuses) * len(inboxes) * len(categories) > MOST_STREAMS:
@@ -130,6 +158,12 @@ class Keys:
         found += self._one_or_many("category", "category", sorted(set(wanted.category)) or None, categories)
         return found
 
+    def _statuses(self) -> set[str]:
+        """Those asked for, or plain to see in the conditions, which are checked all the same."""
+        asked = {ConversationStatus(s).value for s in self.wanted.status}
+        plain = self.wanted.conditions.only("status") if self.wanted.conditions is not None else None
+        return asked or set(plain or ())
+
     def _one_or_many(
         self, column: str, name: str, values: Sequence[Any] | None, chosen: Sequence[int]
     ) -> str:
@@ -144,6 +178,15 @@ class Keys:
     def _other(self, *, tags: bool = True) -> str:
         """What is checked row by row, or by a partial index."""
         wanted, found = self.wanted, ""
+        if wanted.sort in SORTED_BY:
+            found += STILL_WAITING if wanted.sort is ListOrder.WAITING else STILL_DUE
+        if wanted.number is not None:
+            self.bound["numbered"] = wanted.number
+            found += " and number = :numbered"
+        if wanted.conditions is not None:
+            compiled = compile_conditions(wanted.conditions)
+            self.bound |= {**compiled.bound, "me": wanted.me}
+            found += f" and {compiled.sql}"
         if wanted.channel:
             self.bound["channels"] = list(wanted.channel)
             found += " and channel = any(:channels)"

@@ -1,9 +1,9 @@
-"""Conversations and the list that shows them."""
+"""Conversations, what is changed in them, and what every list shows of them."""
 
 import uuid
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field
 
 from api.schemas.base import (
     Addr,
@@ -16,7 +16,6 @@ from api.schemas.base import (
     HeaderLine,
     Instant,
     Named,
-    PageQuery,
     Priority,
 )
 from api.schemas.conversation_life import Follower
@@ -76,44 +75,6 @@ class Conversation(ConversationItem):
     followers: list[Follower]
     reply: Reply
     merged_into: str | None
-
-
-class Counts(Answer):
-    """Each at most 10,000."""
-
-    open: int
-    pending: int
-    closed: int
-    unread: int
-    mine: int
-    unassigned: int
-    spam: int
-    quarantined: int
-
-
-Words = Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=50)]
-
-
-class ConversationQuery(PageQuery):
-    status: Annotated[tuple[ConversationStatus, ...], Field(max_length=10)] = ()
-    category: Words = ()
-    channel: Annotated[tuple[Channel, ...], Field(max_length=10)] = ()
-    inbox: Annotated[tuple[uuid.UUID, ...], Field(max_length=100)] = ()
-    assigned_to: Annotated[str | None, Field(description="`me`, `none` or a person's id")] = None
-    tag: Words = ()
-    unread: bool | None = None
-    search: Annotated[str, Field(max_length=300)] = ""
-    sort: Annotated[str, Field(pattern="^(newest|oldest)$")] = "newest"
-
-    @field_validator("assigned_to")
-    @classmethod
-    def _known(cls, value: str | None) -> str | None:
-        if value in (None, "me", "none"):
-            return value
-        try:
-            return str(uuid.UUID(value))
-        except ValueError:
-            raise ValueError("is `me`, `none` or a person's id") from None
 
 
 def tag_name(value: str) -> str:

@@ -4,6 +4,8 @@ The counters are exact in every snapshot: statement triggers append differences,
 waits for anybody: no row is updated by two writers (docs/decisions/0016-counters-by-differences.md).
 """
 
+import uuid
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -99,6 +101,15 @@ begin
   return null;
 end $$
 """
+# `me` in a shared view means one person more.
+SOMEBODY_CAME = """
+create function mailroom_somebody_came() returns trigger language plpgsql as $$
+begin
+  update views set revision = revision + 1, ready = false
+  where tenant_id = new.tenant_id and shared and conditions::text like '%"me"%';
+  return null;
+end $$
+"""
 # Spam that came into no conversation. Row by row, since hardly any mail is.
 SPAM = """
 create function mailroom_spam_counted() returns trigger language plpgsql as $$
@@ -150,7 +161,8 @@ begin
 end $$
 """
 FUNCTIONS = (
-    COUNT_NEW, COUNT_CHANGED, COUNT_GONE, TOUCH_NEW, CONTACT_TOUCHED, SPAM, MEMBERS_CAME, MEMBERS_CHANGED, MEMBERS_WENT, WAITING,
+    COUNT_NEW, COUNT_CHANGED, COUNT_GONE, TOUCH_NEW, CONTACT_TOUCHED, SOMEBODY_CAME, SPAM, MEMBERS_CAME, MEMBERS_CHANGED,
+    MEMBERS_WENT, WAITING,
 )  # fmt: skip
 STATEMENT = {
     # name: event, table, what it sees, function
@@ -181,22 +193,23 @@ ROWS = {
         "mailroom_waiting_since",
     ),
     "waiting_changes": (
-        "before update of last_message_direction on conversations for each row"
-        " when (new.last_message_direction is distinct from old.last_message_direction)",
+        """before update of last_message_direction on conversations for each row
+        when (new.last_message_direction is distinct from old.last_message_direction)""",
         "mailroom_waiting_since",
     ),
     "spam_came": (f"after insert on messages for each row when ({OUTSIDE.format(r='new')})", "mailroom_spam_counted"),
     "spam_changed": (
-        "after update of conversation_id, classification on messages for each row"
-        f" when (({OUTSIDE.format(r='new')}) is distinct from ({OUTSIDE.format(r='old')}))",
+        f"""after update of conversation_id, classification on messages for each row
+        when (({OUTSIDE.format(r='new')}) is distinct from ({OUTSIDE.format(r='old')}))""",
         "mailroom_spam_counted",
     ),
     "spam_went": (f"after delete on messages for each row when ({OUTSIDE.format(r='old')})", "mailroom_spam_counted"),
+    "somebody_came": ("after insert on users for each row", "mailroom_somebody_came"),
     "vip_touched": ("after update of vip on contacts for each row when (new.vip is distinct from old.vip)", "mailroom_contact_touched"),
 }
 
 
-def _tenant(table: str) -> tuple[sa.Column[sa.Uuid], sa.ForeignKeyConstraint]:
+def _tenant(table: str) -> tuple[sa.Column[uuid.UUID], sa.ForeignKeyConstraint]:
     return (
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE", name=op.f(f"fk_{table}_tenant_id_tenants")),
@@ -285,6 +298,8 @@ def upgrade() -> None:
     )
     for table in TABLES:
         protect(table)
+    op.add_column("tenants", sa.Column("counts_checked_at", INSTANT, nullable=True))
+    op.add_column("tenants", sa.Column("counts_drift", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("conversations", sa.Column("waiting_since", INSTANT, nullable=True))
     # History is nobody's wait; what is open is. Before the triggers, so that it is counted once.
     op.execute(
@@ -317,6 +332,8 @@ def downgrade() -> None:
         op.execute(f"drop function {function}()")
     op.drop_index("ix_conversations_waiting", "conversations")
     op.drop_column("conversations", "waiting_since")
+    op.drop_column("tenants", "counts_drift")
+    op.drop_column("tenants", "counts_checked_at")
     for table in TABLES[::-1]:
         unprotect(table)
         op.drop_table(table)

@@ -167,12 +167,16 @@ async def test_counts(world) -> None:
     assert counts == {
         "open": 1,
         "pending": 1,
+        "snoozed": 0,
         "closed": 1,
         "unread": 1,
         "mine": 1,
         "unassigned": 1,
         "spam": 1,
+        "spam_conversations": 0,
         "quarantined": 1,
+        "inboxes": {str(world.ids["inbox"]): {"open": 1, "pending": 1, "unread": 1, "unassigned": 1}},
+        "views": {},
     }
 
 

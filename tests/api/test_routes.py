@@ -42,6 +42,7 @@ MESSAGE, QUARANTINE = at("message_id", "message"), at("quarantine_id", "quaranti
 REINGEST = at("reingest_id", "reingest")
 DOMAIN = at("domain_id", "domain")
 SUPPRESSED = "gone@customer.example.com"
+URGENT = {"all": [{"field": "priority", "op": "in", "value": ["urgent"]}]}
 CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/session"): Case(body=lambda w: {"email": w.emails["agent"], "password": PASSWORD}),
     ("GET", "/v1/session"): Case(),
@@ -61,6 +62,11 @@ CASES: dict[tuple[str, str], Case] = {
     ("DELETE", "/v1/api-keys/{key_id}"): Case(at("key_id", "key"), status=204),
     ("GET", "/v1/conversations"): Case(),
     ("GET", "/v1/conversations/counts"): Case(),
+    ("GET", "/v1/views"): Case(),
+    ("POST", "/v1/views"): Case(body=lambda w: {"name": "Urgent", "shared": True, "conditions": URGENT}, status=201),
+    ("POST", "/v1/views/preview"): Case(body=lambda w: {"conditions": URGENT}),
+    ("PATCH", "/v1/views/{view_id}"): Case(at("view_id", "view"), lambda w: {"name": "Very urgent"}, own=True),
+    ("DELETE", "/v1/views/{view_id}"): Case(at("view_id", "view"), status=204),
     ("GET", "/v1/conversations/{conversation_id}"): Case(CONVERSATION),
     ("PATCH", "/v1/conversations/{conversation_id}"): Case(CONVERSATION, lambda w: {"priority": "high"}),
     ("POST", "/v1/conversations/{conversation_id}/read"): Case(CONVERSATION),
@@ -217,6 +223,8 @@ async def fill(world: World) -> None:
     world.ids["ready domain"] = await world.insert("domains", name=f"d{uuid.uuid4().hex}.example.org", challenge="c0ffee", ses_verified=True)
     await world.rows("update domains set verified_at = now() where id = :d", d=world.ids["ready domain"])
     await world.rows("update inboxes set domain_id = :d, local_part = 'desk' where id = :i", d=world.ids["domain"], i=world.ids["inbox"])
+    mine = {"owner_id": world.people["agent"], "shared": True, "conditions": {"all": []}}
+    world.ids["view"] = await world.insert("views", name="Everything", **mine)
     token = world.deps.picture_tokens.of_attachment(world.tenant_id, world.ids["picture"])
     world.ids["token"] = token  # type: ignore[assignment]
 
