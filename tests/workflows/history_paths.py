@@ -42,6 +42,7 @@ from contracts.outbound import (
 )
 from contracts.refs import ConversationRef, FolderRef, InboxRef, MessageRef
 from contracts.reingest import ReingestProgress, ReingestRef
+from contracts.sla import RecountReport, SlaRef, SlaReport
 from contracts.snooze import SnoozeLook, SnoozeState
 from contracts.sweep import SweepFindings, SweepFound, TidyReport
 from contracts.watch_renewal import WatchOutcome
@@ -323,9 +324,11 @@ WATCHES = tuple(
 )
 
 AT_THE_DESK = DeskReport((Followup(FollowupKind.SEND, opaque("mail from the desk")),), 4)
+EARLIER = DeskReport((Followup(FollowupKind.SLA, opaque("desk 3")),), 1)
 DESKS = (
     Path("Desk", "turns", ids.desk(opaque("desk")), DeskRef(opaque("desk")), {"desk.turn": [DeskReport(events=9), AT_THE_DESK, DeskReport()]}, until=("desk.turn", 4)),
     Path("Desk", "turn-fails", ids.desk(opaque("desk 2")), DeskRef(opaque("desk 2")), {"desk.turn": [fails("DatabaseUnavailable"), DeskReport()]}, until=("desk.turn", 3)),
+    Path("Desk", "wakes-the-timer", ids.desk(opaque("desk 3")), DeskRef(opaque("desk 3")), {"desk.turn": [EARLIER, EARLIER, DeskReport()], "sla.act": [SlaReport()]}, until=("desk.turn", 4)),
 )
 
 ASLEEP, AWAKE = SnoozeLook(SnoozeState.WAITING, 2.0), SnoozeLook(SnoozeState.WOKEN)
@@ -344,15 +347,34 @@ SNOOZES = (
     snooze("continued-as-new", [SnoozeLook(SnoozeState.WAITING, 0.05)], until=("snooze.wake", 20)),
 )
 
+SLEEPY = SlaReport(wait_seconds=600.0)
+
+
+def timer(name: str, acts_on: Sequence[Any], *, acts: Sequence[tuple[Any, ...]] = (), until: tuple[str, int], **steps: Sequence[Any]) -> Path:
+    tenant = opaque(f"timer {name}")
+    answers = {"sla.act": acts_on, **{f"sla.{step}": said for step, said in steps.items()}}
+    return Path("SlaTimer", name, ids.sla_timer(tenant), SlaRef(tenant), answers, acts, until)
+
+
+TIMERS = (
+    timer("warns-and-breaches", [SlaReport(wait_seconds=1.0), SlaReport(1, 0, 1.0), SlaReport(0, 1, 0.0), SlaReport()], until=("sla.act", 4)),
+    timer("woken-for-something-earlier", [SLEEPY, SlaReport(wait_seconds=1.0), SlaReport(0, 1)], acts=[("sla.act", 1, "poke")], until=("sla.act", 3)),
+    timer("works-out-again", [SlaReport(recounting=True), SlaReport(1, 0, 9.0, recounting=True), SlaReport()], recount=[RecountReport(200, 300, more=True), RecountReport(300, 300)], until=("sla.act", 3)),
+    timer("step-fails", [fails("DatabaseUnavailable"), SlaReport()], until=("sla.act", 2)),
+    timer("continued-as-new", [SlaReport(wait_seconds=0.05)], until=("sla.act", 20)),
+)
+
 SWEEPS = (
     sweep("nothing-to-do", [NOTHING]),
-    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), page("reingest", 1), page("domain", 1), page("watch", 1), page("desk", 1), page("snooze", 1), NOTHING]),
+    # Two halves: the recorder's server suggests to continue as new after a hundred events.
+    sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), NOTHING]),
+    sweep("starts-each-other-kind", [*[NOTHING] * 5, page("reingest", 1), page("domain", 1), page("watch", 1), page("desk", 1), page("snooze", 1), page("timer", 1), NOTHING]),
     sweep("what-runs-is-left-alone", [page("twice", 1, opaque("twice 0")), page("twice", 1), NOTHING]),
     sweep("tidying-fails", [NOTHING], fails("DatabaseUnavailable")),
     sweep("continued-as-new", [page("many", 10, opaque("many 9")), page("more", 10, opaque("more 9")), page("most", 10), NOTHING]),
 )
 
-PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *CHECKS, *WATCHES, *DESKS, *SNOOZES, *SWEEPS)
+PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *CHECKS, *WATCHES, *DESKS, *SNOOZES, *TIMERS, *SWEEPS)
 
 # What a step answers where a path does not say: the workflows that others start end, or wait, at once.
 DEFAULTS: Mapping[str, Any] = {
@@ -362,6 +384,8 @@ DEFAULTS: Mapping[str, Any] = {
     "connect.verify": WELCOME,
     "domains.check": LOOKED_UP,
     "desk.turn": STILL,
+    "sla.act": SlaReport(),
+    "sla.recount": RecountReport(),
     "snooze.wake": AWAKE,
     "watch.renew": WATCHED,
     "connect.discover": TWO_FOLDERS,

@@ -93,7 +93,7 @@ async def test_every_kind_is_started_under_its_own_id_and_only_once(
     async with working(client, rows):
         first = await client.execute_workflow(Sweep.run, id="sweep-1", task_queue=queues.FLOW)
         second = await client.execute_workflow(Sweep.run, id="sweep-2", task_queue=queues.FLOW)
-        assert (first.started, second.started) == (10, 0)
+        assert (first.started, second.started) == (len(SweepKind), 0)
         send, inbox, connect, folder, conversation, reingest, domain, watched = (ids_of(1, n)[0] for n in range(1, 9))
         # A desk belongs to its tenant, whatever row named it.
         for workflow_id, name in (
@@ -107,6 +107,7 @@ async def test_every_kind_is_started_under_its_own_id_and_only_once(
             (ids.watch_renewal(watched), "WatchRenewal"),
             (ids.desk(TENANT), "Desk"),
             (ids.snooze(ids_of(1, 10)[0]), "Snooze"),
+            (ids.sla_timer(TENANT), "SlaTimer"),
         ):
             described = await client.get_workflow_handle(workflow_id).describe()
             assert described.workflow_type == name
