@@ -19,6 +19,7 @@ from api.temporal_gateway import CheckOutcome
 from api.timeline import workflow_link
 from contracts import ids
 from contracts.failures import SENTENCES
+from rules import signatures
 from store import intents, send_policy
 from store.backfill import folders_under_way
 from store.inboxes import (
@@ -108,6 +109,7 @@ async def change(call: Call[Empty, ChangeInbox]) -> Inbox:
                 raise not_valid(FieldError("write_back", "has no meaning for this inbox: it has no mailbox; leave it empty"))
             settings[intents.SETTING] = sorted(words)
             await intents.withdraw(connection, viewer.tenant_id, inbox_id, words)
+        settings |= _signature_settings(body)
         if values.get("auto_response_enabled") and not before.auto_response_enabled:
             # Mail that came before this moment gets no automatic answer.
             settings["auto_response_since"] = dt.datetime.now(dt.UTC).isoformat()
@@ -200,6 +202,9 @@ def shown(row: InboxRow, config: ApiConfig) -> Inbox:
                 "subject": row.auto_response_subject,
                 "body": row.auto_response_body,
             },
+            "signature": row.settings.get(signatures.SETTING, signatures.USUAL),
+            "signature_html": row.signature_html or "",
+            "signature_in_automatic": row.settings.get(signatures.IN_AUTOMATIC) is True,
             "links": {"temporal": workflow_link(config, workflow)},
         }
     )
@@ -239,7 +244,14 @@ def _plain_changes(body: ChangeInbox) -> dict[str, Any]:
         values["auto_response_enabled"] = body.auto_response.enabled
         values["auto_response_subject"] = body.auto_response.subject
         values["auto_response_body"] = body.auto_response.body
+    if body.signature_html is not None:
+        values["signature_html"] = signatures.clean_own_html(body.signature_html) or None
     return values
+
+
+def _signature_settings(body: ChangeInbox) -> dict[str, Any]:
+    asked = {signatures.SETTING: body.signature, signatures.IN_AUTOMATIC: body.signature_in_automatic}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _refuse_what_ses_has_not(given: dict[str, AskedServer], body: ChangeInbox) -> None:

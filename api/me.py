@@ -1,4 +1,4 @@
-"""What people change about themselves: name, password, and whether they are there."""
+"""What people change about themselves: name, password, signature, and whether they are there."""
 
 from api.auth import Access
 from api.endpoint import Call, Empty, Endpoint
@@ -6,11 +6,13 @@ from api.problems import FieldError, Problem, not_valid
 from api.schemas.people import ChangeMe, Me, MyStatus, User
 from api.session import ATTEMPTS_OF_ACCOUNT, keyed, me_of
 from api.users import shape
+from rules.signatures import clean_own_html
 from store.addresses import address_key
 from store.agent_status import choose_status
 from store.login_attempts import Bound, claim_attempt, forgive
 from store.people import get_profile
 from store.people_changes import change_person, set_password
+from store.reply_facts import set_own_signature
 from store.sessions import find_account
 
 
@@ -22,6 +24,10 @@ async def change_me(call: Call[Empty, ChangeMe]) -> Me:
     asked = body.model_fields_set
     if "password" in asked and body.password is not None:
         await _change_password(call, body.password)
+    if body.signature_html is not None:
+        async with call.deps.database.unit_of_work(who.tenant_id) as connection:
+            html = clean_own_html(body.signature_html) or None
+            await set_own_signature(connection, who.tenant_id, who.user_id, html)
     if "name" in asked:
         async with call.deps.database.unit_of_work(who.tenant_id) as connection:
             # One's own name needs no owner's leave.

@@ -16,6 +16,7 @@ from api import rendering
 from api.auth import Access
 from api.endpoint import Call, Empty, Endpoint
 from api.problems import FieldError, Problem, not_found, not_valid
+from api.reply_words import refuse_unfilled, signed_words
 from api.schemas.base import AskedAddr
 from api.schemas.messages import Message, NewMessage
 from contracts.failpoints import Failpoint, reached
@@ -36,15 +37,18 @@ async def send(call: Call[Empty, NewMessage]) -> Response:
         raise not_valid(FieldError("Idempotency-Key", "has 1 to 200 visible ASCII characters"))
     try:
         async with call.deps.database.unit_of_work(who.tenant_id) as connection:
-            if await get_conversation(connection, viewer, conversation_id) is None:
+            conversation = await get_conversation(connection, viewer, conversation_id)
+            if conversation is None:
                 raise not_found()
+            refuse_unfilled(call.body)
             if key is not None:
                 kept = await claim_key(
                     connection, who.tenant_id, key, route=ROUTE, request_hash=_hash(call, conversation_id)
                 )
                 if kept is not None:
                     return _answer(kept)
-            message = await _queue(connection, call, conversation_id)
+            words = await signed_words(connection, who, conversation.inbox_id, call.body)
+            message = await _queue(connection, call, conversation_id, words)
             if who.user_id is not None:
                 # What was written is sent now: the draft goes with it, or stays if anything here fails.
                 sent_in = uuid.UUID(message.conversation_id or str(conversation_id))
@@ -76,9 +80,13 @@ async def send(call: Call[Empty, NewMessage]) -> Response:
 
 
 async def _queue(
-    connection: AsyncConnection, call: Call[Empty, NewMessage], conversation_id: uuid.UUID
+    connection: AsyncConnection,
+    call: Call[Empty, NewMessage],
+    conversation_id: uuid.UUID,
+    words: tuple[str | None, str | None],
 ) -> Message:
     body, who, now = call.body, call.who, call.now()
+    text, html = words
     queued = await queue_reply(
         connection,
         tenant_id=who.tenant_id,
@@ -87,8 +95,8 @@ async def _queue(
             author_id=who.user_id,
             recipients=_recipients(body),
             subject=body.subject,
-            text=body.text,
-            html=body.html,
+            text=text,
+            html=html,
             upload_ids=tuple(body.attachments),
             seen_version=body.seen_version,
             send_at=body.send_at,

@@ -40,6 +40,7 @@ class InboxRow:
     auto_response_enabled: bool
     auto_response_subject: str
     auto_response_body: str
+    signature_html: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ COLUMNS = (
     Inbox.auto_response_enabled,
     Inbox.auto_response_subject,
     Inbox.auto_response_body,
+    Inbox.signature_html,
 )
 
 

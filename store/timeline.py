@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import Event, Message
 from store.timeline_inbound import inbound_steps
 from store.timeline_outbound import outbound_steps
+from store.timeline_rules import rule_steps
 from store.timeline_steps import MOST, StepKind, TimelineStep
 from store.visibility import Viewer, may_see
 
@@ -70,10 +71,11 @@ async def read_timeline(
         silence=None if place.historical else place.silence_reason,
     )
     outbound = await outbound_steps(connection, tenant_id=viewer.tenant_id, message_id=message_id)
+    ruled = await rule_steps(connection, tenant_id=viewer.tenant_id, message_id=message_id)
     skip = TOLD_BETTER if any(s.kind is StepKind.SEND for s in outbound) else ()
     events = await _events(connection, viewer.tenant_id, message_id, skip=skip)
     # Stable: what one transaction wrote keeps the order in which its source tells it.
-    return Timeline(place.inbox_id, tuple(sorted([*inbound, *outbound, *events], key=lambda s: s.at)))
+    return Timeline(place.inbox_id, tuple(sorted([*inbound, *ruled, *outbound, *events], key=lambda s: s.at)))
 
 
 async def _events(

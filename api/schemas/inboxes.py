@@ -23,6 +23,8 @@ from rules.templates import PLACEHOLDERS, unknown_placeholders
 Security = Literal["tls", "starttls", "plain"]
 # What happens to an agent's reply of which nobody knows whether it was sent: a person is asked, or it is sent again.
 SendPolicy = Literal["ask", "at_least_once"]
+# Whose signature stands under a reply.
+SignatureChoice = Literal["agent", "inbox", "both", "none"]
 # What people do here that the mailbox shall show too. `closed`: closing a conversation archives its mails.
 WriteBack = Annotated[
     tuple[Literal["read", "archive", "closed", "spam", "trash", "labels"], ...], Field(max_length=6)
@@ -121,6 +123,9 @@ class ChangeInbox(Asked):
     send_policy: SendPolicy | None = None
     write_back: WriteBack | None = None
     auto_response: AskedAutoResponse | None = None
+    signature: SignatureChoice | None = None
+    signature_html: Annotated[str, Field(max_length=20_000)] | None = None
+    signature_in_automatic: bool | None = None
 
 
 class Server(Answer):
@@ -166,6 +171,9 @@ class Inbox(Answer):
     write_back: WriteBack
     backfill_days: int
     auto_response: AutoResponse
+    signature: SignatureChoice
+    signature_html: str
+    signature_in_automatic: bool
     links: InboxLinks
 
 

@@ -95,7 +95,9 @@ class Message(Answer):
 
 
 class NewMessage(Asked):
-    """A reply. Recipients left out are those of the conversation's `reply`. Give `html`, `text` or both."""
+    """A reply. Recipients left out are those of the conversation's `reply`. Give `html`, `text` or both. The signature that the
+    inbox chooses is put under it, unless `signature` is false or it stands there already.
+    """
 
     html: Annotated[str | None, Field(max_length=2_097_152)] = None
     text: Annotated[str | None, Field(max_length=2_097_152)] = None
@@ -106,6 +108,7 @@ class NewMessage(Asked):
     attachments: Annotated[tuple[uuid.UUID, ...], Field(max_length=100)] = ()
     seen_version: Annotated[int, Field(ge=0, le=2**62)]
     send_at: AskedInstant | None = None
+    signature: bool = True
 
 
 class Resolve(Asked):

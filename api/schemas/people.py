@@ -136,6 +136,7 @@ class ChangeMe(Asked):
     name: Name = ""
     password: Password | None = None
     current_password: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] | None = None
+    signature_html: Annotated[str, Field(max_length=20_000)] | None = None
 
 
 class MyStatus(Asked):

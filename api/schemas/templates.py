@@ -89,6 +89,13 @@ class Template(Answer):
     updated_at: Instant
 
 
+class Signature(Answer):
+    """Both forms, without the line of dashes above; both empty where there is none."""
+
+    html: str
+    text: str
+
+
 class FillTemplate(Asked):
     conversation_id: uuid.UUID
 
