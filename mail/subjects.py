@@ -37,6 +37,7 @@ _ABSENCE = re.compile(
     r"\s*[:：\-(]",
     re.IGNORECASE,
 )
+_LONG_WORD = re.compile(r"\w{3,}")
 _SPACE = re.compile(r"\s+")
 _MOST_PREFIXES = 50
 _LONGEST = 2_000
@@ -63,6 +64,19 @@ def normalise_subject(subject: str) -> str:
     Two mails of one conversation have the same normalised subject; the reverse does not hold ("Hello").
     """
     return unicodedata.normalize("NFKC", base_subject(subject)).casefold()
+
+
+def is_other_topic(known: str, subject: str) -> bool:
+    """True when two normalised subjects have nothing in common: no word of three letters or more, and hardly a pair of letters.
+
+    Careful, since people mend and lengthen subjects: one within the other is the same topic, and an empty one is none.
+    """
+    if not known or not subject or known in subject or subject in known:
+        return False
+    if not set(_LONG_WORD.findall(known)).isdisjoint(_LONG_WORD.findall(subject)):
+        return False
+    one, other = ({text[i : i + 2] for i in range(len(text) - 1)} for text in (known, subject))
+    return len(one & other) * 4 < len(one) + len(other)  # Dice's coefficient below a half
 
 
 def is_reply_or_forward(subject: str) -> bool:

@@ -30,6 +30,7 @@ from store.quarantine import Entry, enter, resolve
 from store.recognition import OwnCopy, Recognised, mark_sent_copies, recognise
 from store.response_times import record_response
 from store.spam_release import bring_in
+from store.split_suggestions import suggest_splits
 from store.threading import save_keys
 
 __all__ = ["StoredBatch", "bring_in", "store_batch"]
@@ -127,6 +128,7 @@ async def store_batch(
         for m, message_id in fresh
     ]
     await insert_messages(connection, tenant_id, inbox_id, messages, now)
+    await suggest_splits(connection, tenant_id, messages)
     await _attach_copies(connection, tenant_id, inbox_id, batch, found)
     for spam in found.released:
         await bring_in(connection, tenant_id, spam)

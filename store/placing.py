@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mail.values import Address
@@ -79,7 +79,7 @@ GROW = text(
       deleted_at = case when v.reopen then null else c.deleted_at end,
       historical = c.historical and not v.live
     from ({rows_of(GROWN_COLUMNS)}) as v where c.tenant_id = :tenant and c.id = v.id
-    returning c.id, c.version, c.status
+    returning c.id, c.version, c.normalized_subject
     """
 )
 
@@ -118,12 +118,15 @@ class Placeable:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a mail went: the conversation and its version once the mail stands in it, the rule, the sender's contact."""
+    """Where a mail went: the conversation and its version once the mail stands in it, the rule, the sender's contact. `topic` is the
+    normalised subject of a conversation that stood before, else empty.
+    """
 
     conversation_id: uuid.UUID
     at_version: int
     by: str
     contact_id: uuid.UUID | None
+    topic: str = ""
 
 
 @dataclass(slots=True)
@@ -174,7 +177,9 @@ async def place_mails(
     pairs = [(loser, ids[n]) for n, group in enumerate(plan.groups) for loser in group.merged]
     versions = {ids[n]: 1 for n in fresh}
     versions |= await merge_conversations(connection, tenant_id, inbox_id, pairs)
-    versions |= await _grow(connection, tenant_id, tallies, ids, frozenset(fresh))
+    topics: dict[uuid.UUID, str] = {}
+    for grown in await _grow(connection, tenant_id, tallies, ids, frozenset(fresh)):
+        versions[grown.id], topics[grown.id] = int(grown.version), grown.normalized_subject
     await _save(connection, tenant_id, inbox_id, plan, ids, tallies)
     await _tell(connection, tenant_id, inbox_id, tallies, ids, frozenset(fresh), versions)
     return {
@@ -183,6 +188,7 @@ async def place_mails(
             versions[ids[placement.group]],
             placement.by,
             contacts.get(address_key(mail.sender.address)) if mail.inbound else None,
+            topics.get(ids[placement.group], ""),
         )
         for mail, placement in zip(ordered, plan.placements, strict=True)
     }
@@ -263,15 +269,14 @@ async def _grow(
     tallies: Sequence[_Tally],
     ids: Sequence[uuid.UUID],
     fresh: frozenset[int],
-) -> dict[uuid.UUID, int]:
+) -> Sequence[Row[Any]]:
     rows = [
         {"id": ids[n], **tally.numbers()} for n, tally in enumerate(tallies) if tally.mails and n not in fresh
     ]
     if not rows:
-        return {}
+        return ()
     rows.sort(key=lambda row: str(row["id"]))
-    answer = await connection.execute(GROW, {"tenant": tenant_id, **bound(rows)})
-    return {row.id: int(row.version) for row in answer}
+    return (await connection.execute(GROW, {"tenant": tenant_id, **bound(rows)})).all()
 
 
 async def _save(

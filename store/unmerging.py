@@ -155,7 +155,7 @@ def going_back(
     return [m.id for m in messages if leaves.get(m.id, False)]
 
 
-def _parent(message: MergedMessage, bearer: Mapping[str | None, MergedMessage]) -> MergedMessage | None:
+def _parent(message: MergedMessage, bearer: Mapping[str, MergedMessage]) -> MergedMessage | None:
     return next((bearer[p] for p in message.parents if p in bearer and bearer[p].id != message.id), None)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mail.subjects import (
     base_subject,
     is_absence_note,
+    is_other_topic,
     is_reply_or_forward,
     normalise_subject,
     reply_subject,
@@ -136,3 +137,22 @@ def test_a_hostile_subject_costs_little():
     normalise_subject("[#1]" * 30_000)
     normalise_subject("[" * 100_000)
     assert time.perf_counter() - started < 1.0
+
+
+@pytest.mark.parametrize(
+    ("known", "subject", "other"),
+    [
+        ("printer on fire", "invoice 2025-03", True),
+        ("drucker brennt", "rechnung fehlt", True),
+        ("打印机着火了", "发票在哪里", True),
+        ("printer on fire", "the printer is still burning", False),
+        ("printer on fire", "printer", False),
+        ("invoice 2024", "invoice 2025", False),
+        ("打印机着火", "打印机着火了", False),
+        ("", "invoice", False),
+        ("printer", "", False),
+    ],
+)
+def test_another_topic_has_nothing_in_common(known, subject, other):
+    assert is_other_topic(known, subject) is other
+    assert is_other_topic(subject, known) is other

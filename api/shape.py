@@ -1,0 +1,177 @@
+"""Merging, taking apart, splitting; and what stands around a conversation because of that."""
+
+import uuid
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.auth import Access
+from api.conversations import whole
+from api.endpoint import Call, Empty, Endpoint
+from api.problems import FieldError, Problem, not_found, not_valid
+from api.schemas.base import Addr
+from api.schemas.conversations import Conversation
+from api.schemas.shape import (
+    ConversationShape,
+    Forwarded,
+    MergedConversation,
+    MergeInto,
+    SplitOff,
+    TopicOfItsOwn,
+)
+from store.conversations import get_conversation
+from store.forwards_view import ForwardRow, forwards_of
+from store.joining import MergedOne, merge_by_person, merged_into
+from store.shape_rows import CannotReshape
+from store.split_suggestions import dismiss_topics, topic_of_its_own
+from store.splitting import split
+from store.unmerging import unmerge
+from store.visibility import Viewer
+
+FIELDS = {"no-target": "into", "no-such-message": "message_ids", "nothing-left": "message_ids"}
+
+
+async def read_shape(call: Call[Empty, None]) -> ConversationShape:
+    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
+    async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+        return await _shape(connection, viewer, conversation_id)
+
+
+async def merge(call: Call[Empty, MergeInto]) -> Conversation:
+    """Answers with the survivor."""
+    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
+    try:
+        async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+            survivor = await merge_by_person(connection, viewer, conversation_id, call.body.into)
+            return await _told(connection, viewer, survivor)
+    except CannotReshape as wrong:
+        raise _refused(wrong) from None
+
+
+async def take_apart(call: Call[Empty, None]) -> Conversation:
+    """Answers with the conversation that has its messages again."""
+    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
+    try:
+        async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+            left = await unmerge(connection, viewer, conversation_id)
+            return await _told(connection, viewer, conversation_id if left is not None else None)
+    except CannotReshape as wrong:
+        raise _refused(wrong) from None
+
+
+async def split_off(call: Call[Empty, SplitOff]) -> Conversation:
+    """Answers with the new conversation."""
+    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
+    try:
+        async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+            made = await split(connection, viewer, conversation_id, call.body.message_ids)
+            return await _told(connection, viewer, made)
+    except CannotReshape as wrong:
+        raise _refused(wrong) from None
+
+
+async def keep_together(call: Call[Empty, None]) -> ConversationShape:
+    """The suggestion of a split is dismissed."""
+    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
+    async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+        if await get_conversation(connection, viewer, conversation_id) is None:
+            raise not_found()
+        await dismiss_topics(connection, viewer, conversation_id)
+        return await _shape(connection, viewer, conversation_id)
+
+
+async def _shape(connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID) -> ConversationShape:
+    if await get_conversation(connection, viewer, conversation_id) is None:
+        raise not_found()
+    merged = await merged_into(connection, viewer, conversation_id)
+    topic = await topic_of_its_own(connection, viewer, conversation_id)
+    forwards, origin = await forwards_of(connection, viewer, conversation_id)
+    return ConversationShape(
+        merged=[_merged(one) for one in merged],
+        topic=TopicOfItsOwn(subject=topic.subject, message_ids=[str(i) for i in topic.message_ids]) if topic else None,
+        forwards=[_forwarded(row) for row in forwards],
+        forwarded_from=_forwarded(origin) if origin else None,
+    )
+
+
+async def _told(connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID | None) -> Conversation:
+    if conversation_id is None:
+        raise not_found()
+    return await whole(connection, viewer, conversation_id)
+
+
+def _refused(wrong: CannotReshape) -> Problem:
+    if wrong.name in FIELDS:
+        return not_valid(FieldError(FIELDS[wrong.name], wrong.remedy))
+    extra = {"conversation_id": str(wrong.survivor)} if wrong.survivor else {}
+    return Problem(409, wrong.remedy, name=wrong.name, extra=extra)
+
+
+def _merged(one: MergedOne) -> MergedConversation:
+    return MergedConversation(
+        id=str(one.id),
+        number=one.number,
+        subject=one.subject,
+        customer=Addr(address=one.customer_identifier, name=one.customer_name),
+        merged_at=one.merged_at,
+        can_unmerge=one.undoable,
+    )
+
+
+def _forwarded(row: ForwardRow) -> Forwarded:
+    return Forwarded(
+        conversation_id=str(row.conversation_id),
+        number=row.number,
+        message_id=str(row.message_id),
+        to=[Addr(address=address, name=name) for address, name in row.to],
+        sent_at=row.sent_at,
+        status=row.status,
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/v1/conversations/{conversation_id}/shape",
+        read_shape,
+        Access.VIEWER,
+        "What was merged into it, what looks like a topic of its own, what was passed on",
+        response=ConversationShape,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/conversations/{conversation_id}/merge",
+        merge,
+        Access.AGENT,
+        "Merge it into another conversation",
+        response=Conversation,
+        body=MergeInto,
+        conflicts=("other-inbox", "same-conversation", "merged-already"),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/conversations/{conversation_id}/unmerge",
+        take_apart,
+        Access.AGENT,
+        "Give a merged conversation its messages back",
+        response=Conversation,
+        conflicts=("not-merged", "merged-before"),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/conversations/{conversation_id}/split",
+        split_off,
+        Access.AGENT,
+        "Make messages a conversation of their own",
+        response=Conversation,
+        body=SplitOff,
+        conflicts=("merged-already",),
+    ),
+    Endpoint(
+        "DELETE",
+        "/v1/conversations/{conversation_id}/topic",
+        keep_together,
+        Access.AGENT,
+        "Say that what looks like a topic of its own belongs here",
+        response=ConversationShape,
+    ),
+)
