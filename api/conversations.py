@@ -16,6 +16,7 @@ from api.schemas.conversations import (
     Conversation,
 )
 from api.schemas.messages import Message
+from store.assignment import AtCapacity
 from store.conversation_tags import set_tags
 from store.conversations import (
     NoSuchPerson,
@@ -65,7 +66,12 @@ async def change(call: Call[Empty, ChangeConversation]) -> Conversation:
         async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
             slept = "status" in changes and await is_asleep(connection, viewer.tenant_id, conversation_id)
             known = await change_conversation(
-                connection, viewer, conversation_id, changes, version=call.body.version
+                connection,
+                viewer,
+                conversation_id,
+                changes,
+                version=call.body.version,
+                may_exceed=call.who.access >= Access.ADMIN,
             )
             if not known:
                 raise not_found()
@@ -82,7 +88,9 @@ async def change(call: Call[Empty, ChangeConversation]) -> Conversation:
     except StaleVersion as stale:
         raise await _stale(call, stale.current) from None
     except NoSuchPerson:
-        raise not_valid(FieldError("assigned_to", "is nobody of this team")) from None
+        raise not_valid(FieldError("assigned_to", "is nobody who works in this inbox")) from None
+    except AtCapacity as full:
+        raise at_capacity(full, mine=changes.get("assigned_to") == viewer.user_id) from None
     inbox_id = next((one for one in told if one is not None), None)
     if inbox_id is not None:
         await call.deps.gateway.signal_sync(str(inbox_id), "poke")
@@ -124,6 +132,16 @@ async def _stale(call: Call[Empty, ChangeConversation], current: int) -> Problem
             "current_version": current,
             "changes": [rendering.difference(one).model_dump(mode="json") for one in changes],
         },
+    )
+
+
+def at_capacity(full: AtCapacity, *, mine: bool) -> Problem:
+    return Problem(
+        409,
+        f"{'You have' if mine else 'This person has'} {full.load} open conversations, and {full.capacity} is the most."
+        " Close or snooze one, or ask an administrator.",
+        name="at-capacity",
+        extra={"load": full.load, "capacity": full.capacity},
     )
 
 
@@ -172,7 +190,7 @@ ENDPOINTS = (
         "Change a conversation",
         response=Conversation,
         body=ChangeConversation,
-        conflicts=("stale-view",),
+        conflicts=("stale-view", "at-capacity"),
     ),
     Endpoint(
         "POST",

@@ -149,7 +149,7 @@ async def test_each_id_of_a_path_alone(pair, endpoint) -> None:
         foreign = await answer_to(other, endpoint, who, own | {name: row_of(world, row)})
         unknown = await answer_to(other, endpoint, who, own | {name: uuid.uuid4()})
         assert foreign == unknown
-        assert foreign[0] in (404, 422), name
+        assert 400 <= foreign[0] < 500, name
 
 
 @pytest.mark.parametrize("endpoint", UNSEEN)
