@@ -136,8 +136,10 @@ def build(fake: Fake) -> Starlette:
         if words := asked.get("search", "").casefold():
             rows = [row for row in rows if words in f"{row['subject']} {row['snippet']} {row['customer']}".casefold()]
         rows.sort(key=lambda row: (row["last_message_at"], row["id"]), reverse=asked.get("sort") != "oldest")
-        start = int(asked.get("after") or 0)
         limit = int(asked.get("limit", 50))
+        if fake.crowd and not words:
+            return JSONResponse(fake.crowd.page_behind(rows, asked.get("after"), limit))
+        start = int(asked.get("after") or 0)
         more = str(start + limit) if start + limit < len(rows) else None
         return JSONResponse({"items": rows[start : start + limit], "next": more})
 
@@ -145,6 +147,7 @@ def build(fake: Fake) -> Starlette:
         rows = list(fake.conversations.values())
         live = [row for row in rows if row["status"] in {"open", "pending"}]
         by_status = {name: sum(row["status"] == name for row in rows) for name in ("open", "pending", "closed")}
+        by_status["open"] += fake.crowd.amount if fake.crowd else 0
         owners = [(row["assigned_to"] or {}).get("id") for row in live]
         waiting = sum(row["resolved_at"] is None for row in fake.quarantine)
         spam = sum(row["classification"] == "spam" and not row["conversation_id"] for row in fake.ledger)
@@ -152,7 +155,7 @@ def build(fake: Fake) -> Starlette:
                              "unassigned": owners.count(None), "spam": spam, "quarantined": waiting})
 
     async def conversation(request: Request) -> Response:
-        row = fake.conversations.get(request.path_params["id"])
+        row = fake.conversations.get(request.path_params["id"]) or (fake.crowd and fake.crowd.find(request.path_params["id"]))
         if row is None:
             return problem(404, *NOT_FOUND)
         if request.method == "PATCH":

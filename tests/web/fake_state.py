@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.web import fake_data as data
+from tests.web.fake_crowd import Crowd
 from tests.web.fake_data import Row, ago, ident, stamp
 
 
@@ -60,6 +61,7 @@ class Fake:
         self.undo_seconds = 0.0
         self.outcome = "sent"
         self.stream_down = False
+        self.crowd: Crowd | None = None
         self.away: list[str] = []
         self.oldest_cursor = 0
         for row in reversed(data.CONVERSATIONS):

@@ -19,6 +19,7 @@ import "/web/js/elements/side-nav.js";
 import "/web/js/elements/conversation-row.js";
 import "/web/js/elements/list-filters.js";
 import "/web/js/elements/bulk-bar.js";
+import "/web/js/elements/virtual-rows.js";
 import "/web/js/elements/conversation-list.js";
 import "/web/js/elements/mail-frame.js";
 import "/web/js/elements/attachment-list.js";

@@ -23,8 +23,9 @@ export function shellCommands(app) {
   list("previous", "Previous conversation", ["k", "ArrowUp"], () => app.desk.step(-1), { palette: false });
   list("open", "Open the conversation", ["Enter", "o"], () => app.desk.list.openCursor(), { palette: false });
   list("back", "Back to the list", ["u"], () => router.go(router.withList("/")), { when: inConversation });
-  list("search", "Search conversations", ["/"], () => app.desk.list.focusSearch(), { iconName: "search" });
+  list("search", "Search conversations", ["/"], () => app.desk.list.filters.focusSearch(), { iconName: "search" });
   list("select", "Select the conversation", ["x"], () => app.desk.list.toggleSelected(), { iconName: "check", when: () => inDesk() && store.mayWrite });
+  list("select-all", "Select all rows that were read", ["* a"], () => app.desk.list.picking.all(), { iconName: "check", when: () => inDesk() && store.mayWrite });
   list("select-none", "Select nothing", [], () => desk.clearSelection(), { when: () => desk.selection.length > 0 });
   for (const [key, { word }] of Object.entries(VIEWS)) {
     command({ id: `go.${key}`, title: `Go to ${word}`, group: "Go", keys: LETTERS[key] ? [`g ${LETTERS[key]}`] : [], iconName: "list", run: () => router.go(key === "open" ? "/" : `/?view=${key}`) });

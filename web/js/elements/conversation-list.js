@@ -1,205 +1,149 @@
 /**
- * `<conversation-list>`: the list with views, inbox filter, search and endless keyset pages, kept fresh by the stream.
- * Promises that live updates move neither the reader's scroll place nor the selection. Leaves the detail to conversation-view.
+ * `<conversation-list>`: the list of a view: filters, rows, cursor and selection; an event of the stream changes one row.
+ * Promises that live changes move neither the reader's scroll place nor the selection. Leaves paging to ListWindow, drawing to virtual-rows.
  */
 
 import { conversations } from "/web/js/api/conversations.js";
 import { desk } from "/web/js/desk.js";
 import { announce, button, fill, h } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
-import { RoomElement, settle } from "/web/js/room-element.js";
+import { ListNews } from "/web/js/list-news.js";
+import { ListWindow } from "/web/js/list-window.js";
+import { RoomElement } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
+import { RowPicking } from "/web/js/row-picking.js";
 import { store } from "/web/js/store.js";
-import { stream } from "/web/js/stream.js";
-
-const PAGE = 50;
-const CALM_MS = 250;
 
 export class ConversationList extends RoomElement {
-  #rows = new Map();
-  #next = null;
-  #loaded = false;
-  #query = null;
+  #asked = null;
   #cursorId = null;
-  #turn = 0;
-  #paging = false;
 
   build() {
     this.filters = document.createElement("list-filters");
     this.state = document.createElement("load-state");
-    this.list = h("div", { class: "rows", role: "list", "aria-label": "Conversations" });
+    this.rows = document.createElement("virtual-rows");
+    this.rows.decorate = (row) => this.#decorate(row);
     this.more = h("div", { class: "more" });
-    this.scroller = h("div", { class: "scroller", tabindex: "-1" }, this.state, this.list, this.more);
+    this.scroller = h("div", { class: "scroller", tabindex: "-1" }, this.state, this.rows, this.more);
     this.bulk = document.createElement("bulk-bar");
     this.append(this.filters, this.scroller, this.bulk);
+    this.picking = new RowPicking(() => this.rows.window);
+    this.rows.addEventListener("pick-row", (event) => this.picking.pick(event.detail));
   }
 
   attach() {
-    const fresh = settle(() => this.refresh(), CALM_MS);
     this.listen(router, "change", () => this.#routed());
-    this.listen(stream, "reload", () => this.refresh());
-    this.listen(stream, "change", (event) => {
-      if (event.detail.conversation_id) fresh();
-    });
     this.listen(store, "change", (event) => {
       if (event.detail.key === "me") this.#routed();
+      if (event.detail.key === "counts") this.#know();
     });
-    const seen = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#page(), { root: this.scroller, rootMargin: "600px" });
-    seen.observe(this.more);
-    this.life.addEventListener("abort", () => seen.disconnect());
-    this.#query = null;
+    this.listen(desk, "change", (event) => event.detail.key === "selection" && this.#select());
+    this.news = new ListNews(() => ({ window: this.rows.window, query: this.filters.query }), (fresh) => this.#told(fresh), this.life);
+    this.#asked = null;
     this.#routed();
-  }
-
-  #listQuery() {
-    return { ...this.filters.query, limit: PAGE };
   }
 
   #routed() {
     if (!store.get("me") || !["conversations", "conversation"].includes(router.current.name)) return;
-    const asked = JSON.stringify(this.#listQuery());
     this.#mark(router.current.params.id ?? this.#cursorId);
-    if (asked === this.#query) return;
-    this.#query = asked;
+    const asked = JSON.stringify(this.filters.query);
+    if (asked === this.#asked) return;
+    this.#asked = asked;
+    desk.clearSelection();
     this.#load();
   }
 
   async #load() {
-    const turn = (this.#turn += 1);
-    this.#loaded = false;
-    this.#rows.clear();
-    this.#next = null;
-    this.list.replaceChildren();
+    const query = this.filters.query;
+    const list = new ListWindow((after, limit) => conversations.list({ ...query, after, limit }, { signal: this.life }), { oldestFirst: query.sort === "oldest" });
+    this.rows.window = list;
     this.more.replaceChildren();
-    this.scroller.scrollTop = 0;
     this.state.loading(8);
+    list.addEventListener("failed", (event) => this.#failed(list, event.detail));
+    list.addEventListener("change", () => this.rows.window === list && this.#changed());
+    this.#know();
     try {
-      const page = await conversations.list(this.#listQuery(), { signal: this.life });
-      if (turn !== this.#turn) return;
-      this.#loaded = true;
-      this.#next = page.next;
-      this.#arrange(page.items);
+      await list.begin();
     } catch (error) {
-      if (error.name !== "AbortError" && turn === this.#turn) this.state.failed(error, () => this.#load());
-    }
-  }
-
-  /** Reads the first page again and merges it: rows keep their elements, so scroll and focus stay where they are. */
-  async refresh() {
-    if (!this.#loaded) return this.#query ? this.#load() : undefined;
-    const turn = this.#turn;
-    try {
-      const page = await conversations.list(this.#listQuery(), { signal: this.life });
-      if (turn !== this.#turn) return undefined;
-      const known = new Set(page.items.map((item) => item.id));
-      // Below the first page the old order stands. When the page is not full, it is the whole list.
-      const tail = page.next === null ? [] : this.items.filter((item) => !known.has(item.id) && this.#below(item, page.items.at(-1)));
-      if (tail.length === 0) this.#next = page.next;
-      const before = new Set(this.#rows.keys());
-      this.#arrange([...page.items, ...tail]);
-      const fresh = page.items.filter((item) => !before.has(item.id));
-      if (fresh.length) announce(`New: ${fresh.map((item) => plain(item.subject)).join(", ")}`);
-    } catch (error) {
-      if (error.name !== "AbortError" && this.#rows.size === 0) this.state.failed(error, () => this.#load());
-      // With rows on screen the banner already tells that the server is away; the next event reads again.
-    }
-    return undefined;
-  }
-
-  #below(item, last) {
-    const oldest = router.current.query.get("sort") === "oldest";
-    return oldest ? item.last_message_at >= last.last_message_at : item.last_message_at <= last.last_message_at;
-  }
-
-  async #page() {
-    if (!this.#loaded || !this.#next || this.#paging) return;
-    this.#paging = true;
-    const turn = this.#turn;
-    fill(this.more, h("p", { class: "faint" }, "Loading more"));
-    try {
-      const page = await conversations.list({ ...this.#listQuery(), after: this.#next }, { signal: this.life });
-      if (turn !== this.#turn) return;
-      this.#next = page.next;
-      this.#arrange([...this.items, ...page.items.filter((item) => !this.#rows.has(item.id))]);
-      this.more.replaceChildren();
-    } catch (error) {
-      if (error.name !== "AbortError") fill(this.more, h("p", {}, error.message), button("Try again", { iconName: "refresh", onclick: () => this.#page() }));
-    } finally {
-      this.#paging = false;
-    }
-  }
-
-  get items() {
-    return [...this.list.children].map((row) => row.item);
-  }
-
-  #arrange(items) {
-    const wanted = new Set(items.map((item) => item.id));
-    for (const [id, row] of this.#rows) {
-      if (!wanted.has(id)) {
-        row.remove();
-        this.#rows.delete(id);
+      if (error.name !== "AbortError" && this.rows.window === list) {
+        this.state.failed(error, () => this.#load());
+        this.rows.window = null;
       }
     }
-    let place = this.list.firstElementChild;
-    for (const item of items) {
-      let row = this.#rows.get(item.id);
-      if (!row) {
-        row = h("conversation-row", { role: "listitem" });
-        this.#rows.set(item.id, row);
-      }
-      if (!row.item || JSON.stringify(row.item) !== JSON.stringify(item)) row.item = item;
-      if (row === place) place = place.nextElementSibling;
-      else this.list.insertBefore(row, place);
-      row.link();
-    }
-    this.#mark(router.current.params.id ?? this.#cursorId);
-    if (items.length) this.state.done();
-    else this.#showEmpty();
   }
 
-  #showEmpty() {
-    if (this.filters.narrowed) this.state.empty("No match", "No conversation matches this search and these filters.", { iconName: "search", action: button("Show all", { onclick: () => this.filters.clear() }) });
+  /** A view's own number is the length of its list, as long as nothing narrows it; the server counts to 10,000 only. */
+  #know() {
+    const list = this.rows.window;
+    if (!list) return;
+    list.known = this.filters.narrowed ? null : store.get("counts")?.[this.filters.viewKey] ?? null;
+    this.rows.draw();
+  }
+
+  #changed() {
+    if (this.rows.window.length) this.state.done();
+    else if (this.filters.narrowed) this.state.empty("No match", "No conversation matches this search and these filters.", { iconName: "search", action: button("Show all", { onclick: () => this.filters.clear() }) });
     else this.state.empty("All clear", this.filters.view.empty);
+    this.more.replaceChildren();
+  }
+
+  #failed(list, error) {
+    if (list === this.rows.window) fill(this.more, h("p", { role: "alert" }, error.message), button("Try again", { iconName: "refresh", onclick: () => list.again() }));
+  }
+
+  /** Reads the first page again; without any list, the list itself. */
+  refresh() {
+    if (this.rows.window === null && this.#asked) this.#load();
+    else this.news.refresh();
+  }
+
+  #told(fresh) {
+    if (fresh === null) this.refresh();
+    else if (fresh.length) announce(`New: ${fresh.map((item) => plain(item.subject)).join(", ")}`);
+  }
+
+  #select() {
+    this.rows.toggleAttribute("picking", desk.selection.length > 0);
+    this.rows.each((row) => this.#decorate(row));
+  }
+
+  #decorate(row) {
+    const here = row.item !== null && row.item.id === this.#cursorId;
+    row.toggleAttribute("current", here);
+    row.selected = row.item !== null && desk.has(row.item.id);
+    const link = row.querySelector("a");
+    if (!link) return;
+    row.link();
+    if (here) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
   }
 
   #mark(id) {
     this.#cursorId = id ?? null;
-    for (const [key, row] of this.#rows) {
-      const here = key === id;
-      row.toggleAttribute("current", here);
-      const link = row.querySelector("a");
-      if (here) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    }
+    this.rows.each((row) => this.#decorate(row));
+  }
+
+  /** Selects the row under the cursor, or takes it out of the selection. */
+  toggleSelected() {
+    if (this.#cursorId) this.picking.pick({ id: this.#cursorId, range: false });
+    return Boolean(this.#cursorId);
   }
 
   /** Moves the cursor by one row; on wide screens the conversation opens along with it. */
   step(by, open) {
-    const ids = this.items.map((item) => item.id);
-    if (ids.length === 0) return;
-    const here = ids.indexOf(this.#cursorId);
-    const id = ids[Math.min(ids.length - 1, Math.max(0, here === -1 ? 0 : here + by))];
-    this.#mark(id);
-    this.#rows.get(id).scrollIntoView({ block: "nearest" });
-    this.#rows.get(id).querySelector("a").focus({ preventScroll: true });
+    const list = this.rows.window;
+    if (!list?.length) return;
+    const here = list.indexOf(this.#cursorId);
+    const index = Math.min(list.length - 1, Math.max(0, here === -1 ? 0 : here + by));
+    this.#mark(list.id(index));
+    this.rows.reveal(index);
+    this.rows.row(this.#cursorId)?.querySelector("a")?.focus({ preventScroll: true });
     if (open) this.openCursor();
   }
 
   openCursor() {
     if (this.#cursorId) router.go(router.withList(`/c/${encodeURIComponent(this.#cursorId)}`));
     return Boolean(this.#cursorId);
-  }
-
-  /** Selects the row under the cursor, or takes it out of the selection. */
-  toggleSelected() {
-    if (!this.#cursorId) return false;
-    desk.select([this.#cursorId], !desk.has(this.#cursorId));
-    return true;
-  }
-
-  focusSearch() {
-    this.filters.focusSearch();
   }
 }
 

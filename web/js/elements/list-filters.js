@@ -45,8 +45,13 @@ export class ListFilters extends RoomElement {
     this.show();
   }
 
+  get viewKey() {
+    const key = router.current.query.get("view");
+    return Object.hasOwn(VIEWS, key) ? key : "open";
+  }
+
   get view() {
-    return VIEWS[router.current.query.get("view")] ?? VIEWS.open;
+    return VIEWS[this.viewKey];
   }
 
   /** What the list asks the server, page size apart. */
