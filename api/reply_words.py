@@ -10,9 +10,11 @@ from api.problems import not_found
 from api.schemas.messages import NewMessage
 from api.schemas.templates import Signature
 from mail.html_text import html_to_text
+from mail.rich_nodes import rich_nodes
 from rules import signatures
 from rules.templates import unfilled
 from store.conversations import get_conversation
+from store.inboxes import get_inbox
 from store.outbound import CannotSend
 from store.reply_facts import own_signature, read_signatures
 
@@ -47,17 +49,31 @@ async def read_signature(call: Call[Empty, None]) -> Signature:
         if row is None:
             raise not_found()
         signature = await _chosen(connection, call.who, row.inbox_id)
-    return Signature(html=signature.html, text=signature.text)
+    return _shown(signature.html)
+
+
+async def read_of_inbox(call: Call[Empty, None]) -> Signature:
+    """The inbox's own, as it was written; `PATCH /v1/inboxes/{id}` changes it and says when it is used."""
+    viewer = call.who.viewer
+    async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+        row = await get_inbox(connection, viewer, call.id("inbox_id"))
+    if row is None:
+        raise not_found()
+    return _shown(row.signature_html or "")
 
 
 async def read_own(call: Call[Empty, None]) -> Signature:
     """The caller's own, as it was written; `PATCH /v1/me` changes it. A key has none."""
     who = call.who
     if who.user_id is None:
-        return Signature(html="", text="")
+        return _shown("")
     async with call.deps.database.unit_of_work(who.tenant_id) as connection:
         html = await own_signature(connection, who.tenant_id, who.user_id) or ""
-    return Signature(html=html, text=html_to_text(html).strip())
+    return _shown(html)
+
+
+def _shown(html: str) -> Signature:
+    return Signature(html=html, text=html_to_text(html).strip(), nodes=rich_nodes(html))
 
 
 async def _chosen(connection: AsyncConnection, who: Principal, inbox_id: uuid.UUID) -> signatures.Signature:
@@ -74,5 +90,6 @@ ENDPOINTS = (
         "What stands under the caller's replies in it",
         response=Signature,
     ),
+    Endpoint("GET", "/v1/inboxes/{inbox_id}/signature", read_of_inbox, Access.VIEWER, "The inbox's signature", response=Signature),
     Endpoint("GET", "/v1/me/signature", read_own, Access.VIEWER, "The caller's own signature", response=Signature),
 )

@@ -20,6 +20,7 @@ from api.schemas.templates import (
     Template,
 )
 from mail.html_text import html_to_text
+from mail.rich_nodes import rich_nodes
 from rules.reply_values import ReplyFacts, reply_values
 from rules.signatures import clean_own_html
 from rules.templates import fill, fill_html, fill_line, placeholders_in
@@ -130,6 +131,7 @@ async def fill_one(call: Call[Empty, FillTemplate]) -> FilledTemplate:
         subject=parts[0].text,
         html=parts[1].text,
         text=parts[2].text,
+        nodes=rich_nodes(parts[1].text),
         missing=list(dict.fromkeys(name for part in parts for name in part.missing)),
         attachments=[Uploaded(id=str(f.id), filename=f.filename, size_bytes=f.size_bytes) for f in files],
     )
@@ -203,6 +205,7 @@ def _shown(row: TemplateRow, who: Principal, names: dict[uuid.UUID, str]) -> Tem
             "subject": said.subject,
             "html": said.html,
             "text": said.text,
+            "nodes": rich_nodes(said.html),
             "inbox": {"id": str(inbox), "name": names.get(inbox, "")} if inbox is not None else None,
             "personal": said.user_id is not None,
             "placeholders": placeholders_in(f"{said.subject}\n{said.text}"),

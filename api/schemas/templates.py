@@ -1,7 +1,7 @@
 """Canned replies and what becomes of one in a conversation."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -72,7 +72,9 @@ class TemplateFile(Answer):
 
 
 class Template(Answer):
-    """`inbox` null and not `personal`: everybody's. `placeholders` stand in it; `can_change` says whether the caller may."""
+    """`inbox` null and not `personal`: everybody's. `placeholders` stand in it; `can_change` says whether the caller may. `nodes` are
+    the HTML in the small language of replies: texts and `[tag, href, children]`.
+    """
 
     id: str
     name: str
@@ -80,6 +82,7 @@ class Template(Answer):
     subject: str
     html: str
     text: str
+    nodes: list[Any]
     inbox: Named | None
     personal: bool
     placeholders: list[str]
@@ -90,10 +93,11 @@ class Template(Answer):
 
 
 class Signature(Answer):
-    """Both forms, without the line of dashes above; both empty where there is none."""
+    """Both forms, without the line of dashes above; both empty where there is none. `nodes` as of a template."""
 
     html: str
     text: str
+    nodes: list[Any]
 
 
 class FillTemplate(Asked):
@@ -108,5 +112,6 @@ class FilledTemplate(Answer):
     subject: str
     html: str
     text: str
+    nodes: list[Any]
     missing: list[str]
     attachments: list[Uploaded]

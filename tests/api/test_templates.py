@@ -106,7 +106,7 @@ async def test_the_inbox_chooses_whose_signature_stands_under_a_reply(world, pat
         set_ = await admin.patch(inbox, json={"signature": choice, "signature_html": "Example <b>Desk</b><script>x</script>"})
         assert (set_.json()["signature"], set_.json()["signature_html"]) == (choice, "Example <b>Desk</b>")
         assert (await agent.patch("/v1/me", json={"signature_html": '<i onclick="x()">Ada</i>'})).status_code == 200
-        assert (await agent.get("/v1/me/signature")).json() == {"html": "<i>Ada</i>", "text": "Ada"}
+        assert (await agent.get("/v1/me/signature")).json() == {"html": "<i>Ada</i>", "text": "Ada", "nodes": [["em", None, ["Ada"]]]}
         shown = (await agent.get(f"/v1/conversations/{world.ids['conversation']}/signature")).json()
         assert shown["text"] == expected
         sent = (await agent.post(path, json={"text": "Yes.", "html": "<p>Yes.</p>", "seen_version": 99})).json()
