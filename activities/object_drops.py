@@ -14,6 +14,8 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from providers.s3.blobs import BlobMissing, BlobStore
 from store import dropped_objects
 from store.dropped_objects import DroppedStretch
@@ -21,6 +23,7 @@ from store.unit_of_work import Database
 
 # A writer puts an object before its row names it, minutes at most, and puts it anew when its last put is older than ten.
 FRESH = dt.timedelta(hours=1)
+AGAIN = dt.timedelta(minutes=10)
 
 
 class ObjectDrops:
@@ -34,17 +37,17 @@ class ObjectDrops:
         self._clock = clock
 
     async def some(
-        self, tenant_id: uuid.UUID, *, after: str = "", erasure_id: uuid.UUID | None = None, limit: int = 20
-    ) -> tuple[Counter[str], str | None]:
-        """Work through the next objects behind the key `after`; what was done, and where to go on (None at the end)."""
+        self, tenant_id: uuid.UUID, *, erasure_id: uuid.UUID | None = None, limit: int = 20
+    ) -> tuple[Counter[str], bool]:
+        """Work through the next objects; what was done, and whether there may be more. What is fresh is put off by ten minutes."""
         async with self._database.unit_of_work(tenant_id) as connection:
             keys = await dropped_objects.next_keys(
-                connection, tenant_id, after=after, before=self._clock(), erasure_id=erasure_id, limit=limit
+                connection, tenant_id, before=self._clock(), erasure_id=erasure_id, limit=limit
             )
         counts: Counter[str] = Counter()
         for key in keys:
             counts += await self._one(tenant_id, key)
-        return counts, keys[-1] if len(keys) == limit else None
+        return counts, len(keys) == limit
 
     async def _one(self, tenant_id: uuid.UUID, key: str) -> Counter[str]:
         async with self._database.unit_of_work(tenant_id) as connection:
@@ -56,17 +59,23 @@ class ObjectDrops:
                 return Counter(kept=len(named))
             if any(s.length is None for s in goes):
                 if not await self._delete(key):
-                    return Counter(fresh=1)
+                    return await self._put_off(connection, tenant_id, goes)
                 done, wrong = goes, []
                 counts = Counter(objects=1)
             elif any(s.erasure_id is None for s in goes) and await self._is_fresh(key):
-                return Counter(fresh=1)
+                return await self._put_off(connection, tenant_id, goes)
             else:
                 done, wrong, counts = await self._blank(key, goes)
             await dropped_objects.dropped(connection, tenant_id, [s.id for s in done])
             await dropped_objects.refused(connection, tenant_id, [s.id for s in wrong], "other_bytes")
         counts["kept"] += len(named)
         return +counts
+
+    async def _put_off(
+        self, connection: AsyncConnection, tenant_id: uuid.UUID, goes: list[DroppedStretch]
+    ) -> Counter[str]:
+        await dropped_objects.put_off(connection, tenant_id, [s.id for s in goes], self._clock() + AGAIN)
+        return Counter(fresh=1)
 
     async def _delete(self, key: str) -> bool:
         """False for an object that was put lately: whoever put it may be about to name it."""

@@ -1,6 +1,7 @@
 """Deterministic workflow ids: starting twice is starting once. They hold opaque ids only, because ids are never encrypted."""
 
 SWEEP = "sweep"
+RETENTION = "retention"
 
 
 def inbox_sync(inbox_id: str) -> str:
@@ -43,15 +44,16 @@ def desk(tenant_id: str) -> str:
     return f"desk/{tenant_id}"
 
 
+def bulk(bulk_id: str) -> str:
+    return f"bulk/{bulk_id}"
+
+
 def reingest(reingest_id: str) -> str:
     return f"reingest/{reingest_id}"
 
 
 def sla_timer(tenant_id: str) -> str:
     return f"sla/{tenant_id}"
-
-
-RETENTION = "retention"
 
 
 def erase(erasure_id: str) -> str:

@@ -14,8 +14,7 @@ LOCK = text("select pg_advisory_xact_lock(:purpose, hashtext(:key))")
 NEXT_KEYS = text(
     """
     select distinct storage_key from dropped_objects
-    where tenant_id = :tenant and refusal is null and storage_key > :after
-      and dropped_at <= cast(:before as timestamptz)
+    where tenant_id = :tenant and refusal is null and dropped_at <= cast(:before as timestamptz)
       and (cast(:erasure as uuid) is null or erasure_id = :erasure)
     order by storage_key limit :limit
     """
@@ -44,6 +43,9 @@ FILE_NAMED = text(
     """
 )
 DONE = text("delete from dropped_objects where tenant_id = :tenant and id = any(cast(:ids as uuid[]))")
+LATER = text(
+    "update dropped_objects set dropped_at = :until where tenant_id = :tenant and id = any(cast(:ids as uuid[]))"
+)
 REFUSED = text(
     "update dropped_objects set refusal = :why where tenant_id = :tenant and id = any(cast(:ids as uuid[]))"
 )
@@ -70,13 +72,12 @@ async def next_keys(
     connection: AsyncConnection,
     tenant_id: uuid.UUID,
     *,
-    after: str,
     before: dt.datetime,
     erasure_id: uuid.UUID | None = None,
     limit: int = 50,
 ) -> list[str]:
     """Objects of which something was dropped at `before` or earlier, in the order of their keys."""
-    given = {"tenant": tenant_id, "after": after, "before": before, "erasure": erasure_id, "limit": limit}
+    given = {"tenant": tenant_id, "before": before, "erasure": erasure_id, "limit": limit}
     return list((await connection.execute(NEXT_KEYS, given)).scalars())
 
 
@@ -101,6 +102,13 @@ async def still_named(connection: AsyncConnection, tenant_id: uuid.UUID, key: st
 async def dropped(connection: AsyncConnection, tenant_id: uuid.UUID, ids: Sequence[uuid.UUID]) -> None:
     """These are gone, or are somebody else's."""
     await connection.execute(DONE, {"tenant": tenant_id, "ids": [str(i) for i in ids]})
+
+
+async def put_off(
+    connection: AsyncConnection, tenant_id: uuid.UUID, ids: Sequence[uuid.UUID], until: dt.datetime
+) -> None:
+    """These are looked at again then."""
+    await connection.execute(LATER, {"tenant": tenant_id, "ids": [str(i) for i in ids], "until": until})
 
 
 async def refused(connection: AsyncConnection, tenant_id: uuid.UUID, ids: Sequence[uuid.UUID], why: str) -> None:
