@@ -16,11 +16,13 @@ from api.schemas.conversation_lists import (
     Counts,
     InboxCounts,
     ListedConversation,
+    Match,
 )
 from store.box_counts import read_boxes
 from store.conversation_keys import ListFilter, ListOrder
 from store.conversation_list import ConversationRow, list_conversations
 from store.pages import Page
+from store.search_query import BadSearch
 from store.view_conditions import Group, Leaf
 from store.view_list import list_view
 from store.views import get_view
@@ -33,12 +35,15 @@ async def list_all(call: Call[ConversationQuery, None]) -> PageOf[ListedConversa
     who, query = call.who, call.query
     if query.search.strip():
         call.deps.limits.search(who.caller)
-    async with call.deps.database.unit_of_work(who.tenant_id) as connection:
-        page = await _page(connection, who, query)
+    try:
+        async with call.deps.database.unit_of_work(who.tenant_id) as connection:
+            page = await conversations_page(connection, who, query)
+    except BadSearch as wrong:
+        raise not_valid(FieldError("search", str(wrong))) from None
     return PageOf[ListedConversation](items=[_shown(r) for r in page.items], next=page.next)
 
 
-async def _page(connection: AsyncConnection, who: Principal, query: ConversationQuery) -> Page[ConversationRow]:
+async def conversations_page(connection: AsyncConnection, who: Principal, query: ConversationQuery) -> Page[ConversationRow]:
     if query.view is None:
         wanted = _filter(who, query, ListOrder(query.sort or "newest"))
         return await list_conversations(connection, who.viewer, wanted, after=query.after, limit=query.limit)
@@ -100,7 +105,20 @@ def _leaves(query: ConversationQuery) -> list[Leaf]:
 
 
 def _shown(row: ConversationRow) -> ListedConversation:
-    return ListedConversation(**rendering.item_fields(row), waiting_since=row.waiting_since)
+    match = row.match
+    return ListedConversation(
+        **rendering.item_fields(row),
+        waiting_since=row.waiting_since,
+        match=Match(
+            message_id=str(match.message_id) if match.message_id else None,
+            field=match.field,  # type: ignore[arg-type]
+            snippet=match.snippet,
+            marks=[list(m) for m in match.marks],
+            subject_marks=[list(m) for m in match.subject_marks],
+        )
+        if match
+        else None,
+    )
 
 
 async def counts(call: Call[Empty, None]) -> Counts:

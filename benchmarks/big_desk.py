@@ -116,7 +116,7 @@ def fill(dsn: str, conversations: int, tenant_id: uuid.UUID, *, quiet: bool = Fa
         for table in TABLES:
             _timed(quiet, connection, f"vacuum {table}", f"vacuum analyze {table}", None)
         # What the triggers would have written down.
-        counters = {"tenant": tenant_id, "nobody": NOBODY}
+        counters: dict[str, object] = {"tenant": tenant_id, "nobody": NOBODY}
         _timed(quiet, connection, "counters", mend_counts_sql("%({})s"), counters)
         connection.execute("update tenants set next_conversation_number = %s where id = %s", (conversations + 1, tenant_id))
     return desk

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.conversation_keys import Keys, ListFilter, find_tagged
 from store.conversation_search import STEPS, Search, read_search
 from store.pages import Page, time_cursor
+from store.search_matches import Match, find_matches
+from store.view_conditions import Group
 from store.visibility import Viewer, seen_inboxes
 
 __all__ = [
@@ -60,7 +62,11 @@ class ConversationRow:
     snoozed_until: dt.datetime | None = None
     waiting_since: dt.datetime | None = None
     sla_due_at: dt.datetime | None = None
+    sla_warn_at: dt.datetime | None = None
+    sla_paused: bool = False
+    sla_breached: bool = False
     tags: tuple[TagOfConversation, ...] = ()
+    match: Match | None = None
 
 
 # The fields of a `ConversationRow` in their order.
@@ -68,7 +74,7 @@ ROWS = """
 select c.id, c.number, c.subject, c.snippet, c.status, c.priority, c.category, c.channel, c.inbox_id, i.name,
   c.customer_name, c.customer_identifier, c.assigned_to, u.name, c.unread_count, c.message_count, c.last_message_at,
   c.last_message_direction, c.failed_sends, c.unknown_sends, c.version, c.merged_into, c.created_at, c.updated_at,
-  c.snoozed_until, c.waiting_since, c.sla_due_at,
+  c.snoozed_until, c.waiting_since, c.sla_due_at, c.sla_warn_at, c.sla_paused, c.sla_breached,
   array(select array[t.name, t.color] from conversation_tags g join tags t on t.tenant_id = g.tenant_id and t.id = g.tag_id
     where g.tenant_id = c.tenant_id and g.conversation_id = c.id order by t.name) as tags
 from page p
@@ -79,19 +85,28 @@ left join users u on u.tenant_id = c.tenant_id and u.id = c.assigned_to
 async def list_conversations(
     connection: AsyncConnection, viewer: Viewer, wanted: ListFilter, *, after: str | None, limit: int
 ) -> Page[ConversationRow]:
-    """One page, newest first unless asked otherwise. Merged ones are left out. Raises BadCursor."""
+    """One page, newest first unless asked otherwise. Merged ones are left out. Raises BadCursor, BadSearch."""
     inboxes = await shown_inboxes(connection, viewer, wanted.inbox)
+    search = None
+    if wanted.search.strip():
+        search = await read_search(connection, viewer.tenant_id, wanted.search)
+        if search.nothing:
+            return Page([], None)
+        if search.conditions is not None:
+            parts = (search.conditions,) if wanted.conditions is None else (wanted.conditions, search.conditions)
+            wanted = replace(wanted, conditions=Group("all", parts))
     keys = Keys(wanted, inboxes, await find_tagged(connection, viewer.tenant_id, wanted.tag))
     keys.after(after)
     keys.bound["tenant"] = viewer.tenant_id
     if inboxes is not None and not inboxes:
         return Page([], None)
-    words = wanted.search.strip()
-    if words:
-        search = await read_search(connection, words)
-        found = [] if search.nothing else await _searched(connection, keys, search, limit + 1)
-    else:
-        found = await rows_of(connection, keys.page(limit + 1), keys.bound, keys.order_of("c."))
+    if search is not None and search.in_text:
+        found = await _searched(connection, keys, search, limit + 1)
+        page = page_of(found, limit, keys.column)
+        about = [(row.id, row.subject) for row in page.items]
+        matches = await find_matches(connection, viewer.tenant_id, search, about)
+        return Page([replace(row, match=matches.get(row.id)) for row in page.items], page.next)
+    found = await rows_of(connection, keys.page(limit + 1), keys.bound, keys.order_of("c."))
     return page_of(found, limit, keys.column)
 
 

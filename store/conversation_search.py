@@ -6,24 +6,27 @@ for a word of every fourth mail it would fetch a quarter of the desk for one pag
 """
 
 import re
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-FREQUENT = 20_000  # messages that the planner expects; of a word that it does not know it expects some thousands
-STEPS = 50_000  # conversations that a walk looks at, about 3 µs each
-NUMBER = re.compile(r"\s*(#)?\s*(\d{1,12})\s*")
-ENDS_IN_A_WORD = re.compile(r"\w\Z")
+from store.search_forms import MARKS, MOST_FORMS, RUN, candidates, pairs, without_accents
+from store.search_names import find_names
+from store.search_query import HAS, IN_FILE, Term, read_query
+from store.view_conditions import Group
 
-# Words as people type them. A last word that is still being typed matches its beginnings: the query's text form ends in a
-# quoted word unless a bracket closes it, and `:*` asks for words that begin so.
-QUERY = """
-with typed as materialized (select websearch_to_tsquery('simple', :words) as query),
-asked as materialized (
-  select case when :typing and query::text like '%''' then (query::text || ':*')::tsquery else query end as query from typed)
-select query::text as query, case when numnode(query) > 0 then mailroom_search_expected(query) else 0 end as expected from asked
-"""
+FREQUENT = 5_000  # messages that the planner expects; of a word that it does not know it expects some thousands
+STEPS = 50_000  # conversations that a walk looks at, about 3 µs each
+LANGUAGES_KEPT = 3600.0  # seconds; what a desk writes in changes slowly
+LANGUAGES_MOST = 1000
+SPOKEN = 0.05  # of the newest messages
+SEPARATED = re.compile(r"[@._/\\-]")
+
 INDEXED = "select mailroom_search(cast(:query as tsquery))"
 INDEXED_OR_NUMBER = (
     f"{INDEXED} union select id from conversations where tenant_id = :tenant and number = :number"
@@ -33,19 +36,65 @@ select 1 from search_documents d
 where d.tenant_id = :tenant and d.conversation_id = k.id and d.document @@ cast(:query as tsquery)
 """
 WALKED_OR_NUMBER = f"select 1 where k.number = :number union all ({WALKED} limit 1)"
+# Each text as the words that documents hold. A text of no word gives an empty query.
+LEXEMES = text(
+    """
+    select (case when phrase then phraseto_tsquery('simple', word) else plainto_tsquery('simple', word) end)::text
+    from unnest(cast(:words as text[]), cast(:phrases as boolean[])) with ordinality as w(word, phrase, n) order by n
+    """
+)
+FORMS = text(
+    """
+    select word, form from unnest(cast(:words as text[]), cast(:languages as text[]), cast(:forms as text[])) as f(word, language, form)
+    where ts_lexize((language || '_stem')::regdictionary, form) = ts_lexize((language || '_stem')::regdictionary, word)
+      and cardinality(ts_lexize((language || '_stem')::regdictionary, word)) > 0
+    """
+)
+EXPECTED = text("select mailroom_search_expected(cast(:query as tsquery))")
+SPOKEN_HERE = text(
+    """
+    with recent as materialized (
+      select id from conversations where tenant_id = :tenant and merged_into is null and deleted_at is null
+      order by last_message_at desc, id desc limit 150
+    ), documents as materialized (
+      select d.document from recent r join search_documents d on d.tenant_id = :tenant and d.conversation_id = r.id limit 300
+    )
+    select language from unnest(cast(:languages as text[]), cast(:marks as text[])) as m(language, marks)
+    where (select count(*) from documents where document @@ marks::tsquery) > :share * (select count(*) from documents)
+    """
+)
+_spoken: dict[uuid.UUID, tuple[float, tuple[str, ...]]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What one term looks for in a text: these words as they are, or beginnings, or a phrase. For marking what was found."""
+
+    texts: tuple[str, ...]
+    beginning: bool
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """`query` is a tsquery's text, empty when no word is in it. A bare number is also the conversation's number."""
+    """`query` is a tsquery's text, empty when no word is in it. A bare number is also the conversation's number. `conditions` is
+    what else must hold.
+    """
 
     query: str
     number: int | None
     frequent: bool
+    conditions: Group | None
+    words: tuple[Word, ...]
 
     @property
     def nothing(self) -> bool:
-        return not self.query and self.number is None
+        return not self.query and self.number is None and self.conditions is None
+
+    @property
+    def in_text(self) -> bool:
+        """Whether messages have to be looked at, and not the conversations alone."""
+        return bool(self.query) or self.number is not None
 
     @property
     def ids(self) -> str:
@@ -58,12 +107,114 @@ class Search:
         return WALKED if self.number is None else WALKED_OR_NUMBER
 
 
-async def read_search(connection: AsyncConnection, words: str) -> Search:
-    """What these words ask for, and about how much there is of it."""
-    number = NUMBER.fullmatch(words)
-    row = (
-        await connection.execute(
-            text(QUERY), {"words": words, "typing": ENDS_IN_A_WORD.search(words) is not None}
-        )
-    ).one()
-    return Search(row.query, int(number[2]) if number else None, row.expected > FREQUENT)
+async def read_search(connection: AsyncConnection, tenant_id: uuid.UUID, words: str) -> Search:
+    """What these words ask for, and about how much there is of it. Raises BadSearch."""
+    asked = read_query(words)
+    leaves = [*asked.leaves, *await find_names(connection, tenant_id, asked.names)]
+    conditions = Group("all", tuple(leaves)) if leaves else None
+    forms = await _forms(connection, tenant_id, asked.terms)
+    plain = await _lexemes(connection, asked.terms)
+    query = _query(asked.terms, plain, forms)
+    frequent = False
+    if query:
+        # Of the words as typed: the planner takes each form that it does not know for a frequent one.
+        expected = (await connection.execute(EXPECTED, {"query": _query(asked.terms, plain, {})})).scalar_one()
+        frequent = expected > FREQUENT
+    marked = tuple(
+        Word((t.text.lower(), *forms.get(n, ())), t.typing, t.place)
+        for n, t in enumerate(asked.terms)
+        if not t.minus and t.place != HAS and plain[n]
+    )
+    return Search(query, asked.number, frequent, conditions, marked)
+
+
+async def _lexemes(connection: AsyncConnection, terms: Sequence[Term]) -> list[str]:
+    """For each term its tsquery's text: the words, or the same taken apart at dots and signs, as addresses and file names are."""
+    if not terms:
+        return []
+    words = [t.text for t in terms] + [SEPARATED.sub(" ", t.text) for t in terms]
+    phrases = [t.phrase for t in terms] + [True] * len(terms)
+    found = list((await connection.execute(LEXEMES, {"words": words, "phrases": phrases})).scalars())
+    whole, apart = found[: len(terms)], found[len(terms) :]
+    return [
+        w if w == a or not a or not SEPARATED.search(t.text) else f"({w}) | ({a})" if w else a
+        for t, w, a in zip(terms, whole, apart, strict=True)
+    ]
+
+
+async def _forms(connection: AsyncConnection, tenant_id: uuid.UUID, terms: Sequence[Term]) -> dict[int, tuple[str, ...]]:
+    """Other forms of the words that are not in quotes and not about people or files, by the term's place."""
+    asked = {n: t.text.lower() for n, t in enumerate(terms) if not t.phrase and t.place in ("", "A")}
+    if not asked:
+        return {}
+    languages = await _languages(connection, tenant_id)
+    rows = [(word, language, form) for word in set(asked.values()) for language, form in candidates(word, languages)]
+    known: dict[str, list[str]] = defaultdict(list)
+    if rows:
+        bound = dict(zip(("words", "languages", "forms"), (list(c) for c in zip(*rows, strict=True)), strict=True))
+        for row in await connection.execute(FORMS, bound):
+            known[row.word].append(row.form)
+    found = {}
+    for n, word in asked.items():
+        nearest = sorted(set(known[word]), key=lambda form, word=word: (abs(len(form) - len(word)), form))  # type: ignore[misc]
+        plain = without_accents(word)
+        found[n] = (*([plain] if plain != word else []), *nearest[:MOST_FORMS])
+    return {n: forms for n, forms in found.items() if forms}
+
+
+async def _languages(connection: AsyncConnection, tenant_id: uuid.UUID) -> tuple[str, ...]:
+    """What the newest mail of the desk is written in, and English; looked up once an hour in each process."""
+    at, languages = _spoken.get(tenant_id, (0.0, ()))
+    if not languages or time.monotonic() - at > LANGUAGES_KEPT:
+        bound = {"tenant": tenant_id, "languages": list(MARKS), "marks": list(MARKS.values()), "share": SPOKEN}
+        spoken = set((await connection.execute(SPOKEN_HERE, bound)).scalars())
+        languages = tuple(language for language in MARKS if language in spoken or language == "english")
+        while len(_spoken) >= LANGUAGES_MOST:
+            _spoken.pop(next(iter(_spoken)))
+        _spoken[tenant_id] = (time.monotonic(), languages)
+    return languages
+
+
+LEXEME = re.compile(r"'((?:''|[^'])*)'")
+
+
+def _query(terms: Sequence[Term], plain: Sequence[str], forms: dict[int, tuple[str, ...]]) -> str:
+    """The tsquery: groups of alternatives, all of which must be met, and nothing of what has a minus."""
+    groups: dict[int, list[str]] = defaultdict(list)
+    refused = []
+    for n, term in enumerate(terms):
+        made = _one(term, plain[n], forms.get(n, ()))
+        if made and term.minus:
+            refused.append(f"!({made})")
+        elif made:
+            groups[term.group].append(made)
+    return " & ".join([f"({' | '.join(each)})" for each in groups.values()] + refused)
+
+
+def _one(term: Term, plain: str, forms: Sequence[str]) -> str:
+    if term.place == HAS:
+        return f"'{HAS}{term.text}'"
+    run = RUN.search(term.text)
+    if run is not None:
+        return _paired(term)
+    if not plain:
+        return ""
+    prefix, weight = (IN_FILE, "") if term.place == IN_FILE else ("", term.place)
+    label = ("*" if term.typing else "") + weight
+
+    def lexeme(found: re.Match[str]) -> str:
+        return f"'{prefix}{found[1]}'" + (f":{label}" if label else "")
+
+    alternatives = [LEXEME.sub(lexeme, plain)]
+    alternatives += [f"'{prefix}{form}'" + (f":{weight}" if weight else "") for form in forms]
+    return " | ".join(f"({a})" for a in alternatives) if len(alternatives) > 1 else alternatives[0]
+
+
+def _paired(term: Term) -> str:
+    """Runs of a script without spaces, each as a phrase of its pairs; what stands between them is looked for by words."""
+    weight = term.place if term.place not in (IN_FILE, HAS) else ""
+    found = []
+    for run in RUN.findall(term.text):
+        label = weight if len(run) > 1 else f"*{weight}"
+        found.append(" <-> ".join(f"'{pair}'" + (f":{label}" if label else "") for pair in pairs(run)))
+    return " & ".join(f"({f})" for f in found)

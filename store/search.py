@@ -8,22 +8,52 @@ import uuid
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-# A tsvector holds 1 MB; with the cuts below no text reaches it (each word costs up to six bytes beside its letters).
-SOURCE = """
+from store.search_forms import PAIRED as PAIRED_SCRIPTS
+
+# Scripts without spaces between words (those of store/search_forms.py): a run of them is kept as its pairs of characters too, in order.
+PAIRED = "[" + PAIRED_SCRIPTS.encode("ascii", "backslashreplace").decode() + "]+"
+PAIRED_MOST = 20_000  # characters of a text
+
+
+def _pairs(value: str) -> str:
+    """SQL for the pairs in a text; for texts of one byte a character it costs nothing."""
+    return f"""
+      coalesce((
+        select string_agg('''' || g.pair || ''':' || least(g.place, 16000), ' ')::tsvector from (
+          select c.letter || coalesce(lead(c.letter) over (partition by r.n order by c.n), '') as pair,
+            row_number() over (order by r.n, c.n) + r.n as place
+          from regexp_matches(left({value}, {PAIRED_MOST}), '{PAIRED}', 'g') with ordinality as r(run, n),
+            regexp_split_to_table(r.run[1], '') with ordinality as c(letter, n)
+          where octet_length({value}) <> length({value})) g), '')
+    """
+
+
+# Weights say where a word stands: A the subject, B the sender, C the recipients. Words of file names stand there twice, plain and as
+# `file=word`, so that they can be asked for alone. A tsvector holds 1 MB; with the cuts below no text reaches it (each word costs
+# up to six bytes beside its letters).
+SOURCE = f"""
     select m.tenant_id, m.id, m.conversation_id,
-      setweight(to_tsvector('simple', m.subject), 'A')
-      || setweight(to_tsvector('simple', concat_ws(' ', m.from_name, m.from_address, translate(m.from_address, '@.', '  '),
-           p.people)), 'B')
-      || setweight(to_tsvector('simple', coalesce(f.names, '')), 'C')
-      || to_tsvector('simple', left(m.body_text,
-           case when octet_length(m.body_text) > 300000 then 60000 else 200000 end)) as document
+      setweight(to_tsvector('simple', m.subject) || {_pairs("m.subject")}, 'A')
+      || setweight(to_tsvector('simple', concat_ws(' ', m.from_name, m.from_address, translate(m.from_address, '@.', '  ')))
+           || {_pairs("m.from_name")}, 'B')
+      || setweight(to_tsvector('simple', coalesce(p.people, '')), 'C')
+      || coalesce(f.document, '')
+      || to_tsvector('simple', b.body) || {_pairs("b.body")} as document
     from picked join messages m on m.tenant_id = picked.tenant_id and m.id = picked.id
+    cross join lateral (
+      select left(m.body_text, case when octet_length(m.body_text) > 300000 then 60000 else 200000 end) as body offset 0) b
     left join lateral (
-      select left(string_agg(concat_ws(' ', r.name, r.address), ' '), 50000) as people from message_recipients r
-      where r.tenant_id = m.tenant_id and r.message_id = m.id) p on true
+      select left(string_agg(concat_ws(' ', r.name, r.address, translate(r.address, '@.', '  ')), ' '), 50000) as people
+      from message_recipients r where r.tenant_id = m.tenant_id and r.message_id = m.id) p on true
     left join lateral (
-      select left(string_agg(concat_ws(' ', a.filename, translate(a.filename, '._-', '   ')), ' '), 50000) as names
-      from attachments a where a.tenant_id = m.tenant_id and a.message_id = m.id) f on true
+      select w.words || array_to_tsvector(array(select 'file=' || t from unnest(tsvector_to_array(w.words)) t))
+        || case when n.attached then array_to_tsvector(array['has=attachment']) else '' end as document
+      from (
+        select left(string_agg(concat_ws(' ', a.filename, translate(a.filename, '._-', '   ')), ' '), 50000) as names,
+          bool_or(a.disposition = 'attachment') as attached
+        from attachments a where a.tenant_id = m.tenant_id and a.message_id = m.id) n
+      cross join lateral (select to_tsvector('simple', n.names) as words offset 0) w
+      where n.names is not null) f on true
 """
 WRITE = f"""
     , written as (

@@ -113,7 +113,7 @@ async def test_both_ways_of_searching_find_the_same(house, desk, monkeypatch, fr
         for words, narrowed in itertools.product(
             ('"w1"', "w7", "w300 w7", "nowhere", "w49999", "#41", "-w1"), (ListFilter(), ListFilter(status=("open", "pending"), tag=("common",)))
         ):
-            search = await conversation_search.read_search(connection, words)
+            search = await conversation_search.read_search(connection, desk.tenant_id, words)
             documents = f"select d.conversation_id from search_documents d where d.document @@ '{search.query.replace(chr(39), chr(39) * 2)}'::tsquery"
             condition = f"(c.id in ({documents})" + (f" or c.number = {search.number})" if search.number else ")")
             if narrowed.tag:
