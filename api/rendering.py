@@ -5,7 +5,14 @@ from typing import Any, cast
 
 from api.schemas.base import Addr, Named
 from api.schemas.conversation_life import Difference, Follower
-from api.schemas.conversations import Conversation, ConversationItem, Reply, Suggestion, Tag
+from api.schemas.conversations import (
+    Conversation,
+    ConversationItem,
+    Reply,
+    SlaOfConversation,
+    Suggestion,
+    Tag,
+)
 from api.schemas.messages import Attachment, Decision, Message, QuarantineNote, Send, SentTo
 from mail.visible import split_visible
 from store.conversation_list import ConversationRow
@@ -72,9 +79,19 @@ def item_fields(row: ConversationRow) -> dict[str, Any]:
         "has_unknown_send": row.unknown_sends > 0,
         "version": row.version,
         "snoozed_until": row.snoozed_until,
+        "sla": _sla(row),
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
+
+
+def _sla(row: ConversationRow) -> SlaOfConversation | None:
+    """None where nothing runs and nothing was missed."""
+    if row.sla_due_at is None and not row.sla_paused and not row.sla_breached:
+        return None
+    return SlaOfConversation(
+        due_at=row.sla_due_at, warn_at=row.sla_warn_at, paused=row.sla_paused, breached=row.sla_breached
+    )
 
 
 def difference(row: DifferenceRow) -> Difference:

@@ -27,6 +27,7 @@ from contracts.inbound import InboxSyncInput, ResyncOrder
 from contracts.refs import ConversationRef, FolderRef, MessageRef
 from contracts.reingest import ReingestRef
 from contracts.search_attributes import INBOX_ID, PROVIDER, TENANT_ID
+from contracts.sla import SlaRef
 
 T = TypeVar("T")
 log = logging.getLogger("mailroom.api.temporal")
@@ -76,6 +77,8 @@ class Gateway(Protocol):
     async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool: ...
 
     async def signal_backfill(self, inbox_id: str, folder_id: str, name: str) -> bool: ...
+
+    async def poke_sla(self, tenant_id: str) -> bool: ...
 
     async def start_reingest(self, tenant_id: str, reingest_id: str) -> bool: ...
 
@@ -232,6 +235,16 @@ class TemporalGateway:
 
     async def signal_backfill(self, inbox_id: str, folder_id: str, name: str) -> bool:
         return await self._signal(ids.backfill(inbox_id, folder_id), name)
+
+    async def poke_sla(self, tenant_id: str) -> bool:
+        return await self._start(
+            "SlaTimer",
+            SlaRef(tenant_id),
+            workflow_id=ids.sla_timer(tenant_id),
+            attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
+            summary="Warn and breach service levels",
+            signal="poke",  # one that sleeps looks for the recount
+        )
 
     async def start_reingest(self, tenant_id: str, reingest_id: str) -> bool:
         return await self._start(

@@ -26,6 +26,15 @@ class Tag(Answer):
     color: str
 
 
+class SlaOfConversation(Answer):
+    """Of its running clocks the one that is due next. `paused`: all stand, so nothing is due. `breached`: one was missed."""
+
+    due_at: Instant | None
+    warn_at: Instant | None
+    paused: bool
+    breached: bool
+
+
 class ConversationItem(Answer):
     id: str
     number: int
@@ -47,6 +56,7 @@ class ConversationItem(Answer):
     has_unknown_send: bool
     version: int
     snoozed_until: Instant | None
+    sla: SlaOfConversation | None
     created_at: Instant
     updated_at: Instant
 

@@ -131,6 +131,9 @@ class RecordingGateway(Gateway):
     async def start_reingest(self, tenant_id: str, reingest_id: str) -> bool:
         return self._take("reingest", tenant_id, reingest_id)
 
+    async def poke_sla(self, tenant_id: str) -> bool:
+        return self._take("sla", tenant_id)
+
     async def signal_reingest(self, reingest_id: str) -> bool:
         return self._take("signal_reingest", reingest_id)
 
