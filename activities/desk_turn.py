@@ -20,6 +20,7 @@ from activities._edges import edges, name_of
 from activities.desk_reactor import Reactor
 from activities.event_line import EventLine
 from activities.heartbeat import heartbeats
+from activities.until_stopping import until_stopping
 from contracts.desk import DeskOrder, DeskReport, DeskSteps, Followup
 from contracts.failpoints import Failpoint, reached
 from store.desk_cursors import keep_failure, take_events
@@ -62,10 +63,11 @@ class DeskTurn(DeskSteps):
                     left = ends - time.monotonic()
                     if turned.followups or left <= 0:
                         return DeskReport(turned.followups, events, failed)
+                    # A worker that stops ends the turn between two batches.
                     if turned.more:
-                        await asyncio.sleep(0 if turned.events else HIDDEN_SECONDS)
+                        await until_stopping(asyncio.sleep(0 if turned.events else HIDDEN_SECONDS))
                     else:
-                        await self._line.wait(heard, left)
+                        await until_stopping(self._line.wait(heard, left))
 
     async def once(self, tenant_id: uuid.UUID) -> Turned:
         """One batch. `more`: look again at once."""

@@ -8,12 +8,10 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities._edges import edges
 from activities.accounts import API_PROVIDERS, Accounts
@@ -21,6 +19,7 @@ from activities.heartbeat import heartbeats
 from activities.inbound_at_once import InboundAtOnce, Taken
 from activities.parser_pool import ChildrenDoNotStart
 from activities.push_poll import GRACE, until_next_look
+from activities.until_stopping import until_stopping
 from contracts.inbound import InboundSteps, WakeReason, WatchOrder, WatchReport
 from providers.errors import FolderGone, ProviderError
 from providers.imap.account import ImapAccount
@@ -95,7 +94,7 @@ class InboundWatch(InboundSteps):
             async with heartbeats():
                 try:
                     account = self._accounts.imap(inbox)
-                    return await _until_stopping(self._wait(inbox, account, float(order.seconds)))
+                    return await until_stopping(self._wait(inbox, account, float(order.seconds)))
                 except (ProviderError, CredentialsUnreadable):
                     return WatchReport(WakeReason.CLOSED)  # the next fetch finds out why and tells the inbox
 
@@ -220,22 +219,3 @@ class InboundWatch(InboundSteps):
         last = uidnext - 1 if uidnext else (await source.uids())[-1:][0]
         told = await source.flag_changes(FlagCursor(None, max(1, last - FLAGS_COMPARED), last))
         return hash(frozenset(told.flags.items()))
-
-
-async def _until_stopping(waiting: Coroutine[None, None, WatchReport]) -> WatchReport:
-    """A worker that stops does not wait for hours: the watch fails at once, and another worker's attempt goes on."""
-    watching = asyncio.create_task(waiting)
-    stopping = asyncio.create_task(activity.wait_for_worker_shutdown())
-    try:
-        await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if watching.done():
-            return watching.result()
-        raise ApplicationError(
-            "The worker is stopping; another one goes on watching.",
-            type="WorkerStopping",
-            category=ApplicationErrorCategory.BENIGN,
-        )
-    finally:
-        watching.cancel()
-        stopping.cancel()
-        await asyncio.gather(watching, stopping, return_exceptions=True)

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.desk_turn import BATCH, DeskTurn
@@ -169,3 +170,13 @@ async def test_a_long_log_is_read_in_batches(desk: Desk, line: EventLine) -> Non
     await drain(turn, desk)
     assert clerk.batches[0] == BATCH
     assert clerk.seen.count("a") == BATCH + 5
+
+
+async def test_a_worker_that_stops_ends_the_turn_at_once(desk: Desk, line: EventLine) -> None:
+    turn, environment = DeskTurn(desk.database, line, [Clerk()]), ActivityEnvironment()
+    running = asyncio.create_task(environment.run(turn.turn, DeskOrder(str(desk.tenant_id), 120)))
+    await asyncio.sleep(0.1)
+    environment.worker_shutdown()
+    with pytest.raises(ApplicationError) as stopped:
+        await asyncio.wait_for(running, 60)
+    assert stopped.value.type == "WorkerStopping"
