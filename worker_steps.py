@@ -16,6 +16,7 @@ from activities.auto_response import AutoResponseClaiming
 from activities.backfill import Backfilling
 from activities.connect import Connecting
 from activities.deliver_ses import SesPost
+from activities.desk_clocks import DeskClocks
 from activities.desk_notices import NoticeReactor
 from activities.desk_reactor import Reactor
 from activities.desk_turn import DeskTurn
@@ -38,6 +39,7 @@ from activities.parser_pool import ParserPool
 from activities.reingest import Reingesting
 from activities.ses_source import SesSource
 from activities.ses_spool import SesSpool
+from activities.sla_timer import SlaTiming
 from activities.snooze import Snoozing
 from activities.sweep import Sweeping
 from activities.token_keeper import TokenKeeper
@@ -90,6 +92,7 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     OutboundRecord,
     OutboundVerify,
     Reingesting,
+    SlaTiming,
     Snoozing,
     Sweeping,
     WatchRenewing,
@@ -220,7 +223,7 @@ def api_watchers(settings: Settings, policy: EgressPolicy) -> dict[str, Watcher]
 
 def reactors(database: Database, settings: Settings) -> tuple[Reactor, ...]:  # noqa: ARG001 - for those to come
     """Who reacts to events on the desk, in this order: rules, assignment, clocks, views, notices, figures."""
-    return (Views(), NoticeReactor(),)
+    return (DeskClocks(), Views(), NoticeReactor())
 
 
 @contextlib.asynccontextmanager
@@ -302,6 +305,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 OutboundRecord(database),
                 OutboundVerify(database, accounts, pool),
                 Reingesting(database, blobs, ingestion, parsers),
+                SlaTiming(database),
                 Snoozing(database),
                 Sweeping(
                     database,
