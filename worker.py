@@ -44,11 +44,15 @@ from worker_steps import Steps, composed
 from worker_telemetry import HISTOGRAMS, CountingFailures, WorkerTelemetry
 from workflows.auto_response import AutoResponse
 from workflows.backfill import Backfill
+from workflows.bulk import Bulk
 from workflows.check_domain import CheckDomain
 from workflows.connect_inbox import ConnectInbox
 from workflows.desk import Desk
+from workflows.digest import Digest
+from workflows.erase import Erase
 from workflows.inbox_sync import InboxSync
 from workflows.reingest import Reingest
+from workflows.retention import Retention
 from workflows.send_message import SendMessage
 from workflows.sla_timer import SlaTimer
 from workflows.snooze import Snooze
@@ -58,11 +62,29 @@ from workflows.watch_renewal import WatchRenewal
 
 log = logging.getLogger("mailroom.worker")
 
-WORKFLOWS = (AutoResponse, Backfill, CheckDomain, ConnectInbox, Desk, InboxSync, Reingest, SendMessage, SlaTimer, Snooze, Sweep, WatchRenewal)
+WORKFLOWS = (
+    AutoResponse,
+    Backfill,
+    Bulk,
+    CheckDomain,
+    ConnectInbox,
+    Desk,
+    Digest,
+    Erase,
+    InboxSync,
+    Reingest,
+    Retention,
+    SendMessage,
+    SlaTimer,
+    Snooze,
+    Sweep,
+    WatchRenewal,
+)
 GRACE = timedelta(seconds=25)
 PLENTY = 500  # slots where seats are what is scarce
 HARD_EXIT_SECONDS = 38.0  # integrity T-8: SIGTERM to exit in 40 s, whatever hangs
 SWEEP_EVERY = timedelta(minutes=1)
+RETENTION_EVERY, RETENTION_AT = timedelta(days=1), timedelta(hours=3)  # three in the morning, UTC
 CONNECT_ATTEMPTS_SECONDS = (0.5, 1, 2, 5, 5, 10, 10, 20)
 
 
@@ -125,11 +147,28 @@ async def ensure_sweep(client: Client) -> None:
         )
 
 
-async def keep_sweep(client: Client) -> None:
-    """Look once a minute that the schedule stands. Temporal being away is said elsewhere; it is asked again."""
+async def ensure_retention(client: Client) -> None:
+    """Make the schedule of the nightly retention where it is missing. A night that Temporal slept through is the next one's work."""
+    action = ScheduleActionStartWorkflow(
+        Retention.run, id=ids.RETENTION, task_queue=queues.FLOW, static_summary="forget what the policies say"
+    )
+    with contextlib.suppress(ScheduleAlreadyRunningError):
+        await client.create_schedule(
+            ids.RETENTION,
+            Schedule(
+                action=action,
+                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RETENTION_EVERY, offset=RETENTION_AT)]),
+                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
+            ),
+        )
+
+
+async def keep_schedules(client: Client) -> None:
+    """Look once a minute that the schedules stand. Temporal being away is said elsewhere; it is asked again."""
     while True:
         with contextlib.suppress(RPCError):
             await ensure_sweep(client)
+            await ensure_retention(client)
         await asyncio.sleep(SWEEP_EVERY.total_seconds())
 
 
@@ -239,7 +278,7 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
             )
             endpoint.start()
         telemetry.start(client, chosen, steps.sources)
-        sweeping = asyncio.create_task(keep_sweep(client))
+        sweeping = asyncio.create_task(keep_schedules(client))
         warming = asyncio.create_task(steps.warm())
         stopping = asyncio.create_task(stop.wait())
         log.info("worker started", extra={"queues": list(chosen)})

@@ -14,14 +14,20 @@ from typing import Any
 from activities.accounts import Accounts, MailboxToken, SenderMaker, SourceMaker, graph_mailbox
 from activities.auto_response import AutoResponseClaiming
 from activities.backfill import Backfilling
+from activities.bulk_change import BulkChanging
 from activities.connect import Connecting
 from activities.deliver_ses import SesPost
+from activities.desk_assign import DeskAssign
 from activities.desk_clocks import DeskClocks
 from activities.desk_notices import NoticeReactor
 from activities.desk_reactor import Reactor
+from activities.desk_rollups import Rollups
+from activities.desk_route import DeskRoute
 from activities.desk_turn import DeskTurn
 from activities.desk_views import Views
+from activities.digest import Digesting
 from activities.domain_check import DomainChecking
+from activities.erasure import Erasing
 from activities.event_line import EventLine
 from activities.inbound_at_once import InboundAtOnce
 from activities.inbound_fetch import InboundFetch
@@ -30,6 +36,7 @@ from activities.inbound_open import InboundOpen
 from activities.inbound_react import InboundReact
 from activities.inbound_watch import InboundWatch
 from activities.ingestion import Ingestion
+from activities.object_drops import ObjectDrops
 from activities.outbound_compose import OutboundCompose
 from activities.outbound_deliver import OutboundDeliver
 from activities.outbound_file_copy import OutboundFileCopy
@@ -37,6 +44,7 @@ from activities.outbound_record import OutboundRecord
 from activities.outbound_verify import OutboundVerify
 from activities.parser_pool import ParserPool
 from activities.reingest import Reingesting
+from activities.retention import Retaining
 from activities.ses_source import SesSource
 from activities.ses_spool import SesSpool
 from activities.sla_timer import SlaTiming
@@ -80,7 +88,10 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     Backfilling,
     Connecting,
     DeskTurn,
+    Digesting,
+    BulkChanging,
     DomainChecking,
+    Erasing,
     InboundFetch,
     InboundIngest,
     InboundOpen,
@@ -92,6 +103,7 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     OutboundRecord,
     OutboundVerify,
     Reingesting,
+    Retaining,
     SlaTiming,
     Snoozing,
     Sweeping,
@@ -221,9 +233,9 @@ def api_watchers(settings: Settings, policy: EgressPolicy) -> dict[str, Watcher]
     return found
 
 
-def reactors(database: Database, settings: Settings) -> tuple[Reactor, ...]:  # noqa: ARG001 - for those to come
+def reactors(database: Database, settings: Settings, blobs: BlobStore) -> tuple[Reactor, ...]:  # noqa: ARG001 - for those to come
     """Who reacts to events on the desk, in this order: rules, assignment, clocks, views, notices, figures."""
-    return (DeskClocks(), Views(), NoticeReactor())
+    return (DeskRoute(blobs.get), DeskAssign(), DeskClocks(), Views(), NoticeReactor(), Rollups())
 
 
 @contextlib.asynccontextmanager
@@ -264,6 +276,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
     ingestion = Ingestion(database, blobs, parsers, turns=turns["ingest"])
     line = EventLine(settings.database_url)
     under_way: set[uuid.UUID] = set()
+    drops = ObjectDrops(database, blobs)
     at_once = InboundAtOnce(database, blobs, ingestion, under_way=under_way, turns=turns["fetch"])
 
     def submitter(account: SmtpAccount) -> SmtpSender:
@@ -275,7 +288,8 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 AutoResponseClaiming(database),
                 Backfilling(database, blobs, pool, accounts, ingestion, turns=turns["history"]),
                 Connecting(database, pool, accounts, policy),
-                DeskTurn(database, line, reactors(database, settings)),
+                DeskTurn(database, line, reactors(database, settings, blobs)),
+                Digesting(database, settings.public_url),
                 DomainChecking(
                     database,
                     DnsLookup(settings.dns_servers),
@@ -283,6 +297,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                     spf_include=settings.domain_spf_include,
                     identities=ses.identities,
                 ),
+                Erasing(database, drops),
                 InboundFetch(
                     database,
                     blobs,
@@ -304,7 +319,9 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                 OutboundFileCopy(database, accounts, pool, blobs),
                 OutboundRecord(database),
                 OutboundVerify(database, accounts, pool),
+                BulkChanging(database),
                 Reingesting(database, blobs, ingestion, parsers),
+                Retaining(database, drops),
                 SlaTiming(database),
                 Snoozing(database),
                 Sweeping(

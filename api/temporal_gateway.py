@@ -21,8 +21,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.patience import GivenUp, Patience
 from contracts import ids, queues
+from contracts.bulk import BulkRef
 from contracts.connect import ConnectInput, ConnectReport
 from contracts.domains import DomainRef
+from contracts.erasure import ErasureRef
 from contracts.inbound import InboxSyncInput, ResyncOrder
 from contracts.refs import ConversationRef, FolderRef, MessageRef
 from contracts.reingest import ReingestRef
@@ -83,6 +85,10 @@ class Gateway(Protocol):
     async def start_reingest(self, tenant_id: str, reingest_id: str) -> bool: ...
 
     async def signal_reingest(self, reingest_id: str) -> bool: ...
+
+    async def start_bulk(self, tenant_id: str, bulk_id: str) -> bool: ...
+
+    async def start_erase(self, tenant_id: str, erasure_id: str) -> bool: ...
 
     async def ping(self) -> None: ...
 
@@ -254,6 +260,25 @@ class TemporalGateway:
             attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
             summary="Read stored mail again",
             signal="poke",  # a run that rests, or is about to end its dry run, looks at the changed row
+        )
+
+    async def start_bulk(self, tenant_id: str, bulk_id: str) -> bool:
+        return await self._start(
+            "Bulk",
+            BulkRef(tenant_id, bulk_id),
+            workflow_id=ids.bulk(bulk_id),
+            attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
+            summary="Change many conversations",
+            signal="poke",  # one that is about to end looks at the changed row
+        )
+
+    async def start_erase(self, tenant_id: str, erasure_id: str) -> bool:
+        return await self._start(
+            "Erase",
+            ErasureRef(tenant_id, erasure_id),
+            workflow_id=ids.erase(erasure_id),
+            attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
+            summary="Remove a person for good",
         )
 
     async def signal_reingest(self, reingest_id: str) -> bool:

@@ -8,7 +8,7 @@ from temporalio import activity
 
 class SweepKind(StrEnum):
     """Rows that should have a running workflow: SendMessage, InboxSync, ConnectInbox, Backfill, AutoResponse, Reingest,
-    CheckDomain, WatchRenewal, Desk, Snooze, SlaTimer.
+    CheckDomain, WatchRenewal, Desk, Snooze, SlaTimer, Erase, Digest, Bulk.
     """
 
     SENDS = "sends"
@@ -22,6 +22,9 @@ class SweepKind(StrEnum):
     DESKS = "desks"
     SNOOZES = "snoozes"
     SLA_TIMERS = "sla_timers"
+    ERASURES = "erasures"
+    DIGESTS = "digests"
+    BULKS = "bulks"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, ChildRow, CreatedAt, Id, TenantRow, one_of, own
-from models.enums import BulkChangeState, BulkState
+from models.bulk_states import BulkChangeState, BulkState
 
 
 class ConversationsApart(ChildRow, Base):

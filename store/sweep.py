@@ -135,6 +135,26 @@ SLA_TIMERS = text(
     order by t.id limit :limit
     """
 )
+ERASURES = text(
+    """
+    select e.tenant_id, e.id, cast(null as uuid) as inbox_id from erasures e
+    where e.id > :after and e.state <> 'done' order by e.id limit :limit
+    """
+)
+# By person: a window that was taken is due no more.
+DIGESTS = text(
+    """
+    select s.tenant_id, s.user_id as id, cast(null as uuid) as inbox_id from notice_settings s
+    where s.user_id > :after and s.digest_due_at <= :now order by s.user_id limit :limit
+    """
+)
+BULKS = text(
+    """
+    select b.tenant_id, b.id, cast(null as uuid) as inbox_id from bulks b
+    where b.id > :after and b.state in ('running', 'undoing') and (:full or b.updated_at < :restless)
+    order by b.id limit :limit
+    """
+)
 FINDERS: dict[str, TextClause] = {
     "sends": SENDS,
     "inboxes": INBOXES,
@@ -147,12 +167,27 @@ FINDERS: dict[str, TextClause] = {
     "snoozes": SNOOZES,
     "desks": DESKS,
     "sla_timers": SLA_TIMERS,
+    "erasures": ERASURES,
+    "digests": DIGESTS,
+    "bulks": BULKS,
 }
 ONE_PAGE = frozenset({"domains", "watches"})  # look-ups at other people's servers: what is behind the page has the next minute
 
 OLD_SESSIONS = text("delete from sessions where expires_at < :now")
-# An upload lives a day; what became a file of a message has a row of its own and does not need it.
-OLD_UPLOADS = text("delete from uploads where created_at < :yesterday")
+# An upload lives a day; what became a file of a message has a row of its own and does not need it. Its octets are dropped by the
+# next retention run, unless somebody names them.
+OLD_UPLOADS = text(
+    """
+    with gone as (
+      delete from uploads where created_at < :yesterday returning tenant_id, upload_key, storage_key
+    ), noted as (
+      insert into dropped_objects (tenant_id, storage_key)
+      select tenant_id, upload_key from gone union select tenant_id, storage_key from gone where storage_key is not null
+      on conflict (tenant_id, storage_key, raw_offset) do update set dropped_at = now()
+    )
+    select count(*) from gone
+    """
+)
 OLD_KEYS = text("delete from idempotency_keys where created_at < :week")
 OLD_ATTEMPTS = text("delete from login_attempts where at < :yesterday")
 # A plan that nobody wants for a month is not wanted; what a run found, and with it pieces of mail, is kept as long.
@@ -168,6 +203,8 @@ OLD_FINDINGS = text(
     where r.tenant_id = c.tenant_id and r.id = c.reingest_id and r.ended_at < :month
     """
 )
+# What could be undone can no longer, and nobody looks at it.
+OLD_BULKS = text("delete from bulks where ended_at < :month")
 PARTITIONS = text("select mailroom_ensure_event_partitions(3)")
 
 
@@ -234,9 +271,10 @@ async def tidy(connection: AsyncConnection, *, now: dt.datetime) -> Tidied:
 
     await gone(OLD_PLANS, now=now, month=month)
     await gone(OLD_FINDINGS, month=month)
+    await gone(OLD_BULKS, month=month)
     return Tidied(
         sessions=await gone(OLD_SESSIONS, now=now),
-        uploads=await gone(OLD_UPLOADS, yesterday=yesterday),
+        uploads=int((await connection.execute(OLD_UPLOADS, {"yesterday": yesterday})).scalar_one()),
         idempotency_keys=await gone(OLD_KEYS, week=week),
         login_attempts=await gone(OLD_ATTEMPTS, yesterday=yesterday),
         partitions=int((await connection.execute(PARTITIONS)).scalar_one()),

@@ -13,9 +13,12 @@ from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
+    from contracts.bulk import BulkRef
     from contracts.connect import ConnectInput
     from contracts.desk import DeskRef
+    from contracts.digest import DigestRef
     from contracts.domains import DomainRef
+    from contracts.erasure import ErasureRef
     from contracts.inbound import InboxSyncInput
     from contracts.refs import ConversationRef, FolderRef, InboxRef, MessageRef
     from contracts.reingest import ReingestRef
@@ -129,3 +132,9 @@ def _flow(kind: SweepKind, found: SweepFound) -> tuple[str, object, str]:
             return "Desk", DeskRef(found.tenant_id), ids.desk(found.tenant_id)
         case SweepKind.SLA_TIMERS:
             return "SlaTimer", SlaRef(found.tenant_id), ids.sla_timer(found.tenant_id)
+        case SweepKind.ERASURES:
+            return "Erase", ErasureRef(found.tenant_id, found.id), ids.erase(found.id)
+        case SweepKind.DIGESTS:
+            return "Digest", DigestRef(found.tenant_id, found.id), ids.digest(found.id)
+        case SweepKind.BULKS:
+            return "Bulk", BulkRef(found.tenant_id, found.id), ids.bulk(found.id)

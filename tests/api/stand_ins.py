@@ -86,6 +86,12 @@ class RecordingGateway(Gateway):
         self.calls.append(call)
         return not self.away
 
+    async def start_erase(self, tenant_id: str, erasure_id: str) -> bool:
+        return self._take("erase", tenant_id, erasure_id)
+
+    async def start_bulk(self, tenant_id: str, bulk_id: str) -> bool:
+        return self._take("bulk", tenant_id, bulk_id)
+
     async def start_send(self, tenant_id: str, inbox_id: str, message_id: str) -> bool:
         return self._take("send", tenant_id, inbox_id, message_id)
 

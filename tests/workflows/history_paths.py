@@ -1,23 +1,15 @@
-"""The paths of which a history is saved: each names a workflow, its input, and what its steps answer on that path.
+"""The paths of which a history is saved: each names a workflow, its input, and what its steps answer on that path."""
 
-A path ends with its workflow, or is cut where `until` (a step, how many times it was asked for) is reached. `acts` are
-(step, times asked for, signal) or (…, "update", name, argument): what people do meanwhile.
-"""
-
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
-
-from temporalio.exceptions import ApplicationError
 
 from contracts import ids
 from contracts.auto_response import AutoResponseClaim
 from contracts.backfill import BackfillProgress
+from contracts.bulk import BulkProgress, BulkRef
 from contracts.connect import ConnectCheck, ConnectInput, ConnectReport, DiscoverReport
 from contracts.desk import DeskRef, DeskReport, Followup, FollowupKind
 from contracts.domains import DomainRef, DomainReport
-from contracts.failures import NON_RETRYABLE, SENTENCES
 from contracts.inbound import (
     FetchReport,
     InboxPlan,
@@ -46,30 +38,8 @@ from contracts.sla import RecountReport, SlaRef, SlaReport
 from contracts.snooze import SnoozeLook, SnoozeState
 from contracts.sweep import SweepFindings, SweepFound, TidyReport
 from contracts.watch_renewal import WatchOutcome
-
-TENANT = str(uuid.UUID(int=1))
-STILL = object()  # a step that goes on until it is cancelled or the recording ends
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    workflow: str
-    name: str
-    workflow_id: str
-    argument: Any
-    steps: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    acts: Sequence[tuple[Any, ...]] = ()
-    until: tuple[str, int] | None = None
-
-
-def opaque(name: str) -> str:
-    """An id that is the same at each recording."""
-    return str(uuid.uuid5(uuid.UUID(int=1), name))
-
-
-def fails(name: str) -> ApplicationError:
-    return ApplicationError(SENTENCES[name], type=name, non_retryable=name in NON_RETRYABLE)
-
+from tests.workflows.forgetting_paths import FORGETTING, FORGETTING_DEFAULTS
+from tests.workflows.path_values import STILL, TENANT, Path, fails, opaque
 
 # -- SendMessage -----------------------------------------------------------------------------------------------------
 
@@ -255,6 +225,26 @@ REINGESTS = (
     reread("continued-as-new", [READING], until=("reingest.plan", 20)),
 )
 
+# -- Bulk ------------------------------------------------------------------------------------------------------------
+
+SLICED = BulkProgress("running", 900, 400, 390)
+ENDED = BulkProgress("done", 900, 900, 880)
+TAKEN_BACK = BulkProgress("undone", 900, 900, 880, 870, 10)
+
+
+def bulk(name: str, steps: Sequence[Any], *, acts: Sequence[tuple[Any, ...]] = (), until: tuple[str, int] | None = None) -> Path:
+    ref = BulkRef(TENANT, opaque(f"bulk {name}"))
+    return Path("Bulk", name, ids.bulk(ref.bulk_id), ref, {"bulk.step": steps}, acts, until)
+
+
+BULKS = (
+    bulk("done", [SLICED, ENDED]),
+    bulk("told-while-it-runs", [*[SLICED] * 12, TAKEN_BACK], acts=[("bulk.step", 1, "poke")]),
+    bulk("step-fails", [fails("DatabaseUnavailable"), ENDED]),
+    bulk("removed", [fails("NotFound")]),
+    bulk("continued-as-new", [SLICED], until=("bulk.step", 20)),
+)
+
 # -- ConnectInbox ----------------------------------------------------------------------------------------------------
 
 WELCOME = ConnectReport((ConnectCheck("imap"), ConnectCheck("smtp")))
@@ -368,18 +358,20 @@ SWEEPS = (
     sweep("nothing-to-do", [NOTHING]),
     # Two halves: the recorder's server suggests to continue as new after a hundred events.
     sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), NOTHING]),
-    sweep("starts-each-other-kind", [*[NOTHING] * 5, page("reingest", 1), page("domain", 1), page("watch", 1), page("desk", 1), page("snooze", 1), page("timer", 1), NOTHING]),
+    sweep("starts-each-other-kind", [*[NOTHING] * 5, page("reingest", 1), page("domain", 1), page("watch", 1), page("desk", 1), page("snooze", 1), page("timer", 1), page("erasure", 1), page("digest", 1), page("bulk", 1), NOTHING]),
     sweep("what-runs-is-left-alone", [page("twice", 1, opaque("twice 0")), page("twice", 1), NOTHING]),
     sweep("tidying-fails", [NOTHING], fails("DatabaseUnavailable")),
     sweep("continued-as-new", [page("many", 10, opaque("many 9")), page("more", 10, opaque("more 9")), page("most", 10), NOTHING]),
 )
 
-PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *CONNECTS, *ANSWERS, *CHECKS, *WATCHES, *DESKS, *SNOOZES, *TIMERS, *SWEEPS)
+PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *BULKS, *CONNECTS, *ANSWERS, *CHECKS, *WATCHES, *DESKS, *SNOOZES, *TIMERS, *FORGETTING, *SWEEPS)
 
 # What a step answers where a path does not say: the workflows that others start end, or wait, at once.
 DEFAULTS: Mapping[str, Any] = {
+    **FORGETTING_DEFAULTS,
     "auto_response.claim": AutoResponseClaim(None, "not-enabled"),
     "backfill.plan": FINISHED,
+    "bulk.step": ENDED,
     "backfill.step": FINISHED,
     "connect.verify": WELCOME,
     "domains.check": LOOKED_UP,
