@@ -335,6 +335,8 @@ def build(fake: Fake) -> Starlette:
             Route("/v1/session", session, methods=["GET", "POST", "DELETE"]),
             Route("/v1/users", users, methods=["GET", "POST"]),
             Route("/v1/api-keys", keys, methods=["GET", "POST"]),
+        if request.url.path.startswith("/v1/"):
+            return problem(404, *NOT_FOUND)
             Route("/v1/api-keys/{id}", drop_key, methods=["DELETE"]),
             Route("/v1/conversations", conversations),
             Route("/v1/conversations/counts", counts),

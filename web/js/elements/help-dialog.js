@@ -17,7 +17,7 @@ const row = ([ways, text]) => h("div", {}, h("dt", {}, ways.map((keys, place) =>
 
 export class HelpDialog extends RoomElement {
   build() {
-    this.sheet = h("div", { class: "dialog-body key-sheet" });
+    this.sheet = h("div", { class: "dialog-body key-sheet", tabindex: "0", role: "region", "aria-label": "All keys" });
     this.dialog = h("dialog", { class: "help", "aria-labelledby": "help-title" },
       h("header", {}, h("h2", { id: "help-title" }, "Keys"), button("", { iconName: "cross", label: "Close", kind: "quiet", onclick: () => this.dialog.close() })), this.sheet);
     this.dialog.addEventListener("click", (event) => {

@@ -99,7 +99,7 @@ export class RichEditor extends RoomElement {
   }
 
   #key(event) {
-    if (!event.ctrlKey && !event.metaKey) return;
+    if ((!event.ctrlKey && !event.metaKey) || event.altKey) return;
     if (event.key === "Enter") {
       event.preventDefault();
       this.tell("send-wanted");
