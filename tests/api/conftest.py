@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from api.deps import Deps
 from store.unit_of_work import Database
+from tests.api.route_rows import fill
 from tests.api.stand_ins import make_deps
 from tests.api.world import World, make_world
 
@@ -31,3 +32,13 @@ async def world(deps: Deps) -> World:
 @pytest_asyncio.fixture(loop_scope="session")
 async def other(deps: Deps) -> World:
     return await make_world(deps)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def pair(house: Database, module_database) -> tuple[World, World]:
+    """Two filled tenants for calls that change nothing."""
+    shared = make_deps(house, module_database.url)
+    first, second = await make_world(shared), await make_world(shared)
+    for one in (first, second):
+        await fill(one)
+    return first, second

@@ -213,7 +213,7 @@ async def test_changes_bump_the_version_tell_the_log_and_keep_the_history(world)
         before = (await client.get(path)).json()
         change = {
             "status": "closed",
-            "assigned_to": str(world.people["viewer"]),
+            "assigned_to": str(world.people["admin"]),
             "category": "hardware",
             "priority": "urgent",
         }
@@ -221,7 +221,7 @@ async def test_changes_bump_the_version_tell_the_log_and_keep_the_history(world)
         assert {k: after[k] for k in ("status", "category", "priority")} == {
             k: change[k] for k in ("status", "category", "priority")
         }
-        assert after["assigned_to"]["name"] == "The viewer"
+        assert after["assigned_to"]["name"] == "The admin"
         assert after["version"] > before["version"]
         stale = await client.patch(path, json={"status": "open", "version": before["version"]})
         assert (stale.status_code, stale.json()["current_version"]) == (409, after["version"])
@@ -229,19 +229,25 @@ async def test_changes_bump_the_version_tell_the_log_and_keep_the_history(world)
         assert same["version"] == after["version"], "what stands already changes nothing"
         freed = (await client.patch(path, json={"assigned_to": None, "category": None})).json()
         assert (freed["assigned_to"], freed["category"]) == (None, None)
-        assert (await client.patch(path, json={"assigned_to": str(uuid.uuid4())})).status_code == 422
+        for nobody in (uuid.uuid4(), world.people["viewer"]):
+            assert (await client.patch(path, json={"assigned_to": str(nobody)})).status_code == 422
     events = await world.rows(
         "select type, actor, payload from events where type = 'conversation.updated' order by id"
     )
     assert [e["payload"]["changed"] for e in events] == [
-        ["assigned_to", "category", "priority", "status"],
-        ["assigned_to", "category"],
+        ["assigned_to", "team_id"],
+        ["category", "priority", "status"],
+        ["assigned_to", "team_id"],
+        ["category"],
     ]
     assert events[0]["actor"] == f"user:{world.people['agent']}"
     history = await world.rows(
-        "select agent_id, unassigned_at is not null as over from conversation_assignments"
+        "select agent_id, reason, unassigned_at is not null as over from conversation_assignments order by id"
     )
-    assert history == [{"agent_id": world.people["viewer"], "over": True}]
+    assert [(h["agent_id"], h["reason"], h["over"]) for h in history] == [
+        (world.people["admin"], "Assigned by hand.", True),
+        (None, "Put back into the queue.", False),
+    ]
     assert (await world.rows("select closed_at is not null as c from conversations"))[0]["c"]
 
 

@@ -11,20 +11,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from pydantic import BaseModel
 
 from api.auth import Access
 from api.endpoint import Endpoint
 from api.routes import ENDPOINTS
-from tests.api.stand_ins import make_deps
-from tests.api.test_routes import CASES, case_of, fill, named
-from tests.api.world import World, make_world
+from tests.api.route_cases import CASES, case_of, named
+from tests.api.route_rows import fill
+from tests.api.world import World
 
 # What a field's id names: a row of `World.ids`, or a person.
 KINDS = {
     "assigned_to": "agent",
     "attachments": "upload",
+    "business_hours_id": "hours",
     "by": "agent",
     "contact": "contact",
     "conversation_id": "conversation",
@@ -59,7 +59,7 @@ OF_ROUTE = {("PUT", "/v1/rules/order", "ids"): "rule"}
 TEXTS = {("GET", "/v1/conversations"): ("assigned_to",)}
 # Rows that belong to a person or to the organisation and to no inbox: whoever may call the route sees them.
 OF_NO_INBOX = frozenset(
-    {"upload", "team", "colleague", "token", "view", "template", "shared template", "tag", "rule", "dry run", "domain", "contact"}
+    {"upload", "team", "colleague", "token", "view", "template", "shared template", "tag", "rule", "dry run", "domain", "contact", "hours", "policy"}
 )
 
 
@@ -117,8 +117,8 @@ async def answer_to(
 async def test_a_foreign_id_in_a_body_or_a_query_is_as_unknown_as_none(world, other, endpoint, place, name, several) -> None:
     kind = OF_ROUTE.get((endpoint.method, endpoint.path, name)) or KINDS.get(name)
     assert kind, f"say in KINDS what {name} names"
-    await _filled(world)
-    await _filled(other)
+    await fill(world)
+    await fill(other)
     who = "admin" if endpoint.access is Access.ADMIN else "agent"
     ids = {n: row_of(other, row) for n, row in case_of(endpoint).ids}
     told = []
@@ -128,16 +128,6 @@ async def test_a_foreign_id_in_a_body_or_a_query_is_as_unknown_as_none(world, ot
         assert status < 500, text
         told.append((status, _faceless(text, one)))
     assert told[0] == told[1]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def pair(house, module_database) -> tuple[World, World]:
-    """Two filled tenants for calls that change nothing."""
-    deps = make_deps(house, module_database.url)
-    made = await make_world(deps), await make_world(deps)
-    for one in made:
-        await _filled(one)
-    return made
 
 
 @pytest.mark.parametrize("endpoint", SEVERAL)
@@ -164,12 +154,6 @@ async def test_rows_of_an_inbox_that_one_is_no_member_of(pair, endpoint) -> None
         assert await answer_to(world, endpoint, "agent", ids) == nothing
         assert nothing[0] == 404
         await world.rows(f"delete from {table}")
-
-
-async def _filled(world: World) -> None:
-    await fill(world)
-    if "contact" not in world.ids:
-        world.ids["contact"] = await world.insert("contacts", name="Carla")
 
 
 def _faceless(text: str, one: uuid.UUID) -> str:

@@ -109,7 +109,7 @@ async def test_keys_need_no_origin_and_stop_when_revoked(world) -> None:
         assert key.startswith(made.json()["prefix"])
         async with world.client(None, Authorization=f"Bearer {key}") as program:
             me = (await program.get("/v1/session")).json()
-            assert me["user"] == {"id": None, "email": "", "name": "Reports", "role": "viewer"}
+            assert me["user"] == {"id": None, "email": "", "name": "Reports", "role": "viewer", "status": None}
             assert (await program.get("/v1/conversations")).status_code == 200
             assert (await owner.delete(f"/v1/api-keys/{made.json()['id']}")).status_code == 204
             assert (await program.get("/v1/conversations")).status_code == 401
