@@ -28,6 +28,7 @@ from tests.web.fake_balance import balance_routes
 from tests.web.fake_data import Row
 from tests.web.fake_domains import domain_routes
 from tests.web.fake_inboxes import inbox_routes
+from tests.web.fake_life import life_routes
 from tests.web.fake_reingests import reingest_routes
 from tests.web.fake_state import Fake
 from tests.web.fake_suppressions import suppression_routes
@@ -37,7 +38,7 @@ PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c6360a8ff0f00022d018098e1b8f20000000049454e44ae426082"
 )
 SEND_FIELDS = {"html", "text", "to", "cc", "bcc", "subject", "attachments", "seen_version", "send_at"}
-PATCH_FIELDS = {"status", "assigned_to", "category", "priority", "subject", "tags", "version"}
+PATCH_FIELDS = {"status", "snoozed_until", "assigned_to", "category", "priority", "subject", "tags", "version"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -166,7 +167,12 @@ def build(fake: Fake) -> Starlette:
                 owner = next((user for user in fake.users if user["id"] == body["assigned_to"]), None)
                 body["assigned_to"] = owner and {"id": owner["id"], "name": owner["name"]}
             if "tags" in body:
-                body["tags"] = [{"name": name, "color": "#64748b"} for name in body["tags"]]
+                colors = {tag["name"]: tag["color"] for tag in fake.tags}
+                body["tags"] = [{"name": name, "color": colors.get(name, "#64748b")} for name in body["tags"]]
+            if "snoozed_until" in body:
+                body["status"] = "snoozed"
+            elif "status" in body:
+                body["snoozed_until"] = None
             row |= body
             row["version"] += 1
             fake.emit("conversation.updated", row)
@@ -197,9 +203,11 @@ def build(fake: Fake) -> Starlette:
             if person["address"].endswith(".invalid"):
                 return problem(422, "invalid", "One recipient cannot be used.", errors=[{"field": f"to[{index}].address", "message": "has a domain that receives no mail"}])
         newer = [one for one in fake.thread(row["id"]) if one.get("arrived_version", 0) > body["seen_version"]]
-        if newer:
-            return problem(409, "stale-view", "A newer message arrived.", current_version=row["version"], newer_messages=newer)
+        changes = [one for one in fake.changes if one["version"] > body["seen_version"]]
+        if newer or changes:
+            return problem(409, "stale-view", "The conversation moved on.", current_version=row["version"], newer_messages=newer, changes=changes)
         message = fake.queue(row, body, request.state.user)
+        fake.drafts.pop((row["id"], request.state.user["id"]), None)
         if key:
             fake.answers[key] = (body, message)
         return JSONResponse(message, 201)
@@ -352,6 +360,7 @@ def build(fake: Fake) -> Starlette:
             Route("/v1/uploads/{id}/complete", complete, methods=["POST"]),
             Route("/v1/events/stream", events),
             *access_routes(fake),
+            *life_routes(fake),
             *inbox_routes(fake),
             *balance_routes(fake),
             *analytics_routes(fake),

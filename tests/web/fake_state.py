@@ -55,6 +55,11 @@ class Fake:
         self.messages: dict[str, Row] = {}
         self.documents: dict[str, str] = {}
         self.answers: dict[str, tuple[Any, Row]] = {}
+        self.notes: list[Row] = []
+        self.drafts: dict[tuple[str, str], Row] = {}
+        self.present: dict[tuple[str, str], Row] = {}
+        self.tags: list[Row] = []
+        self.changes: list[Row] = []  # what a reply that missed it is refused with
         self.events: list[Row] = []
         self.calls: list[tuple[str, str, Any]] = []
         self.failures: list[tuple[str, re.Pattern[str], int, Row, dict[str, str]]] = []
@@ -160,7 +165,7 @@ class Fake:
             "priority": row.get("priority", "normal"), "category": row.get("category"), "channel": "email", "inbox": {"id": box["id"], "name": box["name"]},
             "customer": row["customer"], "assigned_to": owner and {"id": owner["id"], "name": owner["name"]}, "tags": [], "unread_count": 0, "message_count": 0,
             "last_message_at": now(), "last_message_direction": "inbound", "has_failed_send": False, "has_unknown_send": False, "version": 1,
-            "created_at": now(), "updated_at": now(), "merged_into": None,
+            "created_at": now(), "updated_at": now(), "merged_into": None, "snoozed_until": None, "followers": [],
             "participants": [row["customer"], *row.get("participants", [])],
             "suggestions": [dict(hint) for hint in row.get("suggestions", [])],
             "reply": {"to": [row["customer"]], "cc": [], "from": {"address": box["email_address"], "name": box["display_name"]}, "subject": f"Re: {row['subject']}"},

@@ -79,7 +79,7 @@ def test_status_owner_priority_category_and_subject_are_changed(desk: Desk) -> N
 
 def test_a_conversation_is_tagged_and_thrown_away(desk: Desk) -> None:
     page = desk.open_number(1042)
-    page.get_by_label("Tags, separated by commas").fill(" billing ,late,, billing")
+    page.get_by_label("Add a tag").fill(" billing ,late,, billing")
     page.keyboard.press("Enter")
     expect(page.locator("conversation-row", has_text="billing").first).to_contain_text("late")
     with page.expect_response(lambda answer: answer.request.method == "PATCH"):  # the choice shows before it is taken

@@ -37,6 +37,7 @@ import "/web/js/elements/reply-foot.js";
 import "/web/js/elements/reply-form.js";
 import "/web/js/elements/reply-box.js";
 import "/web/js/elements/subject-line.js";
+import "/web/js/elements/tag-picker.js";
 import "/web/js/elements/conversation-fields.js";
 import "/web/js/elements/conversation-header.js";
 import "/web/js/elements/details-panel.js";
@@ -45,5 +46,13 @@ import "/web/js/elements/desk-room.js";
 import "/web/js/elements/page-room.js";
 
 // Places: elements that areas hang into the desk.
+import "/web/js/elements/snooze-menu.js";
+import "/web/js/elements/snooze-line.js";
+import "/web/js/elements/snooze-chip.js";
+import "/web/js/elements/presence-line.js";
+import "/web/js/elements/mention-field.js";
+import "/web/js/elements/note-writer.js";
+import "/web/js/elements/note-card.js";
+import "/web/js/elements/followers-panel.js";
 
 import "/web/js/elements/mail-app.js";

@@ -21,6 +21,7 @@ export const PAGES = [
   { name: "inbox", path: "/inboxes/:id", tag: "inbox-page", title: "Inbox", under: "inboxes" },
   { name: "domains", path: "/domains", tag: "domains-page", title: "Domains", group: "Channels", iconName: "link", text: "Records, catch-alls and checks" },
   { name: "people", path: "/users", tag: "people-page", title: "People and keys", group: "People", iconName: "people", when: manage, text: "Who may sign in, and the keys of programs" },
+  { name: "tags", path: "/tags", tag: "tags-page", title: "Tags", group: "Content", iconName: "tag", text: "Their names and colours" },
   { name: "quarantine", path: "/quarantine", tag: "quarantine-page", title: "Quarantine", group: "Mail", iconName: "shield", count: "quarantined", alarm: true, text: "Mail that could not be read safely" },
   { name: "balance", path: "/balance", tag: "balance-page", title: "Mailbox balance", group: "Mail", iconName: "list", when: manage, text: "What lies at the provider against what was taken in" },
   { name: "suppressed", path: "/suppressed", tag: "suppressed-page", title: "Suppressed", group: "Mail", iconName: "bounce", when: manage, text: "Addresses that get no mail from us" },

@@ -44,9 +44,9 @@ export class ReplySending {
     this.#show(version, [...(this.#newer?.messages ?? []), ...arrived], false);
   }
 
-  #show(version, messages, asked) {
-    this.#newer = { version, messages };
-    this.#form.notice.newer(messages, asked);
+  #show(version, messages, asked, changes = this.#newer?.changes ?? []) {
+    this.#newer = { version, messages, changes };
+    this.#form.notice.newer(messages, asked, changes);
   }
 
   /** The writer has read what was newer. */
@@ -120,7 +120,7 @@ export class ReplySending {
       this.#form.save();
     }
     if (error.kind === "stale-view") {
-      this.#show(error.problem.current_version, error.problem.newer_messages ?? [], true);
+      this.#show(error.problem.current_version, error.problem.newer_messages ?? [], true, error.problem.changes ?? []);
       this.#form.tell("newer-messages", error.problem.newer_messages ?? []);
     } else if (error.kind === "key-reused") {
       notice.say("An earlier try did reach the server with other text. Look at the conversation above: what was sent stands there. Send again only if something is missing.", "warn");

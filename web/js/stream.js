@@ -12,12 +12,13 @@ export const EVENT_TYPES = [
   "message.cancelled", "message.bounced",
   "inbox.health", "inbox.updated", "backfill.progress",
   "quarantine.opened", "quarantine.resolved", "reingest.progress", "gap.opened", "gap.closed", "audit.recorded",
+  "note.added", "note.updated", "note.deleted", "followers.changed", "tags.changed",
 ];
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 
-/** Dispatches `change` (detail: the event's data), `reload` (detail: why), `parts` (detail: names of what is away) and `state` (detail: stopped|connecting|open|lost). */
+/** Dispatches `change` and `presence` (detail: the event's data), `reload` (detail: why), `parts` (detail: names of what is away) and `state` (detail: stopped|connecting|open|lost). */
 class LiveStream extends EventTarget {
   #source = null;
   #cursor = null;
@@ -74,6 +75,7 @@ class LiveStream extends EventTarget {
       this.#remember(event);
       this.#say("reload", "reset");
     });
+    source.addEventListener("presence", (event) => this.#say("presence", JSON.parse(event.data)));
     source.addEventListener("parts", (event) => this.#say("parts", JSON.parse(event.data).away));
     for (const type of EVENT_TYPES) {
       source.addEventListener(type, (event) => {

@@ -127,6 +127,7 @@ export const phrase = (text) => {
 export const VIEWS = {
   open: { word: "Open", iconName: "mail", query: { status: "open" }, empty: "Nothing is open. New mail appears here by itself." },
   pending: { word: "Pending", iconName: "clock", query: { status: "pending" }, empty: "Nothing is waiting for an answer from outside." },
+  snoozed: { word: "Snoozed", iconName: "snooze", query: { status: "snoozed" }, empty: "Nothing sleeps. Snooze a conversation, and it comes back by itself." },
   closed: { word: "Closed", iconName: "check", query: { status: "closed" }, empty: "No closed conversations yet." },
   archived: { word: "Archived", iconName: "file", query: { status: "archived" }, empty: "Nothing was archived." },
   trash: { word: "Spam and trash", iconName: "trash", query: { status: ["spam", "trash"] }, empty: "Nothing was thrown away or marked as spam." },

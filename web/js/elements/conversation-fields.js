@@ -18,9 +18,9 @@ export class ConversationFields extends PlacedElement {
     this.owner = this.#select("Assignee", "assigned_to");
     const choices = uid("categories");
     this.category = h("input", { type: "text", list: choices, placeholder: "Category", maxlength: "100", "aria-label": "Category", onchange: () => this.tell("field-change", { category: this.category.value.trim() || null }) });
-    this.tags = h("input", { type: "text", placeholder: "Tags", maxlength: "2600", "aria-label": "Tags, separated by commas", onchange: () => this.tell("field-change", { tags: this.#tagNames() }) });
+    this.tags = document.createElement("tag-picker");
     const titled = (word, control) => h("div", { class: "control", title: word }, control);
-    this.append(titled("Status", this.status), titled("Assignee", this.owner), titled("Priority", this.priority), titled("Category", this.category), titled("Tags, separated by commas", this.tags),
+    this.append(titled("Status", this.status), titled("Assignee", this.owner), titled("Priority", this.priority), titled("Category", this.category), titled("Tags", this.tags),
       h("datalist", { id: choices }, CATEGORIES.map((one) => h("option", { value: one }))));
   }
 
@@ -36,7 +36,7 @@ export class ConversationFields extends PlacedElement {
     if (owner && !people.some(([id]) => id === owner.id)) people.push([owner.id, owner.name]);
     this.#options(this.owner, [["", "Unassigned"], ...people], owner?.id ?? "");
     if (document.activeElement !== this.category) this.category.value = item.category ?? "";
-    if (document.activeElement !== this.tags) this.tags.value = (item.tags ?? []).map((tag) => plain(tag.name)).join(", ");
+    this.tags.conversation = item;
     for (const control of [this.status, this.priority, this.owner, this.category, this.tags]) control.disabled = !store.mayWrite;
   }
 
@@ -47,10 +47,6 @@ export class ConversationFields extends PlacedElement {
       select.dataset.pairs = key;
     }
     select.value = value ?? "";
-  }
-
-  #tagNames() {
-    return [...new Set(this.tags.value.split(",").map((one) => one.trim()).filter(Boolean))];
   }
 }
 

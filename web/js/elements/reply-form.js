@@ -5,7 +5,8 @@
  */
 
 import { h } from "/web/js/dom.js";
-import { dropDraft, readDraft, recallSent, saveDraft } from "/web/js/drafts.js";
+import { DraftKeeper } from "/web/js/draft-keeper.js";
+import { recallSent, saveDraft } from "/web/js/drafts.js";
 import { ReplySending } from "/web/js/reply-sending.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
@@ -14,6 +15,7 @@ import { notify } from "/web/js/elements/toast-stack.js";
 export class ReplyForm extends RoomElement {
   #conversation = null;
   #sending = new ReplySending(this);
+  #keeper = new DraftKeeper(this);
 
   build() {
     this.people = document.createElement("reply-people");
@@ -57,12 +59,19 @@ export class ReplyForm extends RoomElement {
   begin(value) {
     if (this.#conversation) this.save();
     this.#conversation = value;
-    const draft = readDraft(this.#user, value.id);
+    const draft = this.#keeper.begin(value.id);
     this.#sending.begin(value.version, draft?.attempt ?? null);
     this.put(draft ?? {});
     this.notice.clear();
     this.foot.kept = "";
     return draft !== null;
+  }
+
+  /** The server keeps another draft than this browser; null when it was sent or discarded elsewhere. */
+  found(draft) {
+    this.put(draft ?? {});
+    this.foot.kept = "";
+    this.tell(draft ? "unfold-wanted" : "fold-wanted");
   }
 
   get #user() {
@@ -103,21 +112,15 @@ export class ReplyForm extends RoomElement {
     return true;
   }
 
-  /** Keeps what is written in this browser; an emptied form drops its draft. */
+  /** Keeps what is written, here and on the server; an emptied form drops its draft. */
   save() {
     if (!this.#conversation || !this.#user || this.hidden) return;
-    if (!this.dirty) {
-      dropDraft(this.#user, this.#conversation.id);
-      this.foot.kept = "";
-      return;
-    }
-    const kept = saveDraft(this.#user, this.#conversation.id, this.draft);
-    this.foot.kept = kept ? "Draft kept in this browser" : "This browser keeps no drafts; do not leave before sending";
+    this.#keeper.keep(this.dirty ? this.draft : null);
   }
 
   /** Empties and folds itself, after a send or when it is discarded. */
-  clear() {
-    dropDraft(this.#user, this.#conversation.id);
+  clear({ discarded = false } = {}) {
+    this.#keeper.forget({ discarded });
     this.#sending.forget();
     this.put({});
     this.notice.clear();
@@ -129,7 +132,7 @@ export class ReplyForm extends RoomElement {
     const { draft } = this;
     const { id } = this.#conversation;
     const was = this.dirty;
-    this.clear();
+    this.clear({ discarded: true });
     if (!was) return;
     notify("Draft discarded", { tone: "info", action: { text: "Bring it back", run: () => {
       if (this.#conversation.id !== id) {
