@@ -16,6 +16,7 @@ from activities.ses_notices import apply_waiting
 from activities.ses_spool import SesSpool
 from contracts.sweep import SweepFindings, SweepFound, SweepQuestion, SweepSteps, TidyReport
 from store import loop_breaches, loop_budgets, sweep
+from store.counter_checks import ask_for_checks
 from store.search import index_all_tenants
 from store.unit_of_work import Database
 
@@ -72,6 +73,8 @@ class Sweeping(SweepSteps):
                     await loop_budgets.forget(connection, before=now - BUDGETS_KEPT)
                     await loop_breaches.forget(connection, before=now - BREACHES_KEPT)
                 await look_who_is_there(self._database, now=now)
+                async with self._database.system_unit_of_work() as connection:
+                    await ask_for_checks(connection)
                 await apply_waiting(self._database, now=now)
                 if self._spool is not None:
                     await self._spool.look(now=now)

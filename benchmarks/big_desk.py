@@ -1,4 +1,4 @@
-"""Fills a migrated database with a desk of a million conversations, in minutes: set-based SQL, foreign keys and indexes last.
+"""Fills a migrated database with a desk of up to a million conversations, in minutes: set-based SQL, foreign keys and indexes last.
 
 Words are drawn as people draw them: the n-th commonest comes 1/n as often, so a search can be given a word of any frequency.
 """
@@ -24,6 +24,8 @@ TABLES = (
     "message_recipients",
     "search_documents",
     "conversation_tags",
+    "attachments",
+    "followers",
     "ledger",
 )
 # The n-th word is drawn with a probability of about 1/(n ln N): the exponent of an even number is such a draw.
@@ -31,13 +33,16 @@ DRAWN = f"'w' || floor(exp(random() * ln({VOCABULARY})))::int"
 
 CONVERSATIONS = f"""
 insert into conversations (tenant_id, id, number, inbox_id, customer_identifier, customer_name, subject, snippet, status,
-  assigned_to, unread_count, message_count, customer_message_count, last_message_at, last_message_direction, created_at)
+  assigned_to, unread_count, message_count, customer_message_count, last_message_at, last_message_direction, created_at,
+  priority, waiting_since, sla_due_at)
 select %(tenant)s, uuidv7(age), n, (%(inboxes)s::uuid[])[1 + floor(19.12 * power(random(), 2))::int],
   'person' || (random() * 50000)::int || '@customers.example.org', 'Person ' || (random() * 50000)::int,
   'Question about ' || {DRAWN} || ' and ' || {DRAWN}, repeat('The beginning of the last message. ', 3),
   case when r < 0.10 then 'open' when r < 0.15 then 'pending' when r < 0.95 then 'closed' else 'archived' end,
   case when r2 < 0.7 then (%(agents)s::uuid[])[1 + floor(random() * {AGENTS})::int] end,
-  case when r < 0.15 and r2 < 0.3 then 1 else 0 end, 2, 1, now() + age, 'inbound', now() + age
+  case when r < 0.15 and r2 < 0.3 then 1 else 0 end, %(each)s, 1, now() + age, 'inbound', now() + age,
+  case when r2 < 0.02 then 'urgent' when r2 < 0.1 then 'high' else 'normal' end,
+  case when r < 0.15 then now() + age end, case when r < 0.15 then now() + age + interval '8 hours' end
 from (select n, random() as r, random() as r2, make_interval(secs => -60.0 * (%(last)s - n) - 60 * random()) as age
       from generate_series(%(first)s::int, %(last)s::int) n offset 0) s
 """
@@ -45,10 +50,11 @@ MESSAGES = f"""
 insert into messages (tenant_id, id, conversation_id, inbox_id, message_id_header, content_id, direction, classification,
   sender_type, from_address, from_name, subject, sent_at, received_at, body_text, body_visible, send_status, indexed_at)
 select c.tenant_id, uuidv7(c.last_message_at - now()), c.id, c.inbox_id, '<' || c.number || '.' || k || '@example.org>', 'c',
-  case k when 1 then 'inbound' else 'outbound' end, case k when 1 then 'message' end,
-  case k when 1 then 'customer' else 'agent' end, c.customer_identifier, c.customer_name, c.subject,
-  c.last_message_at - make_interval(mins => 2 - k), c.last_message_at, t.words, t.words, case k when 2 then 'sent' end, now()
-from conversations c cross join generate_series(1, 2) k
+  case k %% 2 when 1 then 'inbound' else 'outbound' end, case k %% 2 when 1 then 'message' end,
+  case k %% 2 when 1 then 'customer' else 'agent' end, c.customer_identifier, c.customer_name, c.subject,
+  c.last_message_at - make_interval(mins => %(each)s - k), c.last_message_at, t.words, t.words,
+  case k %% 2 when 0 then 'sent' end, now()
+from conversations c cross join generate_series(1, %(each)s) k
 cross join lateral (select string_agg({DRAWN}, ' ') as words from generate_series(1, {WORDS} + 0 * k + 0 * c.number)) t
 where c.tenant_id = %(tenant)s and c.number between %(first)s and %(last)s
 """
@@ -57,12 +63,28 @@ insert into message_recipients (tenant_id, message_id, recipient_type, position,
 select m.tenant_id, m.id, 'to', 0, 'desk@bench.example.com', 'desk@bench.example.com'
 from messages m where m.tenant_id = %(tenant)s
 """
+# A file in the first mail of every tenth conversation.
+ATTACHMENTS = f"""
+insert into attachments (tenant_id, message_id, filename, content_type, size_bytes, sha256, storage_key)
+select m.tenant_id, m.id, 'report-' || {DRAWN} || '.pdf', 'application/pdf', 1000, 'none', 'none'
+from conversations c join messages m on m.tenant_id = c.tenant_id and m.conversation_id = c.id
+where c.tenant_id = %(tenant)s and c.number %% 10 = 0 and m.message_id_header = '<' || c.number || '.1@example.org>'
+"""
+FOLLOWERS = """
+insert into followers (tenant_id, conversation_id, user_id)
+select tenant_id, id, (%(agents)s::uuid[])[1 + number %% 10] from conversations where tenant_id = %(tenant)s and number %% 20 < 10
+"""
 DOCUMENTS = """
 insert into search_documents (tenant_id, message_id, conversation_id, document)
 select m.tenant_id, m.id, m.conversation_id,
   setweight(to_tsvector('simple', m.subject), 'A')
-  || setweight(to_tsvector('simple', concat_ws(' ', m.from_name, m.from_address)), 'B') || to_tsvector('simple', m.body_text)
-from messages m where m.tenant_id = %(tenant)s
+  || setweight(to_tsvector('simple', concat_ws(' ', m.from_name, m.from_address, translate(m.from_address, '@.', '  '))), 'B')
+  || setweight(to_tsvector('simple', 'desk@bench.example.com desk bench example com'), 'C')
+  || to_tsvector('simple', m.body_text)
+  || case when a.filename is not null then
+       array_to_tsvector(array['has=attachment', 'file=report', 'file=' || split_part(translate(a.filename, '-.', '  '), ' ', 2)])
+     else '' end
+from messages m left join attachments a on a.tenant_id = m.tenant_id and a.message_id = m.id where m.tenant_id = %(tenant)s
 """
 LEDGER = """
 insert into ledger (tenant_id, inbox_id, folder_id, uidvalidity, uid, raw_key, raw_length, state, message_id, ingested_at)
@@ -84,7 +106,9 @@ class BigDesk:
     filled_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 
-def fill(dsn: str, conversations: int, tenant_id: uuid.UUID, *, quiet: bool = False) -> BigDesk:
+def fill(
+    dsn: str, conversations: int, tenant_id: uuid.UUID, *, messages_each: int = 2, quiet: bool = False
+) -> BigDesk:
     """Fill the tenant through the owner's connection `dsn`. Twice is refused by the unique numbers of conversations."""
     desk = BigDesk(tenant_id, conversations=conversations)
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -104,11 +128,19 @@ def fill(dsn: str, conversations: int, tenant_id: uuid.UUID, *, quiet: bool = Fa
                     "agents": desk.agents,
                     "first": first,
                     "last": last,
+                    "each": messages_each,
                 }
                 _timed(quiet, connection, f"conversations to {last}", CONVERSATIONS, place)
                 _timed(quiet, connection, f"messages to {last}", MESSAGES, place)
-            for name, statement in (("recipients", RECIPIENTS), ("documents", DOCUMENTS), ("ledger", LEDGER)):
-                _timed(quiet, connection, name, statement, {"tenant": tenant_id})
+            rest = (
+                ("recipients", RECIPIENTS),
+                ("files", ATTACHMENTS),
+                ("followers", FOLLOWERS),
+                ("documents", DOCUMENTS),
+                ("ledger", LEDGER),
+            )
+            for name, statement in rest:
+                _timed(quiet, connection, name, statement, {"tenant": tenant_id, "agents": desk.agents})
             _tags(connection, desk)
         finally:
             for definition in put_back:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.enums import Health, LedgerState, LoopBudgetKind, SendStatus
 from store.audits import last_drift
+from store.counter_checks import counter_drift
 
 MOST = 100_000
 # Ages are of the oldest among the first hundred thousand: when there are more, the number itself is the alarm.
@@ -87,7 +88,7 @@ class Figures:
     the oldest send is past its time without a first attempt; `drift` the mails that the last balance sheets lack,
     `audit_oldest` the age of the oldest of those sheets. `watches` are inboxes of Gmail and Graph by how they are announced, `watch_left`
     the seconds until the first of those announcements ends, `watch_renewed` the age of the oldest renewal; `pushed` the mails of the
-    last hour or two, announced or missed.
+    last hour or two, announced or missed; `counter_drift` by how many conversations the counters of lists were wrong at their last check.
     """
 
     ledger: dict[str, int]
@@ -107,6 +108,7 @@ class Figures:
     watch_left: float
     watch_renewed: float
     pushed: dict[str, int]
+    counter_drift: int
 
 
 async def read_figures(connection: AsyncConnection) -> Figures:
@@ -137,6 +139,7 @@ async def read_figures(connection: AsyncConnection) -> Figures:
         watch_left=_age(watches["on"].left) if "on" in watches else 0.0,
         watch_renewed=_age(watches["on"].renewed) if "on" in watches else 0.0,
         pushed={"announced": int(pushed.found - pushed.missed), "missed": int(pushed.missed)},
+        counter_drift=await counter_drift(connection),
     )
 
 

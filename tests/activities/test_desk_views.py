@@ -8,11 +8,12 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from activities.desk_turn import DeskTurn
-from activities.desk_views import CHECK, Views
+from activities.desk_views import Views
 from activities.event_line import EventLine
 from models.enums import ListOrder
 from store.box_counts import read_boxes
 from store.conversation_keys import ListFilter
+from store.counter_checks import ask_for_checks, counter_drift
 from store.event_log import NewEvent, append_events
 from store.unit_of_work import Database
 from store.view_conditions import Group, Leaf
@@ -183,6 +184,8 @@ async def test_time_moves_conversations_in_and_out(world) -> None:
     await counters_are_right(world, [view])
     # As if the last look had been five days ago, before the youngest half had grown old.
     await world.rows("update views set moved_at = now() - interval '5 days'")
+    async with world.database.system_unit_of_work() as connection:
+        assert await ask_for_checks(connection) == 1, "nothing else happens on this desk, so the sweep brings it here"
     await world.rows(
         "delete from view_members m using conversations c where c.tenant_id = m.tenant_id and c.id = m.conversation_id and c.last_message_at > now() - interval '8 days'"
     )
@@ -196,9 +199,15 @@ async def test_the_nightly_check_finds_and_mends_what_is_wrong(world) -> None:
     await settle(world)
     await world.rows("update box_counts set n = n + 3 where box = 'closed' and inbox_id = :i", i=world.inboxes[0])
     gone = await world.rows("delete from view_members where conversation_id in (select conversation_id from view_members limit 2) returning 1")
-    async with world.database.unit_of_work(world.tenant_id) as connection:
-        await append_events(connection, [NewEvent(CHECK, world.tenant_id)])
+    await world.rows("update tenants set created_at = now() - interval '2 days'")
+    for asked in (1, 0):
+        async with world.database.system_unit_of_work() as connection:
+            assert await ask_for_checks(connection) == asked
+    async with world.database.system_unit_of_work() as connection:
+        assert await counter_drift(connection) == 0
     await settle(world)
+    async with world.database.system_unit_of_work() as connection:
+        assert await counter_drift(connection) == 3 + len(gone)
     await counters_are_right(world, [view])
     kept = (await world.rows("select counts_checked_at, counts_drift from tenants"))[0]
     assert kept["counts_checked_at"] is not None
