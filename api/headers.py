@@ -11,13 +11,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
-def app_csp(s3_origin: str | None) -> str:
-    """The policy of the web client: its own files only, frames of its own mails, the bucket for pictures and uploads."""
+def app_csp(s3_origin: str | None, script_hash: str = "") -> str:
+    """The policy of the web client: its own files only, frames of its own mails, the bucket for pictures and uploads.
+
+    `script_hash` (`'sha256-…'`) admits the page's import map, which has to stand in the page itself.
+    """
     bucket = f" {s3_origin}" if s3_origin else ""
     return "; ".join(
         (
             "default-src 'none'",
-            "script-src 'self'",
+            f"script-src 'self' {script_hash}".rstrip(),
             "style-src 'self'",
             f"img-src 'self' data: blob:{bucket}",
             f"connect-src 'self'{bucket}",

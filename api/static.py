@@ -1,8 +1,10 @@
 """The web client's own files, and its one page for every address that it routes itself.
 
-Files are read once per change and checked by ETag. What may be served is what lies in the folder; nothing is listed.
+Files are read once per change, sent compressed, and kept by browsers for ever under the release's name; under their plain address they
+are checked by ETag. What may be served is what lies in the folder; nothing is listed.
 """
 
+import gzip
 import hashlib
 import re
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from starlette.responses import Response
 
 from api.headers import app_csp
 from api.problems import not_found
+from api.web_release import RELEASE, Releases
 
 TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -33,6 +36,7 @@ NOT_A_PAGE = re.compile(r"/(v1|web|healthz|readyz|metrics|problems|hooks)(/|$)")
 class _File:
     changed: int
     data: bytes
+    packed: bytes
     etag: str
     content_type: str
 
@@ -42,19 +46,35 @@ class WebClient:
 
     def __init__(self, folder: Path, s3_origin: str | None) -> None:
         self._folder = folder
+        self._s3_origin = s3_origin
         self._csp = app_csp(s3_origin)
+        self._releases = Releases(folder)
         self._files: dict[str, _File] = {}
 
     async def file(self, request: Request) -> Response:
-        return self._answer(request, str(request.path_params["path"]))
+        """A file by its plain address, or by that of a release; an older release's address gets the present file, unkept."""
+        path = str(request.path_params["path"])
+        release, _, rest = path.partition("/")
+        if not RELEASE.fullmatch(release):
+            return self._answer(request, path, kept=False)
+        return self._answer(request, rest, kept=release == self._releases.now().name)
 
     async def page(self, request: Request) -> Response:
         """Any address that is not another room's is the client's to route."""
         if NOT_A_PAGE.match(request.url.path):
             return not_found().response()
-        return self._answer(request, "index.html")
+        release = self._releases.now()
+        etag = f'"{release.name}"'
+        headers = {
+            "ETag": etag,
+            "Cache-Control": "no-cache",
+            "Content-Security-Policy": app_csp(self._s3_origin, release.script_hash),
+        }
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=headers)
+        return Response(release.page, headers={**headers, "Content-Type": TYPES[".html"]})
 
-    def _answer(self, request: Request, path: str) -> Response:
+    def _answer(self, request: Request, path: str, *, kept: bool) -> Response:
         parts = path.split("/")
         if not all(NAME.fullmatch(part) for part in parts):
             return not_found().response()
@@ -69,18 +89,24 @@ class WebClient:
         found = self._read(path, place, content_type)
         headers = {
             "ETag": found.etag,
-            "Cache-Control": "no-cache",  # asked again each time, answered 304 while it stands
+            # asked again each time, answered 304 while it stands; a release's name is never used for other content
+            "Cache-Control": "public, max-age=31536000, immutable" if kept else "no-cache",
             "Content-Security-Policy": self._csp,
+            "Vary": "Accept-Encoding",
         }
         if request.headers.get("if-none-match") == found.etag:
             return Response(status_code=304, headers=headers)
-        return Response(found.data, headers={**headers, "Content-Type": found.content_type})
+        headers["Content-Type"] = found.content_type
+        if len(found.packed) < len(found.data) and "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(found.packed, headers={**headers, "Content-Encoding": "gzip"})
+        return Response(found.data, headers=headers)
 
     def _read(self, path: str, place: Path, content_type: str) -> _File:
         changed = place.stat().st_mtime_ns
         known = self._files.get(path)
         if known is None or known.changed != changed:
             data = place.read_bytes()
-            known = _File(changed, data, f'"{hashlib.sha256(data).hexdigest()[:32]}"', content_type)
+            etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+            known = _File(changed, data, gzip.compress(data, mtime=0), etag, content_type)
             self._files[path] = known
         return known

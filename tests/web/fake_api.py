@@ -14,11 +14,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
 
-from api.headers import SecurityHeaders, app_csp
+from api.headers import SecurityHeaders
+from api.static import WebClient
 from mail.frame import FRAME_CSP, frame_document
 from tests.web import fake_data as data
 from tests.web import fake_timelines
@@ -53,14 +53,15 @@ NOT_FOUND = ("not-found", "There is no such thing, or it is not yours to see.")
 def build(fake: Fake) -> Starlette:
     def me(user: Row) -> Row:
         return {"user": user, "tenant": data.TENANT, "links": {"temporal_ui": "http://127.0.0.1:8233"}, "limits": data.LIMITS}
+    client = WebClient(WEB, fake.s3_origin)
+
 
     async def guard(request: Request, call_next: Handler) -> Response:
         path = request.url.path
         if not path.startswith("/v1/") or path.startswith("/v1/inline/"):
             response = await call_next(request)
-            if not path.startswith("/v1/"):
-                response.headers["Content-Security-Policy"] = app_csp(fake.s3_origin)
-            response.headers["Cache-Control"] = "no-cache"
+            if path.startswith("/v1/"):
+                response.headers["Cache-Control"] = "no-cache"
             return response
         raw = await request.body()
         body = json.loads(raw) if raw else None
@@ -334,7 +335,9 @@ def build(fake: Fake) -> Starlette:
         return JSONResponse({"ok": not fake.away, "parts": parts}, 503 if fake.away else 200)
 
     async def index(request: Request) -> Response:
-        return FileResponse(WEB / "index.html", media_type="text/html")
+        if request.url.path.startswith("/v1/"):
+            return problem(404, *NOT_FOUND)
+        return await client.page(request)
 
     message_posts = {"cancel": cancel, "retry": retry, "resolve": resolve, "not-spam": not_spam}
     message_gets = {"html": html, "frame": frame, "raw": raw, "timeline": timeline}
@@ -343,8 +346,6 @@ def build(fake: Fake) -> Starlette:
             Route("/v1/session", session, methods=["GET", "POST", "DELETE"]),
             Route("/v1/users", users, methods=["GET", "POST"]),
             Route("/v1/api-keys", keys, methods=["GET", "POST"]),
-        if request.url.path.startswith("/v1/"):
-            return problem(404, *NOT_FOUND)
             Route("/v1/api-keys/{id}", drop_key, methods=["DELETE"]),
             Route("/v1/conversations", conversations),
             Route("/v1/conversations/counts", counts),
@@ -369,7 +370,7 @@ def build(fake: Fake) -> Starlette:
             *reingest_routes(fake),
             Route("/readyz", ready),
             Route("/s3/{id}", store, methods=["GET", "PUT", "OPTIONS"]),
-            Mount("/web", StaticFiles(directory=WEB)),
+            Route("/web/{path:path}", client.file),
             Route("/{path:path}", index),
         ],
         middleware=[Middleware(SecurityHeaders, secure=False), Middleware(BaseHTTPMiddleware, dispatch=guard)],
