@@ -71,6 +71,8 @@ class Metrics:
         self._watch_renewed = self._gauge("watch_renewed_seconds", "Age of the oldest renewal of announcements")
         self._pushed = self._gauge("push_mails", "Mails of the last hour or two, announced in time or not", "state")
         self._counter_drift = self._gauge("counter_drift", "By how many the counters of lists were wrong at their last check")
+        self._desk_behind = self._gauge("desk_behind_seconds", "Age of the oldest event without a reaction")
+        self._desk_failures = self._gauge("desk_failures", "Reactions to events that were given up")
         self._access_left = self._gauge("access_left_seconds", "Until the first known end of a permission", "kind")
         self._given = given
         self._reading = asyncio.Lock()
@@ -126,6 +128,8 @@ class Metrics:
         self._gaps_oldest.set(figures.gaps_oldest)
         self._drift.set(figures.drift)
         self._counter_drift.set(figures.counter_drift)
+        self._desk_behind.set(figures.desk_behind)
+        self._desk_failures.set(figures.desk_failures)
         self._audit_oldest.set(figures.audit_oldest)
         self._watch_left.set(figures.watch_left)
         self._watch_renewed.set(figures.watch_renewed)

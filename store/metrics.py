@@ -72,6 +72,16 @@ PUSHED = text(
       (select found, missed from push_hours where hour >= date_trunc('hour', now()) - interval '1 hour' limit {MOST}) h
     """
 )
+# The first unread event of each tenant, by the index of the log.
+DESKS = text(
+    """
+    select extract(epoch from now() - min(e.created_at)) as behind from tenants t
+    left join desk_cursors d on d.tenant_id = t.id
+    cross join lateral (select created_at from events
+      where tenant_id = t.id and (xid, id) > (coalesce(d.xid, '0'), coalesce(d.id, 0)) order by xid, id limit 1) e
+    """
+)
+DESK_FAILURES = text(f"select count(*) from (select from desk_failures limit {MOST}) f")
 USED_UP = text("select budget, count(*) as n from loop_breaches where paused_until > now() group by budget")
 WATCH_WORDS = ("on", "refused", "lapsed", "none")
 INBOX_WORDS = tuple(h.value for h in Health)
@@ -88,7 +98,7 @@ class Figures:
     the oldest send is past its time without a first attempt; `drift` the mails that the last balance sheets lack,
     `audit_oldest` the age of the oldest of those sheets. `watches` are inboxes of Gmail and Graph by how they are announced, `watch_left`
     the seconds until the first of those announcements ends, `watch_renewed` the age of the oldest renewal; `pushed` the mails of the
-    last hour or two, announced or missed; `counter_drift` by how many conversations the counters of lists were wrong at their last check.
+    last hour or two, announced or missed; `desk_behind` the age of the oldest event that was not reacted to; `counter_drift` by how many conversations the counters of lists were wrong at their last check.
     """
 
     ledger: dict[str, int]
@@ -108,6 +118,8 @@ class Figures:
     watch_left: float
     watch_renewed: float
     pushed: dict[str, int]
+    desk_behind: float
+    desk_failures: int
     counter_drift: int
 
 
@@ -138,6 +150,8 @@ async def read_figures(connection: AsyncConnection) -> Figures:
         watches={word: watches[word].n if word in watches else 0 for word in WATCH_WORDS},
         watch_left=_age(watches["on"].left) if "on" in watches else 0.0,
         watch_renewed=_age(watches["on"].renewed) if "on" in watches else 0.0,
+        desk_behind=_age((await connection.execute(DESKS)).scalar_one()),
+        desk_failures=int((await connection.execute(DESK_FAILURES)).scalar_one()),
         pushed={"announced": int(pushed.found - pushed.missed), "missed": int(pushed.missed)},
         counter_drift=await counter_drift(connection),
     )
