@@ -33,6 +33,7 @@ CONVERSATION, INBOX = at("conversation_id", "conversation"), at("inbox_id", "inb
 MESSAGE, QUARANTINE = at("message_id", "message"), at("quarantine_id", "quarantine")
 REINGEST = at("reingest_id", "reingest")
 DOMAIN = at("domain_id", "domain")
+BULK, CONTACT = at("bulk_id", "bulk"), at("contact_id", "contact")
 RULE = at("rule_id", "rule")
 NEW_RULE = {"name": "Fire", "condition": {"field": "subject", "op": "contains", "value": "fire"}, "actions": [{"type": "priority", "value": "high"}]}
 FORGOTTEN = "forgotten@customer.example.com"
@@ -136,6 +137,19 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/templates/{template_id}/fill"): Case(
         at("template_id", "shared template"), lambda w: {"conversation_id": str(w.ids["conversation"])}
     ),
+    ("POST", "/v1/bulk"): Case(
+        body=lambda w: {"ids": [str(w.ids["conversation"])], "change": {"status": "open", "add_tags": ["fire"]}}, status=201
+    ),
+    ("GET", "/v1/bulk/{bulk_id}"): Case(BULK),
+    # It has ended: test_bulk.py cancels one that runs, and takes one back.
+    ("POST", "/v1/bulk/{bulk_id}/cancel"): Case(BULK, status=409),
+    ("POST", "/v1/bulk/{bulk_id}/undo"): Case(BULK, status=409),
+    ("GET", "/v1/contacts"): Case(),
+    ("GET", "/v1/contacts/{contact_id}"): Case(CONTACT),
+    ("PATCH", "/v1/contacts/{contact_id}"): Case(CONTACT, lambda w: {"vip": True}),
+    ("GET", "/v1/contacts/{contact_id}/conversations"): Case(CONTACT),
+    ("POST", "/v1/contacts/{contact_id}/merge"): Case(CONTACT, lambda w: {"into": str(w.ids["twin"])}),
+    ("POST", "/v1/contacts/{contact_id}/unmerge"): Case(CONTACT),
     ("GET", "/v1/conversations/{conversation_id}/shape"): Case(CONVERSATION),
     ("POST", "/v1/conversations/{conversation_id}/merge"): Case(CONVERSATION, lambda w: {"into": str(w.ids["second"])}),
     # This one is not merged: test_shape.py takes one apart.

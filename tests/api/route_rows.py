@@ -20,6 +20,10 @@ async def fill(world: World) -> None:
     )
     world.ids["reingest"] = await planned_run(world)
     if "second" not in world.ids:
+        person = world.people["agent"]
+        ended = {"asked_by": person, "actor": f"user:{person}", "change": {}, "state": "done", "total": 1, "done": 1}
+        world.ids["bulk"] = await world.insert("bulks", **ended)
+        world.ids["twin"] = await world.insert("contacts", name="Carla again")
         world.ids["second"] = await world.conversation(43)
     world.ids["team"] = await world.insert("teams", name=f"Printers {uuid.uuid4().hex[:8]}")
     address = f"colleague-{uuid.uuid4().hex}@example.org"

@@ -54,12 +54,16 @@ KINDS = {
     "view": "view",
 }
 # The same where a field's name alone does not say it.
-OF_ROUTE = {("PUT", "/v1/rules/order", "ids"): "rule"}
+OF_ROUTE = {
+    ("PUT", "/v1/rules/order", "ids"): "rule",
+    ("POST", "/v1/bulk", "ids"): "conversation",
+    ("POST", "/v1/contacts/{contact_id}/merge", "into"): "contact",
+}
 # Texts that are ids as well.
 TEXTS = {("GET", "/v1/conversations"): ("assigned_to",)}
 # Rows that belong to a person or to the organisation and to no inbox: whoever may call the route sees them.
 OF_NO_INBOX = frozenset(
-    {"upload", "team", "colleague", "token", "view", "template", "shared template", "tag", "rule", "dry run", "domain", "contact", "hours", "policy"}
+    {"upload", "team", "colleague", "token", "view", "template", "shared template", "tag", "rule", "dry run", "domain", "contact", "hours", "policy", "bulk"}
 )
 
 
