@@ -29,9 +29,12 @@ from tests.web.fake_data import Row
 from tests.web.fake_domains import domain_routes
 from tests.web.fake_inboxes import inbox_routes
 from tests.web.fake_life import life_routes
+from tests.web.fake_notices import notice_routes
 from tests.web.fake_reingests import reingest_routes
+from tests.web.fake_rules import rule_routes
 from tests.web.fake_state import Fake
 from tests.web.fake_suppressions import suppression_routes
+from tests.web.fake_views import found_rows, of_view, view_routes
 
 WEB = Path(__file__).parents[2] / "web"
 PIXEL = bytes.fromhex(
@@ -51,10 +54,10 @@ NOT_FOUND = ("not-found", "There is no such thing, or it is not yours to see.")
 
 
 def build(fake: Fake) -> Starlette:
-    def me(user: Row) -> Row:
-        return {"user": user, "tenant": data.TENANT, "links": {"temporal_ui": "http://127.0.0.1:8233"}, "limits": data.LIMITS}
     client = WebClient(WEB, fake.s3_origin)
 
+    def me(user: Row) -> Row:
+        return {"user": user, "tenant": data.TENANT, "links": {"temporal_ui": "http://127.0.0.1:8233"}, "limits": data.LIMITS}
 
     async def guard(request: Request, call_next: Handler) -> Response:
         path = request.url.path
@@ -125,7 +128,7 @@ def build(fake: Fake) -> Starlette:
 
     async def conversations(request: Request) -> Response:
         asked = request.query_params
-        rows = list(fake.conversations.values())
+        rows = of_view(fake, view) if (view := asked.get("view")) else list(fake.conversations.values())
         if statuses := asked.getlist("status"):
             rows = [row for row in rows if row["status"] in statuses]
         if inbox := asked.get("inbox"):
@@ -136,7 +139,10 @@ def build(fake: Fake) -> Starlette:
         if asked.get("unread") == "true":
             rows = [row for row in rows if row["unread_count"]]
         if words := asked.get("search", "").casefold():
-            rows = [row for row in rows if words in f"{row['subject']} {row['snippet']} {row['customer']}".casefold()]
+            if words.startswith("before:") and not words[7:8].isdigit():
+                errors = [{"field": "search", "message": "`before:` is followed by a day as in 2025-01-31"}]
+                return problem(422, "not-valid", "search `before:` is followed by a day as in 2025-01-31", errors=errors)
+            rows = found_rows(rows, words)
         rows.sort(key=lambda row: (row["last_message_at"], row["id"]), reverse=asked.get("sort") != "oldest")
         limit = int(asked.get("limit", 50))
         if fake.crowd and not words:
@@ -154,7 +160,8 @@ def build(fake: Fake) -> Starlette:
         waiting = sum(row["resolved_at"] is None for row in fake.quarantine)
         spam = sum(row["classification"] == "spam" and not row["conversation_id"] for row in fake.ledger)
         return JSONResponse({**by_status, "unread": sum(row["unread_count"] > 0 for row in live), "mine": owners.count(request.state.user["id"]),
-                             "unassigned": owners.count(None), "spam": spam, "quarantined": waiting})
+                             "unassigned": owners.count(None), "spam": spam, "quarantined": waiting,
+                             "views": {view["id"]: len(of_view(fake, view["id"])) for view in fake.views}})
 
     async def conversation(request: Request) -> Response:
         row = fake.conversations.get(request.path_params["id"]) or (fake.crowd and fake.crowd.find(request.path_params["id"]))
@@ -366,8 +373,11 @@ def build(fake: Fake) -> Starlette:
             *balance_routes(fake),
             *analytics_routes(fake),
             *suppression_routes(fake),
+            *notice_routes(fake),
             *domain_routes(fake),
+            *view_routes(fake),
             *reingest_routes(fake),
+            *rule_routes(fake),
             Route("/readyz", ready),
             Route("/s3/{id}", store, methods=["GET", "PUT", "OPTIONS"]),
             Route("/web/{path:path}", client.file),

@@ -42,6 +42,12 @@ class Fake:
         self.reingests: list[Row] = []
         self.balance: list[Row] = []
         self.suppressions: list[Row] = []
+        self.told: Any = None  # what fake_notices.py keeps
+        self.rules: list[Row] = []
+        self.rule_versions: dict[str, list[Row]] = {}
+        self.explained: Row = {"messages": [], "changes": []}
+        self.templates: list[Row] = []
+        self.signature = ""
         self.analytics: list[tuple[str, dict[str, str]]] = []
         self.no_figures = False
         self.domains: dict[str, Row] = {}
@@ -59,6 +65,7 @@ class Fake:
         self.drafts: dict[tuple[str, str], Row] = {}
         self.present: dict[tuple[str, str], Row] = {}
         self.tags: list[Row] = []
+        self.views: list[Row] = []
         self.changes: list[Row] = []  # what a reply that missed it is refused with
         self.events: list[Row] = []
         self.calls: list[tuple[str, str, Any]] = []

@@ -17,6 +17,7 @@ import "/web/js/elements/sign-in.js";
 import "/web/js/elements/session-door.js";
 import "/web/js/elements/side-nav.js";
 import "/web/js/elements/conversation-row.js";
+import "/web/js/elements/search-help.js";
 import "/web/js/elements/list-filters.js";
 import "/web/js/elements/bulk-bar.js";
 import "/web/js/elements/virtual-rows.js";
@@ -46,13 +47,21 @@ import "/web/js/elements/desk-room.js";
 import "/web/js/elements/page-room.js";
 
 // Places: elements that areas hang into the desk.
+import "/web/js/elements/saved-views.js";
 import "/web/js/elements/snooze-menu.js";
 import "/web/js/elements/snooze-line.js";
 import "/web/js/elements/snooze-chip.js";
+import "/web/js/elements/sla-chip.js";
+import "/web/js/elements/sla-panel.js";
 import "/web/js/elements/presence-line.js";
 import "/web/js/elements/mention-field.js";
 import "/web/js/elements/note-writer.js";
 import "/web/js/elements/note-card.js";
 import "/web/js/elements/followers-panel.js";
+import "/web/js/elements/template-picker.js";
+import "/web/js/elements/signature-line.js";
+import "/web/js/elements/rules-panel.js";
+import "/web/js/elements/notice-bell.js";
+import "/web/js/elements/erase-button.js";
 
 import "/web/js/elements/mail-app.js";
