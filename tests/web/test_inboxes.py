@@ -221,7 +221,7 @@ def test_spam_is_brought_in(desk: Desk) -> None:
     expect(page.locator("conversation-header .subject")).to_have_text("You won a prize")
 
 
-def test_people_and_keys(desk: Desk) -> None:
+def test_people(desk: Desk) -> None:
     desk.allow("422 (Unprocessable")
     page = desk.sign_in("/users")
     people = page.get_by_role("region", name="People")
@@ -233,10 +233,3 @@ def test_people_and_keys(desk: Desk) -> None:
     people.get_by_label("First password").fill("long enough words")
     people.get_by_role("button", name="Add a person").click()
     expect(people.locator("li", has_text="ines@desk.example.com")).to_be_visible()
-    keys = page.get_by_role("region", name="Keys")
-    keys.get_by_label("Name").fill("Reporting")
-    keys.get_by_role("button", name="Make a key").click()
-    expect(keys.locator("code")).to_contain_text("mr_")
-    keys.get_by_role("button", name="Revoke").click()
-    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
-    expect(keys).to_contain_text("No program has a key.")

@@ -86,7 +86,9 @@ def test_another_person_finds_nothing_of_the_one_before(desk: Desk) -> None:
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator("side-nav .who strong")).to_have_text("Jonas Weber")
     assert page.evaluate("window.before") is None  # A new document: nothing of the old one is left in memory.
-    expect(page.get_by_role("link", name="People and keys")).to_have_count(0)
+    page.goto(desk.fake.origin + "/settings")
+    expect(page.get_by_role("link", name="Inboxes").first).to_be_visible()
+    expect(page.get_by_role("link", name="People")).to_have_count(0)
 
 
 def test_a_server_that_does_not_answer_is_named(desk: Desk) -> None:
