@@ -24,7 +24,7 @@ NEW = text(
       where n.tenant_id = :tenant and n.conversation_id = :conversation and n.at_version > :seen and n.deleted_at is null
       union all
       select case c.what when 'status' then 'status' else 'assignment' end, null, e.person, u.name, e.created_at, e.version,
-        case c.what when 'status' then e.payload ->> 'status' else coalesce(a.name, '') end
+        case c.what when 'status' then e.payload ->> 'status' else coalesce(a.name, t.name, '') end
       from (
         select created_at, payload, cast(payload ->> 'version' as bigint) as version,
           case when actor like 'user:%' then cast(substr(actor, 6) as uuid) end as person
@@ -35,6 +35,7 @@ NEW = text(
                           where what in ('status', 'assigned_to')) c
       left join users u on u.tenant_id = :tenant and u.id = e.person
       left join users a on a.tenant_id = :tenant and c.what = 'assigned_to' and a.id = cast(e.payload ->> 'assigned_to' as uuid)
+      left join teams t on t.tenant_id = :tenant and c.what = 'assigned_to' and t.id = cast(e.payload ->> 'team_id' as uuid)
       where e.version > :seen
     ) s order by version desc, at desc limit :limit
     """
@@ -44,8 +45,8 @@ NEW = text(
 @dataclass(frozen=True, slots=True)
 class Difference:
     """`kind` is `message`, `note`, `assignment` or `status`. `id` is the message's or note's, None for a change. `who_id` is None for
-    customers, keys and the house itself. `snippet` is the beginning of the text; of an assignment the name of who has it now, empty
-    for nobody; of a status its word.
+    customers, keys and the house itself. `snippet` is the beginning of the text; of an assignment the name of the person who has it now, or of
+    the team, empty for nobody; of a status its word.
     """
 
     kind: str

@@ -174,12 +174,15 @@ FINDERS: dict[str, TextClause] = {
 ONE_PAGE = frozenset({"domains", "watches"})  # look-ups at other people's servers: what is behind the page has the next minute
 
 OLD_SESSIONS = text("delete from sessions where expires_at < :now")
-# An upload lives a day; what became a file of a message has a row of its own and does not need it. Its octets are dropped by the
+# An upload lives a day, or as long as a draft holds it; what became a file of a message has a row of its own and does not need it. Its octets are dropped by the
 # next retention run, unless somebody names them.
 OLD_UPLOADS = text(
     """
     with gone as (
-      delete from uploads where created_at < :yesterday returning tenant_id, upload_key, storage_key
+      delete from uploads u where u.created_at < :yesterday
+        and not exists (select from drafts d where d.tenant_id = u.tenant_id
+          and d.attachments @> jsonb_build_array(jsonb_build_object('id', u.id::text)))
+      returning tenant_id, upload_key, storage_key
     ), noted as (
       insert into dropped_objects (tenant_id, storage_key)
       select tenant_id, upload_key from gone union select tenant_id, storage_key from gone where storage_key is not null
