@@ -10,9 +10,11 @@ import datetime as dt
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.rule_drafts import draft_for_assignee
 from contracts.desk import Followup, FollowupKind
 from providers.errors import Refused
 from providers.s3.blobs import BlobMissing
@@ -127,11 +129,11 @@ class DeskRoute:
         hits: list[Hit] = []
         answers: list[uuid.UUID] = []
         for verdict in evaluate(rules, facts).hits:
-            outcomes: Sequence[Mapping[str, object]] = ()
+            outcomes: Sequence[Mapping[str, Any]] = ()
             if not verdict.rule.shadow:
                 behalf = _behalf(tenant_id, verdict, event)
                 done = await do_actions(connection, behalf, mail.conversation_id, verdict.rule.actions)
-                outcomes = done.outcomes
+                outcomes = await self._drafted(connection, tenant_id, mail.conversation_id, done.outcomes)
                 answers += [mail.conversation_id] if done.answer else []
             rule_id, version = uuid.UUID(verdict.rule.id), verdict.rule.version
             shadow = verdict.rule.shadow
@@ -139,6 +141,23 @@ class DeskRoute:
             hits.append(Hit(rule_id, version, mail.id, cause, shadow=shadow, stopped=stopped, outcomes=outcomes))
         await record_hits(connection, tenant_id, hits)
         return answers
+
+    @staticmethod
+    async def _drafted(
+        connection: AsyncConnection,
+        tenant_id: uuid.UUID,
+        conversation_id: uuid.UUID,
+        outcomes: Sequence[Mapping[str, Any]],
+    ) -> list[Mapping[str, Any]]:
+        """The outcomes, once what they ask to be drafted is drafted for whoever has the conversation by then."""
+        told: list[Mapping[str, Any]] = []
+        for outcome in outcomes:
+            if outcome["type"] == "draft" and outcome["done"]:
+                why = await draft_for_assignee(connection, tenant_id, conversation_id, uuid.UUID(outcome["template"]))
+                told.append(outcome if why is None else {**outcome, "done": False, "why": why})
+            else:
+                told.append(outcome)
+        return told
 
     def _rules(self, rows: Iterable[RuleRow]) -> list[Rule]:
         """Read once for each version. One that this program can no longer read is left out and told to the operator."""

@@ -27,6 +27,7 @@ SIGNATURES = text(
     where i.tenant_id = :tenant and i.id = :inbox
     """
 )
+ASSIGNEE = text("select assigned_to from conversations where tenant_id = :tenant and id = :id")
 SET_OWN = text("update users set signature_html = :html where tenant_id = :tenant and id = :user returning id")
 OWN = text("select signature_html from users where tenant_id = :tenant and id = :user")
 
@@ -54,6 +55,14 @@ async def read_signatures(
     bound = {"tenant": tenant_id, "inbox": inbox_id, "user": user_id}
     row = (await connection.execute(SIGNATURES, bound)).one()
     return SignatureRow(row.settings, row.inbox_html, row.agent_html)
+
+
+async def assignee_of(
+    connection: AsyncConnection, tenant_id: uuid.UUID, conversation_id: uuid.UUID
+) -> uuid.UUID | None:
+    found = await connection.execute(ASSIGNEE, {"tenant": tenant_id, "id": conversation_id})
+    agent: uuid.UUID | None = found.scalar_one_or_none()
+    return agent
 
 
 async def own_signature(connection: AsyncConnection, tenant_id: uuid.UUID, user_id: uuid.UUID) -> str | None:

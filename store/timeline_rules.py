@@ -16,7 +16,7 @@ WORDS = {
     "status": "status set",
     "spam": "marked as spam",
     "auto_response": "automatic answer asked for",
-    "draft": "template offered",
+    "draft": "reply drafted",
 }
 
 

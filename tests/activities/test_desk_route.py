@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from temporalio.testing import ActivityEnvironment
 
+from activities.auto_response import AutoResponseClaiming
 from activities.desk_route import DeskRoute
 from activities.desk_turn import DeskTurn
 from activities.event_line import EventLine
 from contracts.desk import FollowupKind
+from contracts.refs import ConversationRef
 from providers.s3.blobs import BlobMissing
 from store.bulk import new_id
 from store.event_log import NewEvent, append_events
@@ -19,7 +22,7 @@ from store.routing_rules import RuleText, change_rule, create_rule
 from store.templates import TemplateText, add_template
 from store.unit_of_work import Database
 from tests.servers.databases import Database as ServerDatabase
-from tests.store.desk import Desk, open_desk
+from tests.store.desk import NOW, Desk, open_desk
 
 EVERY: dict[str, Any] = {"all": []}
 
@@ -265,6 +268,41 @@ async def test_business_hours_are_asked_at_the_moment_the_mail_came(desk: Desk, 
     await tell(desk, desk.first_message_id)
     await run(desk, turn)
     assert await tags(desk) == {"open", "late shift"}
+
+
+async def test_a_template_is_drafted_for_whoever_has_the_conversation_and_over_nothing(desk: Desk, turn: DeskTurn) -> None:
+    async with desk.database.unit_of_work(desk.tenant_id) as connection:
+        said = TemplateText("hi", None, "", "<p>Hi {{customer.first_name}}, {{customer.company}} – {{agent.name}}</p>", "", None, None)
+        template = str(await add_template(connection, desk.tenant_id, said))
+    await add(desk, "nobody yet", {"type": "draft", "template": template})
+    await add(desk, "assign", {"type": "assign", "user": str(desk.agent_id)}, {"type": "draft", "template": template})
+    await add(desk, "again", {"type": "draft", "template": template})
+    await tell(desk, desk.first_message_id)
+    await run(desk, turn)
+    assert [o.get("why") for h in await hits(desk) for o in h["outcomes"]] == ["nobody to draft for", None, None, "they are writing already"]
+    drafts = await desk.rows("select author_id, body_html from drafts")
+    assert drafts == [{"author_id": desk.agent_id, "body_html": "<p>Hi Carla, {{customer.company}} – Ada Agent</p>"}]
+
+
+async def test_the_answer_that_a_rule_asks_for_goes_the_way_of_all_automatic_answers(desk: Desk, turn: DeskTurn) -> None:
+    async with desk.database.unit_of_work(desk.tenant_id) as connection:
+        template = await add_template(connection, desk.tenant_id, TemplateText("ack", None, "", "", "Hi {{customer.first_name}}, #{{ticket_number}}", None, None))
+        holes = await add_template(connection, desk.tenant_id, TemplateText("holes", None, "", "", "From {{agent.name}}", None, None))
+    await add(desk, "ack", {"type": "auto_response", "template": str(template)})
+    await tell(desk, desk.first_message_id)
+    await run(desk, turn)
+    claiming = AutoResponseClaiming(desk.database, clock=lambda: NOW)
+    ref = ConversationRef(str(desk.tenant_id), str(desk.conversation_id))
+    claimed = await ActivityEnvironment().run(claiming.claim, ref)
+    assert claimed.reason == "answered"
+    assert (await desk.message(uuid.UUID(claimed.message_id or "")))["body_text"] == "Hi Carla, #42"
+    assert await ActivityEnvironment().run(claiming.claim, ref) == claimed, "twice is once"
+    # In another conversation, what no mail can fill keeps it silent.
+    await desk.rows("delete from auto_response_claims")
+    await desk.rows("delete from messages where kind = 'auto_response'")
+    await desk.rows("update rule_answers set template_id = :t", t=holes)
+    silent = await ActivityEnvironment().run(claiming.claim, ref)
+    assert (silent.message_id, silent.reason) == (None, "template-incomplete: agent.name")
 
 
 async def test_an_automatic_answer_is_asked_for_once_and_given_out_elsewhere(desk: Desk, turn: DeskTurn) -> None:
