@@ -29,6 +29,7 @@ CROSS_TENANT = {
     "activities/ses_source.py": "which mails of the shared bucket are an inbox's stands in rows without tenant; it asks for one inbox",
     "activities/ses_spool.py": "a mail in the shared bucket names no tenant until its recipients are looked up",
     "activities/agents_absent.py": "once a minute people whom nobody has seen are offline, in every tenant",
+    "activities/retention.py": "asks for the ids of the next tenants; their policies are worked through one tenant at a time",
     "activities/sweep.py": "finds what a crash left behind anywhere",
     "commands/backup.py": "a restored database is made safe whole, before anybody works with it",
     "commands/doctor.py": "asks whether the ring opens the rows of every tenant",

@@ -339,7 +339,6 @@ SNOOZES = (
 
 SLEEPY = SlaReport(wait_seconds=600.0)
 
-
 def timer(name: str, acts_on: Sequence[Any], *, acts: Sequence[tuple[Any, ...]] = (), until: tuple[str, int], **steps: Sequence[Any]) -> Path:
     tenant = opaque(f"timer {name}")
     answers = {"sla.act": acts_on, **{f"sla.{step}": said for step, said in steps.items()}}
@@ -356,9 +355,10 @@ TIMERS = (
 
 SWEEPS = (
     sweep("nothing-to-do", [NOTHING]),
-    # Two halves: the recorder's server suggests to continue as new after a hundred events.
+    # In parts: the recorder's server suggests to continue as new after a hundred events.
     sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), NOTHING]),
-    sweep("starts-each-other-kind", [*[NOTHING] * 5, page("reingest", 1), page("domain", 1), page("watch", 1), page("desk", 1), page("snooze", 1), page("timer", 1), page("erasure", 1), page("digest", 1), page("bulk", 1), NOTHING]),
+    sweep("starts-each-other-kind", [*[NOTHING] * 5, page("reingest", 1), page("domain", 1), page("watch", 1), page("desk", 1), page("snooze", 1), page("timer", 1), NOTHING]),
+    sweep("starts-the-latest-kinds", [*[NOTHING] * 11, page("erasure", 1), page("digest", 1), page("bulk", 1), NOTHING]),
     sweep("what-runs-is-left-alone", [page("twice", 1, opaque("twice 0")), page("twice", 1), NOTHING]),
     sweep("tidying-fails", [NOTHING], fails("DatabaseUnavailable")),
     sweep("continued-as-new", [page("many", 10, opaque("many 9")), page("more", 10, opaque("more 9")), page("most", 10), NOTHING]),

@@ -28,7 +28,8 @@ from contracts import queues, search_attributes
 from contracts.payload_guard import data_converter
 from stack.temporal import find_program
 from tests.workflows import saved
-from tests.workflows.history_paths import DEFAULTS, PATHS, STILL, Path
+from tests.workflows.history_paths import DEFAULTS, PATHS
+from tests.workflows.path_values import STILL, Path
 from worker import WORKFLOWS
 
 # So early a run suggests to continue as new here that the histories of those paths stay short.
