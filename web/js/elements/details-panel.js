@@ -9,10 +9,12 @@ import { RoomElement } from "/web/js/room-element.js";
 import { recall, remember } from "/web/js/preferences.js";
 
 const PLACE = "conversation.panel";
+const OVER = matchMedia("(max-width: 1120px)");
 
 export class DetailsPanel extends RoomElement {
   #conversation = null;
   #elements = [];
+  #over = false;
 
   build() {
     this.setAttribute("role", "complementary");
@@ -24,23 +26,26 @@ export class DetailsPanel extends RoomElement {
 
   attach() {
     this.listen(places, "change", (event) => event.detail === PLACE && this.#fill());
+    this.listen(OVER, "change", () => this.#show());
     this.#fill();
   }
 
   set conversation(value) {
+    if (value.id !== this.#conversation?.id) this.#over = false;
     this.#conversation = value;
     for (const element of this.#elements) this.#hand(element);
     this.#show();
   }
 
+  /** Beside the conversation it is open unless it was closed; where it would lie over the messages it opens on demand only. */
   get open() {
-    return this.#elements.length > 0 && recall("details", true);
+    return this.#elements.length > 0 && (OVER.matches ? this.#over : recall("details", true));
   }
 
   toggle(open = !this.open) {
-    remember("details", open);
+    if (OVER.matches) this.#over = open;
+    else remember("details", open);
     this.#show();
-    this.tell("details-toggled", open);
   }
 
   #show() {

@@ -98,7 +98,7 @@ export class SideNav extends RoomElement {
       paint.title = label;
       paint.setAttribute("aria-label", label);
     } });
-    fill(this.foot, this.tools, this.live, h("div", { class: "who" }, face, h("div", {}, h("strong", {}, user.name || user.email), h("span", { class: "faint" }, store.get("me").tenant.name))),
+    fill(this.foot, this.tools, h("div", { class: "who" }, face, h("div", {}, h("strong", {}, user.name || user.email), h("span", { class: "faint" }, store.get("me").tenant.name)), this.live),
       h("div", { class: "nav-tools" }, paint,
         button("", { iconName: "search", kind: "quiet", label: "Commands (Ctrl+K)", onclick: () => this.tell("show-palette") }),
         button("", { iconName: "question", kind: "quiet", label: "Keys (?)", onclick: () => this.tell("show-help") }),
@@ -108,6 +108,7 @@ export class SideNav extends RoomElement {
 
   #showLive() {
     this.live.dataset.state = stream.state;
+    this.live.title = LIVE[stream.state];
     fill(this.live, h("i", { "aria-hidden": "true" }), h("span", {}, LIVE[stream.state]));
   }
 }
