@@ -32,6 +32,7 @@ from tests.web.fake_life import life_routes
 from tests.web.fake_notices import notice_routes
 from tests.web.fake_reingests import reingest_routes
 from tests.web.fake_rules import rule_routes
+from tests.web.fake_sla import sla_routes
 from tests.web.fake_state import Fake
 from tests.web.fake_suppressions import suppression_routes
 from tests.web.fake_views import found_rows, of_view, view_routes
@@ -377,6 +378,7 @@ def build(fake: Fake) -> Starlette:
             *domain_routes(fake),
             *view_routes(fake),
             *reingest_routes(fake),
+            *sla_routes(fake),
             *rule_routes(fake),
             Route("/readyz", ready),
             Route("/s3/{id}", store, methods=["GET", "PUT", "OPTIONS"]),
