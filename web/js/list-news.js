@@ -25,7 +25,7 @@ const JUDGES = {
 export function belongs(item, query) {
   const names = Object.keys(query);
   if (item.merged_into && item.merged_into !== item.id) return false;
-  if (names.some((name) => !JUDGES[name])) return null;
+  if (names.some((name) => !JUDGES[name]) || ["waiting", "sla_due"].includes(query.sort)) return null;
   return names.every((name) => JUDGES[name](item, query[name]));
 }
 

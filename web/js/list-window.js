@@ -13,6 +13,7 @@ const KEPT = 1_500;
 /** Dispatches `change` (the order or the length changed), `item` (detail: index) and `failed` (detail: error). */
 export class ListWindow extends EventTarget {
   #fetchPage;
+  #by;
   #entries = []; // {id, at, item|null, cursor|undefined}: `cursor` asks for what follows this entry
   #next = null;
   #reading = false;
@@ -23,9 +24,11 @@ export class ListWindow extends EventTarget {
   /** The length that somebody else knows, for the scroll bar; null when nobody does. */
   known = null;
 
-  constructor(fetchPage, { oldestFirst = false } = {}) {
+  /** `by` gives the time in whose order the list is. */
+  constructor(fetchPage, { oldestFirst = false, by = (item) => item.last_message_at } = {}) {
     super();
     this.#fetchPage = fetchPage;
+    this.#by = by;
     this.#newest = oldestFirst ? -1 : 1;
   }
 
@@ -115,8 +118,8 @@ export class ListWindow extends EventTarget {
     const was = new Map(this.#entries.filter((entry) => fresh.has(entry.id)).map((entry) => [entry.id, entry]));
     const last = page.items.at(-1);
     const before = this.#entries.slice(0, start).filter((entry) => !fresh.has(entry.id));
-    const behind = page.next === null || !last ? [] : this.#entries.slice(start).filter((entry) => !fresh.has(entry.id) && this.#order(entry, { at: last.last_message_at, id: last.id }) > 0);
-    const entries = page.items.map((item) => ({ id: item.id, at: item.last_message_at, item, cursor: was.get(item.id)?.at === item.last_message_at ? was.get(item.id).cursor : undefined }));
+    const behind = page.next === null || !last ? [] : this.#entries.slice(start).filter((entry) => !fresh.has(entry.id) && this.#order(entry, { at: this.#by(last), id: last.id }) > 0);
+    const entries = page.items.map((item) => ({ id: item.id, at: this.#by(item), item, cursor: was.get(item.id)?.at === this.#by(item) ? was.get(item.id).cursor : undefined }));
     if (entries.length && page.next !== null) entries.at(-1).cursor = page.next;
     this.#entries = [...before, ...entries, ...behind];
     if (behind.length === 0) this.#next = page.next;
@@ -136,7 +139,7 @@ export class ListWindow extends EventTarget {
   /** One item changed. `belongs` says whether this list shows it. Answers true when it came in anew. */
   touch(item, belongs) {
     const at = this.indexOf(item.id);
-    const entry = { id: item.id, at: item.last_message_at, item, cursor: undefined };
+    const entry = { id: item.id, at: this.#by(item), item, cursor: undefined };
     if (at !== -1 && belongs && this.#entries[at].at === entry.at) {
       this.#entries[at].item = item;
       this.dispatchEvent(new CustomEvent("item", { detail: at }));

@@ -13,6 +13,7 @@ export const EVENT_TYPES = [
   "inbox.health", "inbox.updated", "backfill.progress",
   "quarantine.opened", "quarantine.resolved", "reingest.progress", "gap.opened", "gap.closed", "audit.recorded",
   "note.added", "note.updated", "note.deleted", "followers.changed", "tags.changed",
+  "counts.changed", "view.changed", "view.filling",
   "sla.updated", "sla.warned", "sla.breached", "sla.recount", "sla.settings",
 ];
 

@@ -14,6 +14,8 @@ import { router } from "/web/js/router.js";
 import { RowPicking } from "/web/js/row-picking.js";
 import { store } from "/web/js/store.js";
 
+const BY = { waiting: (item) => item.waiting_since, sla_due: (item) => item.sla?.due_at };
+
 export class ConversationList extends RoomElement {
   #asked = null;
   #cursorId = null;
@@ -55,7 +57,7 @@ export class ConversationList extends RoomElement {
 
   async #load() {
     const query = this.filters.query;
-    const list = new ListWindow((after, limit) => conversations.list({ ...query, after, limit }, { signal: this.life }), { oldestFirst: query.sort === "oldest" });
+    const list = new ListWindow((after, limit) => conversations.list({ ...query, after, limit }, { signal: this.life }), { oldestFirst: Boolean(query.sort) && query.sort !== "newest", by: BY[query.sort] });
     this.rows.window = list;
     this.more.replaceChildren();
     this.state.loading(8);
@@ -76,7 +78,7 @@ export class ConversationList extends RoomElement {
   #know() {
     const list = this.rows.window;
     if (!list) return;
-    list.known = this.filters.narrowed ? null : store.get("counts")?.[this.filters.viewKey] ?? null;
+    list.known = this.filters.narrowed ? null : store.get("counts")?.[this.filters.viewKey] ?? store.get("counts")?.views?.[this.filters.viewKey] ?? null;
     this.rows.draw();
   }
 
@@ -93,8 +95,8 @@ export class ConversationList extends RoomElement {
 
   /** Reads the first page again; without any list, the list itself. */
   refresh() {
-    if (this.rows.window === null && this.#asked) this.#load();
-    else this.news.refresh();
+    if (this.rows.window) this.news.refresh();
+    else if (this.#asked) this.#load();
   }
 
   #told(fresh) {

@@ -6,6 +6,7 @@
 import { fill, h, icon } from "/web/js/dom.js";
 import { hasDraft } from "/web/js/drafts.js";
 import { fullName, hue, initials, plain, plural, shortName } from "/web/js/format.js";
+import { marked } from "/web/js/marked.js";
 import { router } from "/web/js/router.js";
 import { store } from "/web/js/store.js";
 import { PRIORITY, STATUS } from "/web/js/words.js";
@@ -87,13 +88,13 @@ export class ConversationRow extends HTMLElement {
   }
 
   #subject(item, unread) {
-    return h("div", { class: "row-subject" }, unread ? h("span", { class: "unseen" }, `${plural(item.unread_count, "unread message")}: `) : null, plain(item.subject) || "(no subject)");
+    return h("div", { class: "row-subject" }, unread ? h("span", { class: "unseen" }, `${plural(item.unread_count, "unread message")}: `) : null, item.match ? marked(item.subject, item.match.subject_marks) : plain(item.subject) || "(no subject)");
   }
 
   #last(item) {
     const where = [item.category, store.get("inboxes").length > 1 && !router.current.query.get("inbox") ? item.inbox?.name : null].filter(Boolean).map(plain).join(" · ");
     return h("div", { class: "row-last" }, h("div", { class: "row-marks" }, this.#marks(item), this.#places),
-      h("div", { class: "row-snippet" }, item.last_message_direction === "outbound" ? icon("reply", "Answered") : null, plain(item.snippet)),
+      h("div", { class: "row-snippet" }, item.last_message_direction === "outbound" ? icon("reply", "Answered") : null, item.match?.snippet ? marked(item.match.snippet, item.match.marks) : plain(item.snippet)),
       where ? h("span", { class: "row-inbox", title: "Category and inbox" }, where) : null);
   }
 

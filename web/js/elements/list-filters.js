@@ -6,10 +6,12 @@ import { button, fill, h, icon } from "/web/js/dom.js";
 import { count, plain } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
+import { savedViews } from "/web/js/saved-views.js";
 import { store } from "/web/js/store.js";
 import { VIEWS } from "/web/js/words.js";
 
 const SEARCH_MS = 300;
+const SAVED = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export class ListFilters extends RoomElement {
   build() {
@@ -20,13 +22,19 @@ export class ListFilters extends RoomElement {
     this.search = h("input", { type: "search", placeholder: "Search conversations", "aria-label": "Search conversations", enterkeyhint: "search" });
     this.inbox = h("select", { "aria-label": "Inbox", onchange: () => this.filter({ inbox: this.inbox.value }) });
     this.order = h("select", { "aria-label": "Order", onchange: () => this.filter({ sort: this.order.value }) },
-      h("option", { value: "" }, "Newest first"), h("option", { value: "oldest" }, "Oldest first"));
+      h("option", { value: "" }, "Newest first"), h("option", { value: "oldest" }, "Oldest first"),
+      h("option", { value: "waiting" }, "Longest waiting"), h("option", { value: "sla_due" }, "Next due"));
     this.unread = button("Unread", { kind: "chip", "aria-pressed": "false", onclick: () => this.filter({ unread: this.unread.getAttribute("aria-pressed") === "true" ? "" : "true" }) });
     this.heading = h("h1", {});
     this.append(
       h("div", { class: "list-title" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), this.heading),
-      h("div", { class: "search", role: "search" }, icon("search"), this.search), this.chips, h("div", { class: "filters" }, this.inbox, this.order, this.unread));
+      h("div", { class: "search", role: "search" }, icon("search"), this.search, document.createElement("search-help")), this.chips, h("div", { class: "filters" }, this.inbox, this.order, this.unread));
     this.search.addEventListener("input", settle(() => this.filter({ search: this.search.value.trim() }), SEARCH_MS));
+    this.addEventListener("search-example", (event) => {
+      this.search.value = event.detail;
+      this.filter({ search: event.detail });
+      this.focusSearch();
+    });
     this.search.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.preventDefault();
@@ -42,16 +50,19 @@ export class ListFilters extends RoomElement {
       if (event.detail.key === "counts") this.#showChips();
     });
     this.listen(router, "change", () => this.show());
+    this.listen(savedViews, "change", () => this.show());
     this.show();
   }
 
   get viewKey() {
     const key = router.current.query.get("view");
-    return Object.hasOwn(VIEWS, key) ? key : "open";
+    return Object.hasOwn(VIEWS, key) || SAVED.test(key ?? "") ? key : "open";
   }
 
+  /** One of the built-in views, or a saved one by its id: the server knows its conditions. */
   get view() {
-    return VIEWS[this.viewKey];
+    const key = this.viewKey;
+    return VIEWS[key] ?? { word: plain(savedViews.get(key)?.name ?? "View"), query: { view: key, ...(savedViews.get(key)?.sort ? { sort: savedViews.get(key).sort } : {}) }, empty: "No conversation meets the conditions of this view." };
   }
 
   /** What the list asks the server, page size apart. */
