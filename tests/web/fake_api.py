@@ -30,9 +30,11 @@ from tests.web.fake_domains import domain_routes
 from tests.web.fake_inboxes import inbox_routes
 from tests.web.fake_life import life_routes
 from tests.web.fake_notices import notice_routes
+from tests.web.fake_people import people_routes
 from tests.web.fake_reingests import reingest_routes
 from tests.web.fake_rules import rule_routes
 from tests.web.fake_sla import sla_routes
+from tests.web.fake_shape import shape_routes
 from tests.web.fake_state import Fake
 from tests.web.fake_suppressions import suppression_routes
 from tests.web.fake_views import found_rows, of_view, view_routes
@@ -78,7 +80,7 @@ def build(fake: Fake) -> Starlette:
                 return JSONResponse(answer, status, media_type="application/problem+json", headers=headers)
         request.state.body = body
         request.state.user = fake.sessions.get(request.cookies.get("mr_session", ""))
-        if path != "/v1/session" and request.state.user is None:
+        if path not in {"/v1/session", "/v1/invitations"} and request.state.user is None:
             return problem(401, "signed-out", "Sign in first.")
         if request.method != "GET" and (request.headers.get("x-mailroom") != "1" or request.headers.get("origin") != fake.origin):
             return problem(403, "cross-site", "Send X-Mailroom: 1 and a matching Origin.")
@@ -103,16 +105,6 @@ def build(fake: Fake) -> Starlette:
         response = JSONResponse(me(user))
         response.set_cookie("mr_session", token, httponly=True, samesite="lax", path="/")
         return response
-
-    async def users(request: Request) -> Response:
-        if request.method == "POST":
-            user = {**request.state.body, "id": secrets.token_hex(8)}
-            if len(user.pop("password")) < 10:
-                errors = [{"field": "password", "message": "needs at least 10 characters"}]
-                return problem(422, "invalid", "One field is wrong.", errors=errors)
-            fake.users.append(user)
-            return JSONResponse(user, 201)
-        return JSONResponse({"items": fake.users, "next": None})
 
     async def keys(request: Request) -> Response:
         if request.method == "POST":
@@ -352,9 +344,9 @@ def build(fake: Fake) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/session", session, methods=["GET", "POST", "DELETE"]),
-            Route("/v1/users", users, methods=["GET", "POST"]),
             Route("/v1/api-keys", keys, methods=["GET", "POST"]),
             Route("/v1/api-keys/{id}", drop_key, methods=["DELETE"]),
+            *shape_routes(fake),
             Route("/v1/conversations", conversations),
             Route("/v1/conversations/counts", counts),
             Route("/v1/conversations/{id}", conversation, methods=["GET", "PATCH"]),
@@ -370,6 +362,7 @@ def build(fake: Fake) -> Starlette:
             Route("/v1/events/stream", events),
             *access_routes(fake),
             *life_routes(fake),
+            *people_routes(fake),
             *inbox_routes(fake),
             *balance_routes(fake),
             *analytics_routes(fake),

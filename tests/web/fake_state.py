@@ -41,6 +41,9 @@ class Fake:
         self.ledger = data.ledger_rows()
         self.reingests: list[Row] = []
         self.balance: list[Row] = []
+        self.shapes: dict[str, Row] = {}
+        self.bulks: dict[str, Row] = {}
+        self.contacts: list[Row] = []
         self.suppressions: list[Row] = []
         self.told: Any = None  # what fake_notices.py keeps
         self.rules: list[Row] = []
@@ -65,6 +68,13 @@ class Fake:
         self.drafts: dict[tuple[str, str], Row] = {}
         self.present: dict[tuple[str, str], Row] = {}
         self.tags: list[Row] = []
+        self.teams: list[Row] = []
+        self.stays: dict[str, list[Row]] = {}  # who has had a conversation, newest first
+        self.members: dict[str, Row] = {}
+        self.policies: dict[str, Row] = {}
+        self.patience = 10
+        self.links: list[str] = []
+        self.audit: list[Row] = []
         self.views: list[Row] = []
         self.changes: list[Row] = []  # what a reply that missed it is refused with
         self.events: list[Row] = []

@@ -5,7 +5,6 @@
 
 import { command } from "/web/js/commands.js";
 import { desk } from "/web/js/desk.js";
-import { plain } from "/web/js/format.js";
 import { router } from "/web/js/router.js";
 import { store } from "/web/js/store.js";
 import { PRIORITY, STATUS, STATUS_CHOICES } from "/web/js/words.js";
@@ -18,9 +17,6 @@ export function conversationCommands(view) {
   add("reply", "Reply", ["r"], { iconName: "reply", run: () => view.focusReply() });
   add("close", "Close the conversation, or open it again", ["e"], { iconName: "check", run: () => view.header.toggleClosed() });
   add("status", "Set the status…", ["s"], { iconName: "check", choices: () => pick(STATUS_CHOICES.map((one) => [one, STATUS[one]]), "status") });
-  add("assign", "Assign to…", ["a"], { iconName: "people", choices: () =>
-    pick([["", "Nobody"], ...store.get("users").map((user) => [user.id, plain(user.name || user.email)])].map(([id, word]) => [id || null, word]), "assigned_to") });
-  add("assign-me", "Assign to me", ["i"], { iconName: "people", run: () => view.header.change({ assigned_to: store.get("me").user.id }) });
   add("priority", "Set the priority…", ["p"], { iconName: "warning", choices: () => pick(Object.entries(PRIORITY), "priority") });
   add("tags", "Edit the tags", ["t"], { iconName: "pen", run: () => view.header.focusTags() });
   add("subject", "Change the subject", [], { iconName: "pen", run: () => view.header.editSubject() });

@@ -7,13 +7,14 @@ import { ApiError } from "/web/js/api/request.js";
 import { session } from "/web/js/api/session.js";
 
 export const EVENT_TYPES = [
-  "conversation.created", "conversation.updated", "conversation.merged",
+  "conversation.created", "conversation.updated", "conversation.merged", "conversation.unmerged", "bulk.updated", "contact.updated",
   "message.received", "message.updated", "message.queued", "message.sent", "message.failed", "message.unknown",
   "message.cancelled", "message.bounced",
   "inbox.health", "inbox.updated", "backfill.progress",
   "quarantine.opened", "quarantine.resolved", "reingest.progress", "gap.opened", "gap.closed", "audit.recorded",
+  "user.created", "user.updated", "user.removed", "user.status", "team.created", "team.updated", "team.removed", "team.members",
   "note.added", "note.updated", "note.deleted", "followers.changed", "tags.changed",
-  "counts.changed", "view.changed", "view.filling",
+  "conversation.deleted", "counts.changed", "view.changed", "view.filling", "notification.added", "notification.read", "erasure.progress",
   "sla.updated", "sla.warned", "sla.breached", "sla.recount", "sla.settings",
 ];
 

@@ -48,7 +48,7 @@ export class PeoplePage extends RoomElement {
 
   #show() {
     // What somebody is typing stays until they are done.
-    if (this.list.querySelector("person-form form")?.contains(document.activeElement)) return;
+    if (document.activeElement?.closest("person-form") && document.activeElement.matches("input, select")) return;
     fill(this.list, store.get("users").map((user) => this.#row(user)));
   }
 

@@ -30,6 +30,12 @@ export class SessionDoor extends RoomElement {
   }
 
   async begin() {
+    if (location.pathname === "/join") {
+      fill(this, document.createElement("set-password"));
+      this.hidden = false;
+      this.tell("shut-out");
+      return;
+    }
     try {
       this.#enter(await session.current());
     } catch (error) {
