@@ -39,6 +39,8 @@ FILE_NAMED = text(
     select exists (select from attachments where tenant_id = :tenant and storage_key = :key
         and (encoded_offset is null or stored_at is not null))
       or exists (select from uploads where tenant_id = :tenant and (storage_key = :key or upload_key = :key))
+      or exists (select from templates where tenant_id = :tenant and deleted_at is null
+        and files @> jsonb_build_array(jsonb_build_object('storage_key', cast(:key as text))))
       or exists (select from messages where tenant_id = :tenant and raw_key = :key and :key like 'out/%')
     """
 )
