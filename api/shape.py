@@ -18,6 +18,7 @@ from api.schemas.shape import (
     SplitOff,
     TopicOfItsOwn,
 )
+from store.contact_book import contact_of
 from store.conversations import get_conversation
 from store.forwards_view import ForwardRow, forwards_of
 from store.joining import MergedOne, merge_by_person, merged_into
@@ -85,7 +86,9 @@ async def _shape(connection: AsyncConnection, viewer: Viewer, conversation_id: u
     merged = await merged_into(connection, viewer, conversation_id)
     topic = await topic_of_its_own(connection, viewer, conversation_id)
     forwards, origin = await forwards_of(connection, viewer, conversation_id)
+    contact = await contact_of(connection, viewer.tenant_id, conversation_id)
     return ConversationShape(
+        contact_id=str(contact) if contact else None,
         merged=[_merged(one) for one in merged],
         topic=TopicOfItsOwn(subject=topic.subject, message_ids=[str(i) for i in topic.message_ids]) if topic else None,
         forwards=[_forwarded(row) for row in forwards],

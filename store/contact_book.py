@@ -51,6 +51,14 @@ LIST = text(
 )
 ONE = text(f"{COLUMNS} where c.tenant_id = :tenant and c.id = :id and {SEEN}")
 
+OF_CONVERSATION = text(
+    """
+    select coalesce(p.merged_into, p.id) from conversations c
+    join contacts p on p.tenant_id = c.tenant_id and p.id = c.contact_id
+    where c.tenant_id = :tenant and c.id = :id
+    """
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
@@ -98,6 +106,15 @@ async def get_contact(connection: AsyncConnection, viewer: Viewer, contact_id: u
     """None for a contact that is not there, or not for this viewer. A merged one names its survivor."""
     row = (await connection.execute(ONE, {**await _sight(connection, viewer), "id": contact_id})).first()
     return ContactRow(*row) if row is not None else None
+
+
+async def contact_of(
+    connection: AsyncConnection, tenant_id: uuid.UUID, conversation_id: uuid.UUID
+) -> uuid.UUID | None:
+    """Who a conversation is with: the survivor, where the contact was merged."""
+    found = await connection.execute(OF_CONVERSATION, {"tenant": tenant_id, "id": conversation_id})
+    contact: uuid.UUID | None = found.scalar_one_or_none()
+    return contact
 
 
 async def _sight(connection: AsyncConnection, viewer: Viewer) -> dict[str, Any]:

@@ -48,8 +48,11 @@ class Forwarded(Answer):
 
 
 class ConversationShape(Answer):
-    """`forwards` are messages of this conversation that were passed on, `forwarded_from` where this one's first mail comes from."""
+    """`forwards` are messages of this conversation that were passed on, `forwarded_from` where this one's first mail comes from;
+    `contact_id` is who it is with.
+    """
 
+    contact_id: str | None
     merged: list[MergedConversation]
     topic: TopicOfItsOwn | None
     forwards: list[Forwarded]

@@ -33,8 +33,8 @@ from tests.web.fake_notices import notice_routes
 from tests.web.fake_people import people_routes
 from tests.web.fake_reingests import reingest_routes
 from tests.web.fake_rules import rule_routes
-from tests.web.fake_sla import sla_routes
 from tests.web.fake_shape import shape_routes
+from tests.web.fake_sla import sla_routes
 from tests.web.fake_state import Fake
 from tests.web.fake_suppressions import suppression_routes
 from tests.web.fake_views import found_rows, of_view, view_routes

@@ -7,6 +7,7 @@ import { button, fill, h, icon } from "/web/js/dom.js";
 import { exact, fullName, hue, initials, plain, shortName } from "/web/js/format.js";
 import { messageTime } from "/web/js/message-words.js";
 import { RoomElement } from "/web/js/room-element.js";
+import { store } from "/web/js/store.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 
 export class MessageHead extends RoomElement {
@@ -76,6 +77,7 @@ export class MessageHead extends RoomElement {
     const { id, has_html: hasHtml } = this.#message;
     this.menu.entries = [
       hasHtml ? { text: this.#mode === "plain" ? "Show as designed" : "Show as plain text", iconName: "file", run: () => this.tell("toggle-mode") } : null,
+      store.mayWrite ? { text: "Forward…", iconName: "forward", run: () => this.tell("forward-message", id) } : null,
       { text: "Timeline", iconName: "history", run: () => this.tell("show-timeline", id) },
       { text: "Download the raw mail", iconName: "download", href: messages.rawUrl(id), download: `${id}.eml` },
     ];
