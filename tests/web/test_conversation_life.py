@@ -60,7 +60,7 @@ def test_a_note_is_written_with_a_mention_and_stands_in_the_thread(desk: Desk) -
     field = page.get_by_role("combobox", name="Internal note")
     expect(field).to_be_focused()
     page.keyboard.type("Please ask @jo")
-    expect(page.get_by_role("option")).to_contain_text(["Jonas Weber"])
+    expect(page.get_by_role("listbox", name="People to mention").get_by_role("option")).to_contain_text(["Jonas Weber"])
     page.keyboard.press("Enter")
     page.keyboard.type("<b>first</b>")
     expect(field).to_have_value("Please ask @Jonas Weber <b>first</b>")
