@@ -8,6 +8,7 @@ from api.problems import not_found
 from api.schemas.base import PageOf
 from api.schemas.people import ApiKey, MadeApiKey, NewApiKey
 from store.api_keys import KeyRow, list_keys, make_key, revoke_key
+from store.people_changes import tell
 
 
 async def list_api_keys(call: Call[Empty, None]) -> PageOf[ApiKey]:
@@ -24,6 +25,7 @@ async def add_api_key(call: Call[Empty, NewApiKey]) -> MadeApiKey:
         row, key = await make_key(
             connection, who.tenant_id, name=call.body.name.strip(), scopes=scopes, created_by=who.user_id
         )
+        await tell(connection, who.viewer, "api_key.created", {"key_id": str(row.id), "scopes": list(scopes)})
     return MadeApiKey.model_validate({**_shape(row), "key": key})
 
 
@@ -32,6 +34,7 @@ async def revoke_api_key(call: Call[Empty, None]) -> None:
     async with call.deps.database.unit_of_work(who.tenant_id) as connection:
         if not await revoke_key(connection, who.tenant_id, call.id("key_id")):
             raise not_found()
+        await tell(connection, who.viewer, "api_key.revoked", {"key_id": str(call.id("key_id"))})
 
 
 def _shape(row: KeyRow) -> dict[str, Any]:
