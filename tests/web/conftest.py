@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from tests.web.desk import ARGUMENTS, CHROMIUM, Desk
 from tests.web.fake_api import build
 from tests.web.fake_state import Fake
+
+LONG_MS = 40_000  # a machine with much else to do is slow, not wrong
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +54,7 @@ def fake(server: Fake) -> Fake:
 def playwright() -> Iterator[Playwright]:
     if not CHROMIUM.exists():
         pytest.skip("no Chromium at /usr/bin/chromium; install the Debian package `chromium`")
+    expect.set_options(timeout=LONG_MS / 2)
     with sync_playwright() as play:
         yield play
 
@@ -66,7 +69,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", timezone_id="Europe/Berlin", reduced_motion="reduce")
-    context.set_default_timeout(8_000)
+    context.set_default_timeout(LONG_MS)
     yield context
     context.close()
 

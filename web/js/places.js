@@ -32,6 +32,7 @@ const sources = new Map();
  */
 export function threadItems(tag, { read, wants = () => false }) {
   sources.set(tag, { tag, read, wants });
+  places.dispatchEvent(new CustomEvent("change", { detail: "thread.items" }));
 }
 
 export const threadSources = () => [...sources.values()];

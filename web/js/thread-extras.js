@@ -5,7 +5,7 @@
 
 import { settle } from "/web/js/room-element.js";
 import { stream } from "/web/js/stream.js";
-import { threadSources } from "/web/js/places.js";
+import { places, threadSources } from "/web/js/places.js";
 
 const CALM_MS = 200;
 
@@ -19,13 +19,18 @@ export class ThreadExtras {
   constructor(list, signal) {
     this.#list = list;
     this.#signal = signal;
-    for (const source of threadSources()) {
-      const fresh = settle(() => this.#read(source), CALM_MS);
-      stream.addEventListener("change", ({ detail }) => detail.conversation_id === this.#conversation?.id && source.wants(detail) && fresh(), { signal });
-      stream.addEventListener("reload", fresh, { signal });
-      // For what this agent wrote: shown at once, without waiting for the stream.
-      list.addEventListener("thread-changed", fresh, { signal });
-    }
+    threadSources().forEach((source) => this.#follow(source));
+    places.addEventListener("change", (event) => event.detail === "thread.items" && this.#follow(threadSources().at(-1)), { signal });
+  }
+
+  #follow(source) {
+    const signal = this.#signal;
+    const fresh = settle(() => this.#read(source), CALM_MS);
+    stream.addEventListener("change", ({ detail }) => detail.conversation_id === this.#conversation?.id && source.wants(detail) && fresh(), { signal });
+    stream.addEventListener("reload", fresh, { signal });
+    // For what this agent wrote: shown at once, without waiting for the stream.
+    this.#list.addEventListener("thread-changed", fresh, { signal });
+    this.#read(source);
   }
 
   clear() {

@@ -49,7 +49,7 @@ export class ReplyBox extends RoomElement {
         this.append(element);
         element.composer = this.form;
         if (this.#conversation) element.conversation = this.#conversation;
-        this.others.append(h("button", { type: "button", class: "reply-opener other", onclick: () => this.expand({ tab: tag }) }, icon(iconName), h("span", {}, title)));
+        this.others.append(h("button", { type: "button", class: "reply-opener other", "aria-label": title, title, onclick: () => this.expand({ tab: tag }) }, icon(iconName), h("span", {}, title)));
       }
     }
     this.#mark();
