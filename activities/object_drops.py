@@ -60,7 +60,7 @@ class ObjectDrops:
             if any(s.length is None for s in goes):
                 if not await self._delete(key):
                     return await self._put_off(connection, tenant_id, goes)
-                done, wrong = goes, []
+                done, wrong = goes, list[DroppedStretch]()
                 counts = Counter(objects=1)
             elif any(s.erasure_id is None for s in goes) and await self._is_fresh(key):
                 return await self._put_off(connection, tenant_id, goes)
