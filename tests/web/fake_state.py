@@ -117,6 +117,10 @@ class Fake:
         for queue in self.watchers:
             queue.put_nowait(None)
 
+    def deafen(self) -> None:
+        """The open streams hear nothing any more, and nothing tells them so: a network that went to sleep."""
+        self.watchers.clear()
+
     def set_away(self, *parts: str) -> None:
         """These parts of the server do not answer: `/readyz` says so, and every open stream."""
         self.away = list(parts)

@@ -20,6 +20,8 @@ export const EVENT_TYPES = [
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
+const TICK_MS = 10_000;
+const ASLEEP_MS = 100_000; // browsers slow the timers of hidden tabs to one a minute; what is longer was a sleep
 
 /** Dispatches `change` and `presence` (detail: the event's data), `reload` (detail: why), `parts` (detail: names of what is away) and `state` (detail: stopped|connecting|open|lost). */
 class LiveStream extends EventTarget {
@@ -28,18 +30,23 @@ class LiveStream extends EventTarget {
   #wait = FIRST_WAIT_MS;
   #timer = 0;
   #running = false;
+  #watch = 0;
+  #ticked = 0;
   state = "stopped";
 
   start() {
     if (this.#running) return;
     this.#running = true;
     this.#cursor = null;
+    this.#ticked = Date.now();
+    this.#watch = setInterval(() => this.#tick(), TICK_MS);
     this.#connect();
   }
 
   stop() {
     this.#running = false;
     clearTimeout(this.#timer);
+    clearInterval(this.#watch);
     this.#source?.close();
     this.#source = null;
     this.#cursor = null;
@@ -49,6 +56,16 @@ class LiveStream extends EventTarget {
   /** Tries now instead of waiting; for the browser's `online` event and the banner's button. */
   retryNow() {
     if (!this.#running || this.state === "open") return;
+    clearTimeout(this.#timer);
+    this.#wait = FIRST_WAIT_MS;
+    this.#connect();
+  }
+
+  /** After a sleep the old connection may be dead without a word: nobody told this end. A new one resumes at the cursor. */
+  #tick() {
+    const asleep = Date.now() - this.#ticked > ASLEEP_MS;
+    this.#ticked = Date.now();
+    if (!asleep) return;
     clearTimeout(this.#timer);
     this.#wait = FIRST_WAIT_MS;
     this.#connect();
