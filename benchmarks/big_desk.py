@@ -78,6 +78,7 @@ DOCUMENTS = """
 insert into search_documents (tenant_id, message_id, conversation_id, document)
 select m.tenant_id, m.id, m.conversation_id,
   setweight(to_tsvector('simple', m.subject), 'A')
+  || array_to_tsvector(array(select 'subject=' || t from unnest(tsvector_to_array(to_tsvector('simple', m.subject))) t))
   || setweight(to_tsvector('simple', concat_ws(' ', m.from_name, m.from_address, translate(m.from_address, '@.', '  '))), 'B')
   || setweight(to_tsvector('simple', 'desk@bench.example.com desk bench example com'), 'C')
   || to_tsvector('simple', m.body_text)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.search_forms import MARKS, MOST_FORMS, RUN, candidates, pairs, without_accents
 from store.search_names import find_names
-from store.search_query import HAS, IN_FILE, Term, read_query
+from store.search_query import HAS, IN_FILE, IN_SUBJECT, Term, read_query
 from store.view_conditions import Group
 
 FREQUENT = 5_000  # messages that the planner expects; of a word that it does not know it expects some thousands
@@ -176,6 +176,7 @@ async def _languages(connection: AsyncConnection, tenant_id: uuid.UUID) -> tuple
 
 
 LEXEME = re.compile(r"'((?:''|[^'])*)'")
+IN_SUBJECT_ALONE = "subject="
 
 
 def _query(terms: Sequence[Term], plain: Sequence[str], forms: dict[int, tuple[str, ...]]) -> str:
@@ -199,7 +200,15 @@ def _one(term: Term, plain: str, forms: Sequence[str]) -> str:
         return _paired(term)
     if not plain:
         return ""
+    if term.place == IN_SUBJECT:
+        # By lexemes that stand for subjects alone; the weight adds the order of a phrase.
+        alone = _one_of(term, plain.replace("<->", "&"), forms, prefix=IN_SUBJECT_ALONE, weight="")
+        return f"({alone}) & ({_one_of(term, plain, forms, prefix='', weight=IN_SUBJECT)})" if term.phrase else alone
     prefix, weight = (IN_FILE, "") if term.place == IN_FILE else ("", term.place)
+    return _one_of(term, plain, forms, prefix=prefix, weight=weight)
+
+
+def _one_of(term: Term, plain: str, forms: Sequence[str], *, prefix: str, weight: str) -> str:
     label = ("*" if term.typing else "") + weight
 
     def lexeme(found: re.Match[str]) -> str:

@@ -28,18 +28,19 @@ def _pairs(value: str) -> str:
     """
 
 
-# Weights say where a word stands: A the subject, B the sender, C the recipients. Words of file names stand there twice, plain and as
-# `file=word`, so that they can be asked for alone. A tsvector holds 1 MB; with the cuts below no text reaches it (each word costs
+# Weights say where a word stands: A the subject, B the sender, C the recipients. Words of subjects and file names stand there twice, plain
+# and as `subject=word` and `file=word`: the index knows no weights, and for a word of many bodies it would fetch them all. A tsvector holds 1 MB; with the cuts below no text reaches it (each word costs
 # up to six bytes beside its letters).
 SOURCE = f"""
     select m.tenant_id, m.id, m.conversation_id,
-      setweight(to_tsvector('simple', m.subject) || {_pairs("m.subject")}, 'A')
+      setweight(s.words, 'A') || array_to_tsvector(array(select 'subject=' || t from unnest(tsvector_to_array(s.words)) t))
       || setweight(to_tsvector('simple', concat_ws(' ', m.from_name, m.from_address, translate(m.from_address, '@.', '  ')))
            || {_pairs("m.from_name")}, 'B')
       || setweight(to_tsvector('simple', coalesce(p.people, '')), 'C')
       || coalesce(f.document, '')
       || to_tsvector('simple', b.body) || {_pairs("b.body")} as document
     from picked join messages m on m.tenant_id = picked.tenant_id and m.id = picked.id
+    cross join lateral (select to_tsvector('simple', m.subject) || {_pairs("m.subject")} as words offset 0) s
     cross join lateral (
       select left(m.body_text, case when octet_length(m.body_text) > 300000 then 60000 else 200000 end) as body offset 0) b
     left join lateral (

@@ -70,7 +70,7 @@ def _words(values: type[StrEnum]) -> tuple[str, ...]:
     return tuple(v.value for v in values)
 
 
-OF = "tenant_id = conversations.tenant_id and {alias}.conversation_id = conversations.id"
+LISTED = "conversations.last_message_at"
 FIXED_TIMES = ("before", "after")
 FIELDS = {
     "status": Field(Shape.WORDS, "conversations.status", _words(ConversationStatus)),
@@ -200,13 +200,15 @@ def sql_of(field: Field, operation: str, value: Any, bind: Bind, me: str) -> str
         return f"{field.sql} {'>=' if operation == 'at_least' else '<='} {bind(value)}"
     if field.shape is Shape.TEXT:
         return _text(field, operation, value, bind)
+    # Only the list's own time may choose an index: by another one, all that meet it would be fetched and sorted for a page.
+    column = field.sql if field.sql == LISTED else f"({field.sql} + interval '0')"
     if operation == "is_set":
-        return f"{field.sql} is {'not ' if value else ''}null"
+        return f"{column} is {'not ' if value else ''}null"
     if operation in MOVING:
         sign, way = {"older_than": ("<=", "-"), "newer_than": (">", "-"), "within": ("<=", "+")}[operation]
-        return f"({field.sql} is not null and {field.sql} {sign} now() {way} cast({bind(age_of(value))} as interval))"
+        return f"({column} is not null and {column} {sign} now() {way} cast({bind(age_of(value))} as interval))"
     sign = "<" if operation == "before" else ">="
-    return f"({field.sql} is not null and {field.sql} {sign} cast({bind(read_time(value))} as timestamptz))"
+    return f"({column} is not null and {column} {sign} cast({bind(read_time(value))} as timestamptz))"
 
 
 def _among(field: Field, operation: str, values: list[str], bind: Bind, me: str) -> str:

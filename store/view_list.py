@@ -34,16 +34,20 @@ TOUCHED = text(
     """
 )
 LIVE = "conversations.tenant_id = :tenant and conversations.merged_into is null and conversations.deleted_at is null"
-# `touched` is of the same snapshot as the members. What a member has become meanwhile is asked again all the same.
+# `touched` is of the same snapshot as the members. What a member has become meanwhile is asked again all the same. `offset 0` keeps
+# the planner from joining in another order than that of the members' index: it takes the conditions for rarer than they are.
 MEMBERS = """
   with touched as materialized (
     select distinct t.id from touched_conversations c, unnest(c.conversation_ids) as t(id) where c.tenant_id = :tenant
   )
   select id, last_message_at from (
-    (select conversations.id, conversations.last_message_at
-     from view_members m join conversations on conversations.tenant_id = m.tenant_id and conversations.id = m.conversation_id
-     where m.tenant_id = :tenant and m.view_id = :view and m.who = :who{seen_member}{after_member} and {live} and {condition}
-       and not exists (select from touched t where t.id = m.conversation_id)
+    (select c.id, c.last_message_at
+     from (select m.conversation_id, m.at from view_members m
+           where m.tenant_id = :tenant and m.view_id = :view and m.who = :who{seen_member}{after_member}
+           order by m.at {way}, m.conversation_id {way} offset 0) m
+     cross join lateral (
+       select id, last_message_at from conversations where id = m.conversation_id and {live} and {condition} offset 0) c
+     where m.conversation_id <> all (array(select id from touched))
      order by m.at {way}, m.conversation_id {way} limit {limit})
     union all
     (select id, last_message_at from conversations
