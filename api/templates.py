@@ -27,6 +27,7 @@ from rules.templates import fill, fill_html, fill_line, placeholders_in
 from store.conversations import get_conversation
 from store.inboxes import list_inboxes
 from store.reply_facts import reply_facts
+from store.teams import list_teams
 from store.templates import (
     NoSuchUpload,
     ShortcutTaken,
@@ -47,7 +48,7 @@ async def list_all(call: Call[Empty, None]) -> PageOf[Template]:
     who = call.who
     async with call.deps.database.unit_of_work(who.tenant_id) as connection:
         rows = await list_templates(connection, who.viewer)
-        names = await _inbox_names(connection, who)
+        names = await _names(connection, who)
     return PageOf[Template](items=[_shown(row, who, names) for row in rows])
 
 
@@ -66,6 +67,8 @@ async def add(call: Call[Empty, NewTemplate]) -> Template:
     async with call.deps.database.unit_of_work(who.tenant_id) as connection:
         if body.inbox_id is not None and body.inbox_id not in await _inbox_names(connection, who):
             raise not_valid(FieldError("inbox_id", "is no inbox that you may see"))
+        if body.team_id is not None and body.team_id not in await _team_names(connection, who):
+            raise not_valid(FieldError("team_id", "is no team of yours"))
         html, text = _bodies(body.html, body.text)
         said = TemplateText(
             name=body.name.strip(),
@@ -74,6 +77,7 @@ async def add(call: Call[Empty, NewTemplate]) -> Template:
             html=html,
             text=text,
             inbox_id=body.inbox_id,
+            team_id=body.team_id,
             user_id=who.user_id if body.personal else None,
             files=await _files(connection, who, body.attachments),
         )
@@ -187,16 +191,24 @@ async def _inbox_names(connection: AsyncConnection, who: Principal) -> dict[uuid
     return {row.id: row.name for row in await list_inboxes(connection, who.viewer)}
 
 
+async def _team_names(connection: AsyncConnection, who: Principal) -> dict[uuid.UUID, str]:
+    return {team.id: team.name for team in await list_teams(connection, who.tenant_id)}
+
+
+async def _names(connection: AsyncConnection, who: Principal) -> dict[uuid.UUID, str]:
+    return {**await _inbox_names(connection, who), **await _team_names(connection, who)}
+
+
 async def _whole(connection: AsyncConnection, call: Call[Any, Any], template_id: uuid.UUID) -> Template:
     row = await get_template(connection, call.who.viewer, template_id)
     if row is None:
         raise not_found()
-    return _shown(row, call.who, await _inbox_names(connection, call.who))
+    return _shown(row, call.who, await _names(connection, call.who))
 
 
 def _shown(row: TemplateRow, who: Principal, names: dict[uuid.UUID, str]) -> Template:
     said = row.said
-    inbox = said.inbox_id
+    inbox, team = said.inbox_id, said.team_id
     return Template.model_validate(
         {
             "id": str(row.id),
@@ -207,6 +219,7 @@ def _shown(row: TemplateRow, who: Principal, names: dict[uuid.UUID, str]) -> Tem
             "text": said.text,
             "nodes": rich_nodes(said.html),
             "inbox": {"id": str(inbox), "name": names.get(inbox, "")} if inbox is not None else None,
+            "team": {"id": str(team), "name": names.get(team, "")} if team is not None else None,
             "personal": said.user_id is not None,
             "placeholders": placeholders_in(f"{said.subject}\n{said.text}"),
             "attachments": [{"filename": f["filename"], "size_bytes": f["size_bytes"]} for f in said.files],

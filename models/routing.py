@@ -138,18 +138,20 @@ class RuleAnswer(ChildRow, Base):
 
 
 class ReplyTemplate(TenantRow, Base):
-    """A canned reply: everybody's, those of one inbox's, or one person's own."""
+    """A canned reply: everybody's, one inbox's, one team's, or one person's own."""
 
     __tablename__ = "templates"
     __table_args__ = (
         own("inboxes", "inbox_id"),
+        own("teams", "team_id"),
         own("users", "user_id"),
-        CheckConstraint("num_nonnulls(inbox_id, user_id) <= 1", name="scope"),
+        CheckConstraint("num_nonnulls(inbox_id, team_id, user_id) <= 1", name="scope"),
         Index(
             "uq_templates_shortcut",
             "tenant_id",
             "shortcut",
             "inbox_id",
+            "team_id",
             "user_id",
             unique=True,
             postgresql_nulls_not_distinct=True,
@@ -164,6 +166,7 @@ class ReplyTemplate(TenantRow, Base):
     body_html: Mapped[str] = mapped_column(server_default="")
     body_text: Mapped[str] = mapped_column(server_default="")
     inbox_id: Mapped[uuid.UUID | None]
+    team_id: Mapped[uuid.UUID | None]
     user_id: Mapped[uuid.UUID | None]
     files: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     uses: Mapped[int] = mapped_column(server_default="0")

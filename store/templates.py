@@ -1,4 +1,4 @@
-"""Canned replies: everybody's, one inbox's, or one person's own. Personal ones are nobody else's to see."""
+"""Canned replies: everybody's, one inbox's, one team's, or one person's own. Personal ones are nobody else's to see."""
 
 import datetime as dt
 import json
@@ -15,11 +15,13 @@ from store.visibility import Viewer, seen_inboxes
 
 MOST = 1000  # of a tenant; more would be no help in a picker
 COLUMNS = """
-    t.id, t.name, t.shortcut, t.subject, t.body_html, t.body_text, t.inbox_id, t.user_id, t.files, t.uses, t.updated_at
+    t.id, t.name, t.shortcut, t.subject, t.body_html, t.body_text, t.inbox_id, t.team_id, t.user_id, t.files, t.uses, t.updated_at
 """
 VISIBLE = f"""
     select {COLUMNS} from templates t
     where t.tenant_id = :tenant and t.deleted_at is null and (t.user_id is null or t.user_id = :user)
+      and (t.team_id is null or :all or exists (select from team_members m
+        where m.tenant_id = t.tenant_id and m.team_id = t.team_id and m.user_id = :user))
       and (t.inbox_id is null or cast(:inboxes as uuid[]) is null or t.inbox_id = any(cast(:inboxes as uuid[])))
 """
 ALL = text(f"{VISIBLE} order by lower(t.name), t.id limit {MOST}")
@@ -31,14 +33,14 @@ SHARED = text(
 COUNT = text("select count(*) from (select from templates where tenant_id = :tenant and deleted_at is null limit :most) t")
 INSERT = text(
     """
-    insert into templates (tenant_id, name, shortcut, subject, body_html, body_text, inbox_id, user_id, files)
-    values (:tenant, :name, :shortcut, :subject, :html, :text, :inbox, :user, cast(:files as jsonb)) returning id
+    insert into templates (tenant_id, name, shortcut, subject, body_html, body_text, inbox_id, team_id, user_id, files)
+    values (:tenant, :name, :shortcut, :subject, :html, :text, :inbox, :team, :user, cast(:files as jsonb)) returning id
     """
 )
 UPDATE = text(
     """
     update templates set name = :name, shortcut = :shortcut, subject = :subject, body_html = :html, body_text = :text,
-      inbox_id = :inbox, user_id = :user, files = cast(:files as jsonb), updated_at = now()
+      inbox_id = :inbox, team_id = :team, user_id = :user, files = cast(:files as jsonb), updated_at = now()
     where tenant_id = :tenant and id = :id and deleted_at is null
     """
 )
@@ -87,6 +89,7 @@ class TemplateText:
     inbox_id: uuid.UUID | None
     user_id: uuid.UUID | None
     files: Sequence[dict[str, Any]] = ()
+    team_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ async def lend_files(
 
 
 async def _bound(connection: AsyncConnection, viewer: Viewer) -> dict[str, Any]:
-    return {"tenant": viewer.tenant_id, "user": viewer.user_id, "inboxes": await seen_inboxes(connection, viewer)}
+    return {"tenant": viewer.tenant_id, "user": viewer.user_id, "all": viewer.sees_all, "inboxes": await seen_inboxes(connection, viewer)}
 
 
 def _said(tenant_id: uuid.UUID, said: TemplateText) -> dict[str, Any]:
@@ -192,6 +195,7 @@ def _said(tenant_id: uuid.UUID, said: TemplateText) -> dict[str, Any]:
         "html": said.html,
         "text": said.text,
         "inbox": said.inbox_id,
+        "team": said.team_id,
         "user": said.user_id,
         "files": json.dumps(list(said.files)),
     }
@@ -202,5 +206,5 @@ def _taken(wrong: IntegrityError) -> Exception:
 
 
 def _row(r: Any) -> TemplateRow:
-    said = TemplateText(r.name, r.shortcut, r.subject, r.body_html, r.body_text, r.inbox_id, r.user_id, tuple(r.files))
+    said = TemplateText(r.name, r.shortcut, r.subject, r.body_html, r.body_text, r.inbox_id, r.user_id, tuple(r.files), r.team_id)
     return TemplateRow(r.id, said, r.uses, r.updated_at)

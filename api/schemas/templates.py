@@ -31,8 +31,8 @@ Body = Annotated[str, Field(max_length=200_000), AfterValidator(_known)]
 
 
 class NewTemplate(Asked):
-    """`html` or `text` or both; what is left out is made from the other. `personal`: the caller's own. `inbox_id`: for one inbox.
-    Neither: everybody's. `attachments` are uploads that are complete.
+    """`html` or `text` or both; what is left out is made from the other. `personal`: the caller's own. `inbox_id`: for one inbox, `team_id`:
+    for one team. None of them: everybody's. `attachments` are uploads that are complete.
     """
 
     name: Name
@@ -41,6 +41,7 @@ class NewTemplate(Asked):
     html: Body | None = None
     text: Body | None = None
     inbox_id: uuid.UUID | None = None
+    team_id: uuid.UUID | None = None
     personal: bool = False
     attachments: Annotated[tuple[uuid.UUID, ...], Field(max_length=10)] = ()
 
@@ -48,8 +49,8 @@ class NewTemplate(Asked):
     def _whole(self) -> "NewTemplate":
         if not (self.html or "").strip() and not (self.text or "").strip():
             raise ValueError("a template needs `html` or `text`")
-        if self.personal and self.inbox_id is not None:
-            raise ValueError("a template is `personal` or an inbox's, not both")
+        if sum((self.personal, self.inbox_id is not None, self.team_id is not None)) > 1:
+            raise ValueError("a template is `personal`, an inbox's or a team's, not several of these")
         return self
 
 
@@ -72,7 +73,7 @@ class TemplateFile(Answer):
 
 
 class Template(Answer):
-    """`inbox` null and not `personal`: everybody's. `placeholders` stand in it; `can_change` says whether the caller may. `nodes` are
+    """`inbox` and `team` null and not `personal`: everybody's. `placeholders` stand in it; `can_change` says whether the caller may. `nodes` are
     the HTML in the small language of replies: texts and `[tag, href, children]`.
     """
 
@@ -84,6 +85,7 @@ class Template(Answer):
     text: str
     nodes: list[Any]
     inbox: Named | None
+    team: Named | None
     personal: bool
     placeholders: list[str]
     attachments: list[TemplateFile]

@@ -39,6 +39,19 @@ async def test_an_inbox_template_is_seen_by_those_who_see_the_inbox(world) -> No
         assert (await admin.post("/v1/templates", json={"name": "x", "text": "x", "inbox_id": str(uuid.uuid4())})).status_code == 422
 
 
+async def test_a_team_template_is_seen_by_its_members(world) -> None:
+    team = await world.insert("teams", name=f"Billing {uuid.uuid4().hex[:6]}")
+    async with world.client("admin") as admin, world.client("agent") as agent:
+        made = (await admin.post("/v1/templates", json={"name": "Ours", "text": "x", "team_id": str(team), "shortcut": "x"})).json()
+        assert made["team"]["id"] == str(team)
+        assert (await admin.post("/v1/templates", json={"name": "All", "text": "x", "shortcut": "x"})).status_code == 201, "another place"
+        assert (await agent.get(f"/v1/templates/{made['id']}")).status_code == 404
+        await world.rows("insert into team_members (tenant_id, team_id, user_id) values (:tenant, :t, :u)", t=team, u=world.people["agent"])
+        assert (await agent.get(f"/v1/templates/{made['id']}")).status_code == 200
+        foreign = {"name": "x", "text": "x", "team_id": str(uuid.uuid4())}
+        assert (await admin.post("/v1/templates", json=foreign)).json()["errors"][0]["field"] == "team_id"
+
+
 @pytest.mark.parametrize("text", ["{{customer.nmae}}", "Hi {{ first_name }}"])
 async def test_a_placeholder_that_nothing_can_fill_is_refused_where_it_is_written(world, text) -> None:
     async with world.client("agent") as agent:

@@ -21,7 +21,7 @@ def rule(name: str, condition: Row, *actions: Row, **more: Any) -> Row:
 
 def template(name: str, text: str, shortcut: str | None = None, **more: Any) -> Row:
     return {
-        "id": ident(f"template {name}"), "name": name, "shortcut": shortcut, "subject": "", "html": f"<div>{text}</div>", "text": text, "nodes": [["div", None, [text]]], "inbox": None,
+        "id": ident(f"template {name}"), "name": name, "shortcut": shortcut, "subject": "", "html": f"<div>{text}</div>", "text": text, "nodes": [["div", None, [text]]], "inbox": None, "team": None,
         "personal": False, "placeholders": [], "attachments": [], "uses": 3, "can_change": True, "updated_at": ago(minutes=60), **more,
     }  # fmt: skip
 

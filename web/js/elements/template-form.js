@@ -2,6 +2,7 @@
  * `<template-form>`: writes a canned reply: name, shortcut, for whom, text with placeholders. Tells `template-saved` or `template-left`.
  */
 
+import { ruleNames } from "/web/js/api/rules.js";
 import { templates } from "/web/js/api/templates.js";
 import { upload } from "/web/js/api/uploads.js";
 import { button, fill, h, icon, uid } from "/web/js/dom.js";
@@ -12,6 +13,7 @@ import { store } from "/web/js/store.js";
 
 export class TemplateForm extends RoomElement {
   #template = null;
+  #teams = [];
   #files = null; // what was chosen anew: all of the template's files from then on
 
   build() {
@@ -35,6 +37,7 @@ export class TemplateForm extends RoomElement {
 
   attach() {
     this.#show();
+    if (store.mayManage) ruleNames({ signal: this.life }).then(({ teams }) => (this.#teams = teams), () => null);
   }
 
   /** The template to change, or null for a new one. */
@@ -46,9 +49,9 @@ export class TemplateForm extends RoomElement {
 
   #show() {
     const one = this.#template;
-    const choices = [["personal", "Only me"], ...(store.mayManage ? [["all", "Everybody"], ...store.get("inboxes").map((inbox) => [inbox.id, `Inbox ${plain(inbox.name)}`])] : [])];
+    const choices = [["personal", "Only me"], ...(store.mayManage ? [["all", "Everybody"], ...store.get("inboxes").map((inbox) => [`inbox ${inbox.id}`, `Inbox ${plain(inbox.name)}`]), ...this.#teams.map((team) => [`team ${team.id}`, `Team ${plain(team.name)}`])] : [])];
     fill(this.scope, choices.map(([value, text]) => h("option", { value }, text)));
-    this.scope.value = one ? (one.personal ? "personal" : one.inbox?.id ?? "all") : store.mayManage ? "all" : "personal";
+    this.scope.value = one ? (one.personal ? "personal" : one.inbox ? `inbox ${one.inbox.id}` : one.team ? `team ${one.team.id}` : "all") : store.mayManage ? "all" : "personal";
     this.scope.disabled = one !== null; // whose it is stays; make another one instead
     this.name.value = one?.name ?? "";
     this.shortcut.value = one?.shortcut ?? "";
@@ -88,7 +91,8 @@ export class TemplateForm extends RoomElement {
       if (this.#template) {
         await templates.change(this.#template.id, said);
       } else {
-        await templates.add({ ...said, shortcut: said.shortcut || null, personal: scope === "personal", inbox_id: ["personal", "all"].includes(scope) ? null : scope });
+        const [kind, id = null] = scope.split(" ");
+        await templates.add({ ...said, shortcut: said.shortcut || null, personal: kind === "personal", inbox_id: kind === "inbox" ? id : null, team_id: kind === "team" ? id : null });
       }
       this.tell("template-saved");
     } catch (error) {

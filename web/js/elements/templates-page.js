@@ -51,7 +51,7 @@ export class TemplatesPage extends RoomElement {
 
   #row(one) {
     const name = plain(one.name);
-    const whose = one.personal ? "only you" : one.inbox ? `inbox ${plain(one.inbox.name)}` : "everybody";
+    const whose = one.personal ? "only you" : one.inbox ? `inbox ${plain(one.inbox.name)}` : one.team ? `team ${plain(one.team.name)}` : "everybody";
     return h("li", { dataset: { template: one.id } }, icon("book"),
       h("div", {}, h("span", {}, h("strong", {}, name), " ", one.shortcut ? h("kbd", {}, `/${one.shortcut}`) : null),
         h("span", { class: "faint template-words" }, plain(one.text).slice(0, 160)),
