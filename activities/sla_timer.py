@@ -115,10 +115,18 @@ async def _act_on(
     warned = await mark_warned(connection, tenant_id, [a.row_id for a in warning], now)
     acts = [("breach", a) for a in breaching if a.row_id in broke] + [("warn", a) for a in warning if a.row_id in warned]
     versions = await set_breached(connection, tenant_id, [a.conversation_id for a in breaching if a.row_id in broke | late])
+    members: dict[tuple[str, ...], list[str]] = {}
+    told = []
+    for when, act in acts:
+        orders = _orders(settings, when, act.clock)
+        if orders.notify_teams not in members:
+            members[orders.notify_teams] = await members_of(connection, tenant_id, orders.notify_teams)
+        notify = [*orders.notify_users, *members[orders.notify_teams]]
+        told.append(_event(tenant_id, worked, when, act, notify, versions.get(act.conversation_id)))
+    await append_events(connection, told)
     ordered: set[tuple[str, uuid.UUID, str | None]] = set()
     for when, act in acts:
         orders = _orders(settings, when, act.clock)
-        await _tell(connection, tenant_id, worked, when, act, orders, versions.get(act.conversation_id))
         # Two clocks of one policy that come due together order the same: it is done once.
         order = when, act.conversation_id, act.clock.policy_id
         if act.clock.ended_at is None and order not in ordered:
@@ -127,18 +135,11 @@ async def _act_on(
     return len(warned), len(broke)
 
 
-async def _tell(
-    connection: AsyncConnection,
-    tenant_id: uuid.UUID,
-    worked: Worked,
-    when: str,
-    act: _Act,
-    orders: Actions,
-    version: int | None,
-) -> None:
+def _event(
+    tenant_id: uuid.UUID, worked: Worked, when: str, act: _Act, notify: Sequence[str], version: int | None
+) -> NewEvent:
     row, clock = worked.rows[act.conversation_id], act.clock
-    notify = [*orders.notify_users, *(await members_of(connection, tenant_id, orders.notify_teams))]
-    event = NewEvent(
+    return NewEvent(
         type="sla.breached" if when == "breach" else "sla.warned",
         tenant_id=tenant_id,
         inbox_id=row["inbox_id"],
@@ -154,7 +155,6 @@ async def _tell(
         | ({"version": version} if version is not None else {}),
         causality=_causality(clock),
     )
-    await append_events(connection, [event])
 
 
 async def _escalate(
