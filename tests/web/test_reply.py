@@ -281,3 +281,32 @@ def test_an_edited_text_after_a_lost_answer_is_told_that_the_first_one_left(desk
     page.keyboard.press("Control+Enter")
     expect(page.locator(".reply-notice")).to_contain_text("An earlier try did reach the server with other text.")
     assert sum(one["direction"] == "outbound" for one in desk.fake.thread(desk.fake.number(1042)["id"])) == 2
+
+
+def test_a_reply_goes_to_everyone_or_to_the_sender_alone(desk: Desk) -> None:
+    piet = {"address": "piet@customer.example.org", "name": "Piet Vermeer"}
+    desk.fake.number(1042)["reply"]["cc"] = [piet]
+    page = desk.open_number(1042)
+    write(page, "Hello both")
+    page.get_by_role("button", name="Only the sender").click()
+    expect(page.locator("reply-form")).not_to_contain_text("Piet Vermeer")
+    page.keyboard.press("Escape")
+    page.keyboard.press("R")
+    expect(page.locator("reply-form")).to_contain_text("Piet Vermeer")
+    expect(page.locator(".editor-area")).to_have_text("Hello both")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("message-card[data-direction=outbound]").last).to_contain_text("Hello both")
+    (body,) = desk.fake.called("POST", SENT)
+    assert body["cc"] == [piet]
+
+
+def test_a_pasted_picture_is_attached(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    write(page, "see ")
+    page.evaluate("""() => {
+        const data = new DataTransfer();
+        data.items.add(new File(["picture"], "shot.png", { type: "image/png" }));
+        document.querySelector(".editor-area").dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+    }""")
+    expect(page.locator("upload-tray .file.ready")).to_contain_text("shot.png")
+    expect(page.locator(".editor-area")).to_have_text("see ")

@@ -15,6 +15,8 @@ export function conversationCommands(view) {
   const add = (id, title, keys, more) => command({ id: `conversation.${id}`, title, keys, when: here, ...more });
   const pick = (pairs, field) => pairs.map(([value, title]) => ({ title, run: () => view.header.change({ [field]: value }) }));
   add("reply", "Reply", ["r"], { iconName: "reply", run: () => view.focusReply() });
+  add("reply-all", "Reply to everyone", ["R"], { iconName: "reply-all", run: () => view.focusReply("reply-all") });
+  add("reply-sender", "Reply to the sender only", [], { iconName: "reply", run: () => view.focusReply("reply") });
   add("close", "Close the conversation, or open it again", ["e"], { iconName: "check", run: () => view.header.toggleClosed() });
   add("status", "Set the status…", ["s"], { iconName: "check", choices: () => pick(STATUS_CHOICES.map((one) => [one, STATUS[one]]), "status") });
   add("priority", "Set the priority…", ["p"], { iconName: "warning", choices: () => pick(Object.entries(PRIORITY), "priority") });

@@ -2,7 +2,7 @@
  * `<reply-people>`: to whom a reply goes: To, and Cc and Bcc once they are needed.
  */
 
-import { button, h } from "/web/js/dom.js";
+import { button, h, icon } from "/web/js/dom.js";
 import { RoomElement } from "/web/js/room-element.js";
 
 const FIELDS = ["to", "cc", "bcc"];
@@ -16,8 +16,9 @@ export class ReplyPeople extends RoomElement {
     this.bcc = h("address-field", { label: "Bcc", hidden: true });
     this.ccToggle = button("Cc", { kind: "quiet small", onclick: () => this.#reveal("cc") });
     this.bccToggle = button("Bcc", { kind: "quiet small", onclick: () => this.#reveal("bcc") });
+    this.whom = button("", { kind: "quiet small", onclick: () => (this.kind = this.cc.addresses.length ? "reply" : "reply-all") });
     this.append(
-      h("div", { class: "reply-people" }, this.to, h("div", { class: "cc-toggles" }, this.ccToggle, this.bccToggle,
+      h("div", { class: "reply-people" }, this.to, h("div", { class: "cc-toggles" }, this.whom, this.ccToggle, this.bccToggle,
         button("", { iconName: "down", label: "Fold the reply box", kind: "quiet small", onclick: () => this.tell("fold-wanted") }))),
       this.cc, this.bcc);
   }
@@ -37,9 +38,12 @@ export class ReplyPeople extends RoomElement {
   /** `reply` answers the correspondent alone, `reply-all` everyone in the conversation. */
   set kind(value) {
     this.#set(this.#reply.to ?? [], value === "reply" ? [] : this.#reply.cc ?? [], this.bcc.addresses);
+    this.tell("draft-change");
   }
 
   #set(to, cc, bcc) {
+    this.whom.hidden = !this.#reply.cc?.length;
+    this.whom.replaceChildren(icon(cc.length ? "reply" : "reply-all"), h("span", {}, cc.length ? "Only the sender" : "Everyone"));
     this.to.addresses = to;
     for (const [name, value] of [["cc", cc], ["bcc", bcc]]) {
       this[name].addresses = value;
