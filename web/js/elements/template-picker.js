@@ -57,7 +57,7 @@ export class TemplatePicker extends PlacedElement {
       this.#all = (await templates.list({ signal: this.life })).items;
       this.#offer();
     } catch (error) {
-      if (error.name !== "AbortError") fill(this.list, h("li", { class: "faint" }, error.message));
+      if (error.name !== "AbortError") fill(this.list, h("li", { class: "faint", role: "option", "aria-disabled": "true" }, error.message));
     }
   }
 
@@ -69,7 +69,7 @@ export class TemplatePicker extends PlacedElement {
     const found = this.#all.filter(fits).sort((one, other) => first(one) - first(other) || other.uses - one.uses).slice(0, 12);
     fill(this.list, found.map((one, place) => h("li", { role: "option", id: `${this.list.id}-${place}`, "aria-selected": String(place === 0), onclick: () => this.#use(one) },
       h("strong", {}, plain(one.name)), one.shortcut ? h("kbd", {}, `/${one.shortcut}`) : null, one.attachments.length ? icon("clip", "with a file") : null, h("span", { class: "faint" }, plain(one.text).slice(0, 90)))));
-    if (!found.length) fill(this.list, h("li", { class: "faint" }, this.#all.length ? "No template fits." : "There is no template yet. Make one under Settings, Templates."));
+    if (!found.length) fill(this.list, h("li", { class: "faint", role: "option", "aria-disabled": "true" }, this.#all.length ? "No template fits." : "There is no template yet. Make one under Settings, Templates."));
     this.search.setAttribute("aria-activedescendant", found.length ? `${this.list.id}-0` : "");
   }
 
