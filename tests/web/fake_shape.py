@@ -9,7 +9,7 @@ from starlette.routing import Route
 from tests.web.fake_data import Row
 from tests.web.fake_state import Fake
 
-EMPTY = {"contact_id": None, "merged": [], "topic": None, "forwards": [], "forwarded_from": None}
+EMPTY: Row = {"contact_id": None, "merged": [], "topic": None, "forwards": [], "forwarded_from": None}
 
 
 def contact(name: str, address: str, **values: object) -> Row:
@@ -78,10 +78,10 @@ def shape_routes(fake: Fake) -> list[Route]:
 
     async def bulk(request: Request) -> Response:
         body = request.state.body
-        ids = body.get("ids") or [row["id"] for row in fake.conversations.values() if row["status"] in body["filter"].get("status", [row["status"]])]
-        run = {"id": secrets.token_hex(8), "state": "done", "total": len(ids), "done": len(ids), "changed": len(ids), "restored": 0, "left": 0,
+        ids: list[str] = body.get("ids") or [row["id"] for row in fake.conversations.values() if row["status"] in body["filter"].get("status", [row["status"]])]
+        run: Row = {"id": secrets.token_hex(8), "state": "done", "total": len(ids), "done": len(ids), "changed": len(ids), "restored": 0, "left": 0,
                "created_at": "2025-03-04T09:00:00Z", "ended_at": "2025-03-04T09:00:00Z", "undo_until": "2035-03-04T09:00:00Z", "can_undo": True}
-        before = {}
+        before: dict[str, Row] = {}
         for one in ids:
             row = fake.conversations[one]
             change = {name: value for name, value in body["change"].items() if name in ("status", "priority")}

@@ -61,12 +61,15 @@ async function takeBack(run) {
 export class BulkActions extends RoomElement {
   #selection = [];
 
+  /** Filled with the first selection only: what nobody needs has no labels. */
   set selection(ids) {
     this.#selection = ids;
     this.hidden = !store.mayWrite;
+    if (ids.length > 0 && this.childElementCount === 0) this.#fill();
+    else if (ids.length === 0) this.replaceChildren();
   }
 
-  build() {
+  #fill() {
     this.all = button("All that match", { kind: "small", "aria-pressed": "false", title: "Everything that this list shows, not only the selected ones",
       onclick: () => this.all.setAttribute("aria-pressed", String(!this.#everything)) });
     const menu = (label, iconName, entries) => h("menu-button", { label, icon: iconName, text: label, props: { entries } });

@@ -16,7 +16,6 @@ import { notifyError } from "/web/js/elements/toast-stack.js";
 
 export class TopicBanner extends PlacedElement {
   build() {
-    this.className = "suggestions";
     this.setAttribute("role", "complementary");
     this.setAttribute("aria-label", "Topics and forwards");
     this.hidden = true;
