@@ -13,7 +13,7 @@ class ErasureRef:
 
 @dataclass(frozen=True, slots=True)
 class ErasureProgress:
-    """`state` is a word of `models.enums.ErasureState`, or `gone`. `waiting`: what is left cannot be removed yet (a mail that is being
+    """`state` is a word of `models.retention.ErasureState`, or `gone`. `waiting`: what is left cannot be removed yet (a mail that is being
     sent, an object that was stored within the hour).
     """
 

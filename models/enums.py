@@ -371,48 +371,8 @@ class HandBack(StrEnum):
     AT_ONCE = "at_once"
 
 
-class NoticeKind(StrEnum):
-    """Why somebody is told."""
-
-    ASSIGNED = "assigned"
-    MENTIONED = "mentioned"
-    REPLY = "reply"
-    SLA_WARNED = "sla_warned"
-    SLA_BREACHED = "sla_breached"
-    SEND_UNKNOWN = "send_unknown"
-    SEND_FAILED = "send_failed"
-    RULE = "rule"
 
 
-class NoticeMail(StrEnum):
-    """Whether a notice is mailed too: never, with the next digest, or as soon as it is there."""
-
-    OFF = "off"
-    DIGEST = "digest"
-    AT_ONCE = "at_once"
-
-
-class DigestPace(StrEnum):
-    """How often the mail of notices is sent: never, every so many minutes, or once a day."""
-
-    OFF = "off"
-    INTERVAL = "interval"
-    DAILY = "daily"
-
-
-class ErasureState(StrEnum):
-    """`erasing` removes rows, `objects` octets in the bucket."""
-
-    ERASING = "erasing"
-    OBJECTS = "objects"
-    DONE = "done"
-
-
-class TombstoneReason(StrEnum):
-    """Why a mail was removed: its person asked to be forgotten, or the retention policy had its time."""
-
-    ERASED = "erased"
-    EXPIRED = "expired"
 
 
 

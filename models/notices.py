@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
@@ -9,7 +10,35 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, ChildRow, CreatedAt, Id, one_of, own
-from models.enums import DigestPace, NoticeKind, NoticeMail
+
+
+class NoticeKind(StrEnum):
+    """Why somebody is told."""
+
+    ASSIGNED = "assigned"
+    MENTIONED = "mentioned"
+    REPLY = "reply"
+    SLA_WARNED = "sla_warned"
+    SLA_BREACHED = "sla_breached"
+    SEND_UNKNOWN = "send_unknown"
+    SEND_FAILED = "send_failed"
+    RULE = "rule"
+
+
+class NoticeMail(StrEnum):
+    """Whether a notice is mailed too: never, with the next digest, or as soon as it is there."""
+
+    OFF = "off"
+    DIGEST = "digest"
+    AT_ONCE = "at_once"
+
+
+class DigestPace(StrEnum):
+    """How often the mail of notices is sent: never, every so many minutes, or once a day."""
+
+    OFF = "off"
+    INTERVAL = "interval"
+    DAILY = "daily"
 
 
 class Notice(ChildRow, Base):

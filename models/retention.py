@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
@@ -9,7 +10,22 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, CreatedAt, Id, TenantRow, one_of, own
-from models.enums import ErasureState, TombstoneReason
+
+
+class ErasureState(StrEnum):
+    """`erasing` removes rows, `objects` octets in the bucket."""
+
+    ERASING = "erasing"
+    OBJECTS = "objects"
+    DONE = "done"
+
+
+class TombstoneReason(StrEnum):
+    """Why a mail was removed: its person asked to be forgotten, or the retention policy had its time."""
+
+    ERASED = "erased"
+    EXPIRED = "expired"
+
 
 DAYS = ("archive_idle_days", "spam_days", "trash_days", "closed_days")
 

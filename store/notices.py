@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.enums import NoticeKind, NoticeMail
+from models.notices import NoticeKind, NoticeMail
 from store.bulk import bound, new_id, rows_of
 from store.event_log import NewEvent, append_events
 from store.pages import Page, id_cursor, read_id_cursor

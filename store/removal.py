@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.enums import TombstoneReason
+from models.retention import TombstoneReason
 from store.event_log import NewEvent, append_events
 from store.ingest_lock import lock_ingest
 
