@@ -60,6 +60,7 @@ class Field:
     only: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     related: bool = False  # `sql` is a condition about rows of another table
+    optional: bool = False  # words that a conversation may lack
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -76,8 +77,8 @@ FIELDS = {
     "status": Field(Shape.WORDS, "conversations.status", _words(ConversationStatus)),
     "priority": Field(Shape.WORDS, "conversations.priority", _words(Priority)),
     "channel": Field(Shape.WORDS, "conversations.channel", _words(Channel)),
-    "category": Field(Shape.WORDS, "conversations.category"),
-    "last_direction": Field(Shape.WORDS, "conversations.last_message_direction", _words(Direction)),
+    "category": Field(Shape.WORDS, "conversations.category", optional=True),
+    "last_direction": Field(Shape.WORDS, "conversations.last_message_direction", _words(Direction), optional=True),
     "inbox": Field(Shape.IDS, "conversations.inbox_id"),
     "contact": Field(Shape.IDS, "conversations.contact_id"),
     "team": Field(Shape.IDS, "conversations.team_id"),
@@ -213,7 +214,9 @@ def sql_of(field: Field, operation: str, value: Any, bind: Bind, me: str) -> str
 
 def _among(field: Field, operation: str, values: list[str], bind: Bind, me: str) -> str:
     if field.shape is Shape.WORDS:
-        found = f"(coalesce({field.sql}, '') = any(cast({bind(values)} as text[])))"
+        # A column that is never null is left alone: the planner has statistics of it, and none of an expression.
+        column = f"coalesce({field.sql}, '')" if field.optional else field.sql
+        found = f"({column} = any(cast({bind(values)} as text[])))"
         return found if operation == "in" else f"not {found}"
     named = [uuid.UUID(v) for v in values if v not in (ME, NONE)]
     ids = f"cast({bind(named)} as uuid[])"

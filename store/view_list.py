@@ -1,10 +1,11 @@
 """The list of a saved view, exact although its members lag: what was touched since they were looked at is asked anew.
 
 The members are read in the order of their index, so a page costs the same whatever the conditions are. Where that does not
-serve (another filter beside the view, another order, conditions that time changes, a view that is being filled, a desk that is far
-behind) the list is read by the conditions, as every list is.
+serve (another filter beside the view, another order, a view that is being filled, a desk that is far behind) the list is read by the
+conditions, as every list is. Conditions that time alone changes are taken as of the last look at the clock, at most `FRESH` ago.
 """
 
+import datetime as dt
 import uuid
 from dataclasses import replace
 
@@ -27,9 +28,10 @@ from store.views import ViewRow
 from store.visibility import Viewer
 
 MOST_TOUCHED = 2_000
+FRESH = dt.timedelta(minutes=3)
 TOUCHED = text(
     f"""
-    select coalesce(sum(n), 0) from (
+    select coalesce(sum(n), 0) as n, now() as now from (
       select cardinality(conversation_ids) as n from touched_conversations where tenant_id = :tenant limit {MOST_TOUCHED}) s
     """
 )
@@ -68,9 +70,11 @@ async def list_view(
 ) -> Page[ConversationRow]:
     """One page of the view, narrowed by `wanted` and in its order. Raises BadCursor."""
     plain = wanted == ListFilter(inbox=wanted.inbox, me=wanted.me, sort=wanted.sort)
-    serves = plain and view.ready and not view.conditions.moving and wanted.sort in (ListOrder.NEWEST, ListOrder.OLDEST)
-    if serves and (await connection.execute(TOUCHED, {"tenant": viewer.tenant_id})).scalar_one() <= MOST_TOUCHED:
-        return await _by_members(connection, viewer, view, wanted, after=after, limit=limit)
+    if plain and view.ready and wanted.sort in (ListOrder.NEWEST, ListOrder.OLDEST):
+        touched = (await connection.execute(TOUCHED, {"tenant": viewer.tenant_id})).one()
+        fresh = not view.conditions.moving or (view.moved_at is not None and touched.now - view.moved_at < FRESH)
+        if fresh and touched.n <= MOST_TOUCHED:
+            return await _by_members(connection, viewer, view, wanted, after=after, limit=limit)
     both = view.conditions
     if wanted.conditions is not None:
         both = Group("all", (view.conditions, wanted.conditions))

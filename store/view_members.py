@@ -66,7 +66,9 @@ BY_NUMBER = "conversations.number > :first and conversations.number <= :last"
 UNTOUCHED = (
     "not exists (select from touched_conversations t where t.tenant_id = :tenant and conversations.id = any(t.conversation_ids))"
 )
-CROSSED = "select id from conversations where tenant_id = :tenant and {column} > :since and {column} <= :until limit 20000"
+CROSSED = (
+    f"select id from conversations where tenant_id = :tenant and {LIVE} and {{column}} > :since and {{column}} <= :until limit 20000"
+)
 BEGIN = text(
     """
     update views set filled_revision = revision, filled_to = 0, to_fill = :last, moved_at = now()
