@@ -130,7 +130,7 @@ class Desk:
             (self.tenant, name, position, json.dumps(conditions), json.dumps(targets)),
         ).fetchone()
         assert row is not None
-        return row[0]
+        return uuid.UUID(str(row[0]))
 
     def fill(self, count: int, received: str, *, quick: bool = False) -> tuple[int, int]:
         """So many conversations with a clock each. `received` is SQL; the numbers of the first and the last come back."""
@@ -175,7 +175,7 @@ async def acted(desk: Desk, of: tuple[int, int], what: str, *, within: float = 1
 def memory(port: int) -> float:
     """Megabytes of the process that listens there."""
     for found in psutil.net_connections("tcp"):
-        if found.status == "LISTEN" and found.laddr.port == port and found.pid:
+        if found.status == "LISTEN" and tuple(found.laddr)[1:] == (port,) and found.pid:
             return psutil.Process(found.pid).memory_info().rss / 1e6
     raise SystemExit("Temporal's process was not found")
 

@@ -28,9 +28,11 @@ class Levels:
 
 
 def levels(fake: Fake) -> Levels:
-    if not isinstance(getattr(fake, "levels", None), Levels) or fake.levels_of is not fake.conversations:
-        fake.levels, fake.levels_of = Levels(), fake.conversations
-    found: Levels = fake.levels
+    """Of this desk since its last reset, which makes its conversations anew."""
+    desk: Any = fake
+    if getattr(desk, "levels_of", None) is not fake.conversations:
+        desk.levels, desk.levels_of = Levels(), fake.conversations
+    found: Levels = desk.levels
     return found
 
 

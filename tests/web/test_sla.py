@@ -132,7 +132,7 @@ def test_a_policy_is_made_previewed_and_what_is_refused_is_said(desk: Desk) -> N
     picture(page, "sla-policy-form")
     page.get_by_role("button", name="Save").click()
     line = page.locator("[data-policy]")
-    expect(line).to_contain_text("First answer within 90 min · Resolution within 2 d")
+    expect(line).to_contain_text("First answer within 1 h 30 min · Resolution within 2 d")
     expect(line).to_contain_text("For urgent or high · round the clock · warns at 80 % · pauses while pending")
     made = levels(desk.fake).policies[0]
     assert made["targets"] == {"first_response": {"minutes": 90, "time": "business"}, "next_response": None, "resolution": {"minutes": 2880, "time": "business"}}
