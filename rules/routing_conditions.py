@@ -28,7 +28,6 @@ TEXTS = (
     "language",
     "category",
     "tag",
-    "spam_verdict",
 )
 NAMED_TEXTS = ("header", "contact_custom")
 CHOICES: Mapping[str, tuple[str, ...]] = {

@@ -28,8 +28,6 @@ class MailOfDesk(Protocol):
     @property
     def body(self) -> str: ...
     @property
-    def spam_verdict(self) -> str | None: ...
-    @property
     def channel(self) -> str: ...
     @property
     def status(self) -> str: ...
@@ -72,7 +70,6 @@ def facts_of(
         "attachment_type": mail.file_types,
         "category": (mail.category,) if mail.category else (),
         "tag": mail.tags,
-        "spam_verdict": (mail.spam_verdict,) if mail.spam_verdict else (),
         "inbox": (str(mail.inbox_id),),
         "channel": (mail.channel,),
         "priority": (mail.priority,),

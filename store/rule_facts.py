@@ -17,7 +17,7 @@ LONGEST_BODY = 100_000
 
 SELECT = """
     select m.id, m.conversation_id, m.inbox_id, m.from_address, m.from_name, m.subject,
-      left(m.body_text, :longest) as body, m.spam_verdict, m.received_at, m.raw_key, m.raw_offset, m.raw_length,
+      left(m.body_text, :longest) as body, m.received_at, m.raw_key, m.raw_offset, m.raw_length,
       c.number, c.subject as conversation_subject, c.channel, c.status, c.priority, c.category, c.assigned_to, c.assigned_by, c.team_id,
       m.historical, m.silence_reason, m.is_auto,
       coalesce(k.vip, false) as vip, coalesce(k.custom, '{}') as custom,
@@ -85,7 +85,6 @@ class MailFacts:
     from_name: str
     subject: str
     body: str
-    spam_verdict: str | None
     received_at: dt.datetime
     raw_key: str | None
     raw_offset: int

@@ -8,11 +8,16 @@ down_revision = "0043"
 branch_labels = None
 depends_on = None
 
-SHORTCUT = {
-    "unique": True,
-    "postgresql_nulls_not_distinct": True,
-    "postgresql_where": sa.text("shortcut is not null and deleted_at is null"),
-}
+
+def _shortcut(*columns: str) -> None:
+    op.create_index(
+        "uq_templates_shortcut",
+        "templates",
+        ["tenant_id", "shortcut", *columns],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_where=sa.text("shortcut is not null and deleted_at is null"),
+    )
 
 
 def upgrade() -> None:
@@ -28,9 +33,7 @@ def upgrade() -> None:
     op.drop_constraint(op.f("ck_templates_scope"), "templates", type_="check")
     op.create_check_constraint(op.f("ck_templates_scope"), "templates", "num_nonnulls(inbox_id, team_id, user_id) <= 1")
     op.drop_index("uq_templates_shortcut", table_name="templates")
-    op.create_index(
-        "uq_templates_shortcut", "templates", ["tenant_id", "shortcut", "inbox_id", "team_id", "user_id"], **SHORTCUT
-    )
+    _shortcut("inbox_id", "team_id", "user_id")
 
 
 def downgrade() -> None:
@@ -43,7 +46,7 @@ def downgrade() -> None:
         """
     )
     op.drop_index("uq_templates_shortcut", table_name="templates")
-    op.create_index("uq_templates_shortcut", "templates", ["tenant_id", "shortcut", "inbox_id", "user_id"], **SHORTCUT)
+    _shortcut("inbox_id", "user_id")
     op.drop_constraint(op.f("ck_templates_scope"), "templates", type_="check")
     op.create_check_constraint(op.f("ck_templates_scope"), "templates", "num_nonnulls(inbox_id, user_id) <= 1")
     op.drop_constraint(op.f("fk_templates_tenant_id_team_id"), "templates", type_="foreignkey")

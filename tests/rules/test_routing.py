@@ -232,11 +232,13 @@ def test_a_wrong_action_names_its_place(written: Any, place: str) -> None:
 
 @given(st.recursive(st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)), lambda x: st.one_of(st.lists(x, max_size=3), st.dictionaries(st.sampled_from(["all", "any", "not", "field", "op", "value", "name", "type", "names", "user"]), x, max_size=4)), max_leaves=12))
 def test_anything_that_is_written_is_either_read_or_refused(written: Any) -> None:
+    places = []
     for read in (parse_condition, parse_actions):
         try:
             read(written)
         except RuleProblem as refused:
-            assert refused.field
+            places.append(refused.field)
+    assert all(places)
 
 
 def flat(reason: Reason) -> list[Reason]:

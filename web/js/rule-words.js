@@ -18,7 +18,6 @@ export const FIELDS = {
   is_new: flag("it begins a conversation", "it begins a conversation", "it is no beginning"), is_reply: flag("it is an answer", "it is an answer", "it is no answer"),
   inbox: { label: "the inbox", kind: "inbox" }, channel: { label: "the channel", kind: "choice", choices: { email: "Email" } },
   tag: text("a tag"), category: text("the category"), priority: { label: "the priority", kind: "choice", choices: PRIORITY }, status: { label: "the status", kind: "choice", choices: STATUS },
-  spam_verdict: text("the spam verdict"),
 };
 
 export const OPERATORS = { contains: "contains", is: "is", starts_with: "begins with", ends_with: "ends with", in: "is one of", matches: "matches the pattern", exists: "is there" };
