@@ -64,7 +64,7 @@ def test_a_mail_that_comes_in_while_nobody_looks_stays_unread(desk: Desk) -> Non
 def test_status_owner_priority_category_and_subject_are_changed(desk: Desk) -> None:
     page = desk.open_number(1042)
     row = desk.fake.number(1042)
-    page.get_by_label("Status").select_option(label="Pending")
+    page.get_by_label("Status", exact=True).select_option(label="Pending")
     page.get_by_label("Assignee").select_option(label="Jonas Weber")
     page.get_by_label("Priority").select_option(label="Urgent priority")
     page.get_by_label("Category").fill("hardware")
@@ -83,8 +83,8 @@ def test_a_conversation_is_tagged_and_thrown_away(desk: Desk) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("conversation-row", has_text="billing").first).to_contain_text("late")
     with page.expect_response(lambda answer: answer.request.method == "PATCH"):  # the choice shows before it is taken
-        page.get_by_label("Status").select_option(label="Trash")
-    expect(page.get_by_label("Status")).to_have_value("trash")
+        page.get_by_label("Status", exact=True).select_option(label="Trash")
+    expect(page.get_by_label("Status", exact=True)).to_have_value("trash")
     row = desk.fake.number(1042)
     assert ([tag["name"] for tag in row["tags"]], row["status"]) == (["billing", "late"], "trash")
 
@@ -93,9 +93,9 @@ def test_a_refused_change_is_taken_back_with_the_reason(desk: Desk) -> None:
     desk.allow("503 (Service Unavailable)")
     page = desk.open_number(1042)
     desk.fake.fail("PATCH", "/v1/conversations/[^/]+", 503, detail="PostgreSQL is away. Nothing was changed.")
-    page.get_by_label("Status").select_option(label="Closed")
+    page.get_by_label("Status", exact=True).select_option(label="Closed")
     expect(page.locator("toast-stack")).to_contain_text("Not changed: PostgreSQL is away.")
-    expect(page.get_by_label("Status")).to_have_value("open")
+    expect(page.get_by_label("Status", exact=True)).to_have_value("open")
 
 
 def test_another_persons_change_shows_live(desk: Desk) -> None:
