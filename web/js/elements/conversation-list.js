@@ -59,7 +59,6 @@ export class ConversationList extends RoomElement {
     const query = this.filters.query;
     const list = new ListWindow((after, limit) => conversations.list({ ...query, after, limit }, { signal: this.life }), { oldestFirst: Boolean(query.sort) && query.sort !== "newest", by: BY[query.sort] });
     this.rows.window = list;
-    this.more.replaceChildren();
     this.state.loading(8);
     list.addEventListener("failed", (event) => this.#failed(list, event.detail));
     list.addEventListener("change", () => this.rows.window === list && this.#changed());
@@ -74,7 +73,7 @@ export class ConversationList extends RoomElement {
     }
   }
 
-  /** A view's own number is the length of its list, as long as nothing narrows it; the server counts to 10,000 only. */
+  /** A view's own number is the length of its list, as long as nothing narrows it. */
   #know() {
     const list = this.rows.window;
     if (!list) return;
@@ -116,8 +115,7 @@ export class ConversationList extends RoomElement {
     const link = row.querySelector("a");
     if (!link) return;
     row.link();
-    if (here) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
+    link.ariaCurrent = here ? "true" : null;
   }
 
   #mark(id) {
@@ -128,7 +126,7 @@ export class ConversationList extends RoomElement {
   /** Selects the row under the cursor, or takes it out of the selection. */
   toggleSelected() {
     if (this.#cursorId) this.picking.pick({ id: this.#cursorId, range: false });
-    return Boolean(this.#cursorId);
+    return this.#cursorId !== null;
   }
 
   /** Moves the cursor by one row; on wide screens the conversation opens along with it. */

@@ -4,18 +4,18 @@
 
 import { domains } from "/web/js/api/domains.js";
 import { inboxes } from "/web/js/api/inboxes.js";
-import { button, fill, h, icon, uid } from "/web/js/dom.js";
+import { button, fill, h } from "/web/js/dom.js";
+import { domainFlags, domainNotices } from "/web/js/domain-words.js";
 import { plain, plural } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
+import { smallForm } from "/web/js/small-form.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
 import { ask } from "/web/js/elements/ask-dialog.js";
 import { stateBadge } from "/web/js/elements/domain-record.js";
-import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
 
 const DEFAULTS = [["from_name", "Sender's name", "text"], ["reply_to_address", "Reply-To", "email"], ["bounce_address", "Bounces go to", "email"]];
-const FLAGS = [["mx", "MX"], ["spf", "SPF"], ["dkim", "DKIM"], ["dmarc", "DMARC"], ["ses", "Amazon SES"]];
 
 export class DomainsPage extends RoomElement {
   #open = new Set();
@@ -36,11 +36,11 @@ export class DomainsPage extends RoomElement {
     this.listen(stream, "change", ({ detail }) => ["domain.updated", "inbox.updated"].includes(detail.type) && fresh());
     this.listen(stream, "reload", fresh);
     this.adding.hidden = !store.mayManage;
-    fill(this.adding, this.#form([["name", "Domain", "text"]], {}, "Add domain", "plus", async ({ name }) => {
+    fill(this.adding, smallForm([["name", "Domain", "text"]], {}, { word: "Add domain", iconName: "plus", empties: true, send: async ({ name }) => {
       const made = await domains.add({ name });
       this.#open.add(made.id);
       await this.#load();
-    }));
+    } }));
     this.state.loading(2, "card");
     this.#load();
   }
@@ -74,15 +74,9 @@ export class DomainsPage extends RoomElement {
           store.mayManage ? button("Check now", { iconName: "refresh", kind: "small primary", onclick: (event) => this.#check(event.currentTarget, domain) }) : null,
           more,
           store.mayManage ? button("", { iconName: "trash", kind: "quiet small", label: `Remove ${domain.name}`, onclick: () => this.#remove(domain) }) : null)),
-      h("p", { class: "domain-flags" }, FLAGS.map(([key, word]) => this.#flag(word, domain, key)), h("span", { class: "faint" }, domain.checked_at ? ["checked ", timeAgo(domain.checked_at, { long: true })] : "not checked yet")),
-      domain.missing_since ? h("p", { class: "notice warn" }, icon("warning"), h("span", {}, "The proof of ownership is gone from your DNS since ", timeAgo(domain.missing_since, { long: true }), ". After three days the domain is let go.")) : null,
-      domain.unclaimed_mails ? h("p", { class: "notice warn" }, icon("warning"), h("span", {}, `${plural(domain.unclaimed_mails, "mail")} came for addresses that no inbox has, the last one `, timeAgo(domain.unclaimed_at, { long: true }), ". They are kept for 90 days: make an inbox for the address, or let an inbox catch the rest.")) : null,
+      domainFlags(domain),
+      domainNotices(domain),
       body);
-  }
-
-  #flag(word, domain, key) {
-    const right = domain[`${key}_verified`];
-    return h("span", { class: right ? "flag good" : "flag" }, icon(right ? "check" : "cross", right ? "right" : "not right"), word);
   }
 
   #inboxes(domain) {
@@ -102,11 +96,11 @@ export class DomainsPage extends RoomElement {
   /** An inbox that sends and receives through Amazon SES, where SES sends as the domain. */
   #make(domain) {
     if (!store.mayManage || !domain.verified || !domain.ses_verified) return null;
-    return this.#form([["local_part", `Address before @${plain(domain.name)}`, "text"], ["name", "Inbox name", "text"]], {}, "Make an inbox through Amazon SES", "plus", async (values) => {
+    return smallForm([["local_part", `Address before @${plain(domain.name)}`, "text"], ["name", "Inbox name", "text"]], {}, { word: "Make an inbox through Amazon SES", iconName: "plus", send: async (values) => {
       const made = await domains.makeInbox(domain.id, { name: values.name.trim(), local_part: values.local_part.trim() });
       await this.#load();
       notify(`${plain(made.email_address)} is being connected.`);
-    });
+    } });
   }
 
   async #act(run) {
@@ -120,40 +114,10 @@ export class DomainsPage extends RoomElement {
 
   #sending(domain) {
     if (!store.mayManage) return null;
-    return h("div", { class: "domain-part" }, h("h3", {}, "Mail is sent as"), this.#form(DEFAULTS, domain, "Save", "check", async (values) => {
+    return h("div", { class: "domain-part" }, h("h3", {}, "Mail is sent as"), smallForm(DEFAULTS, domain, { word: "Save", iconName: "check", send: async (values) => {
       await domains.change(domain.id, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim() || null])));
       notify(`Saved for ${plain(domain.name)}.`);
-    }));
-  }
-
-  #form(fields, values, word, iconName, send) {
-    const rest = h("p", { class: "field-error", role: "alert" });
-    const made = fields.map(([name, label, type]) => {
-      const id = uid("domain");
-      const control = h("input", { id, name, type, autocomplete: "off", value: values[name] ?? "" });
-      return { name, control, root: h("div", { class: "field" }, h("label", { for: id }, label), control, h("p", { class: "field-error", role: "alert", hidden: true })) };
-    });
-    const submit = button(word, { type: "submit", iconName, kind: "small" });
-    return h("form", { class: "domain-form", novalidate: true, onsubmit: async (event) => {
-      event.preventDefault();
-      rest.textContent = "";
-      for (const { root } of made) root.lastChild.hidden = true;
-      submit.disabled = true;
-      submit.focus();
-      try {
-        await send(Object.fromEntries(made.map(({ name, control }) => [name, control.value])));
-        if (word === "Add domain") event.target.reset();
-      } catch (error) {
-        const known = made.filter(({ name }) => error.fields?.[name]);
-        for (const { name, root } of known) {
-          root.lastChild.textContent = error.fields[name];
-          root.lastChild.hidden = false;
-        }
-        if (known.length === 0) rest.textContent = error.message;
-      } finally {
-        submit.disabled = false;
-      }
-    } }, made.map(({ root }) => root), submit, rest);
+    } }));
   }
 
   async #check(pressed, domain) {

@@ -4,23 +4,20 @@
 
 import { inboxes } from "/web/js/api/inboxes.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
-import { count, duration, exact, plain, plural } from "/web/js/format.js";
+import { plain } from "/web/js/format.js";
+import { inboxAnswer, inboxFolders, inboxSummary } from "/web/js/inbox-parts.js";
 import { PROVIDERS } from "/web/js/oauth-words.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
-import { health, pauseWords, phrase } from "/web/js/words.js";
 import { ask } from "/web/js/elements/ask-dialog.js";
 import { healthBadge } from "/web/js/elements/inbox-list.js";
-import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
 import "/web/js/elements/inbox-access.js";
 import "/web/js/elements/inbox-backfill.js";
 import "/web/js/elements/inbox-checks.js";
 import "/web/js/elements/inbox-ledger.js";
 import "/web/js/elements/inbox-push.js";
-
-const LEDGER_WORDS = { seen: "to be fetched", stored: "to be read", ingested: "taken in", skipped: "skipped", quarantined: "in quarantine", vanished: "gone before fetched" };
 
 export class InboxPage extends RoomElement {
   itemId = null;
@@ -74,16 +71,24 @@ export class InboxPage extends RoomElement {
   #show() {
     const inbox = this.#inbox;
     document.title = `${plain(inbox.name)} · Mailroom`;
-    fill(this.head, h("a", { class: "button quiet icon-only", href: "/inboxes", "aria-label": "All inboxes" }, icon("back")),
-      h("div", { class: "page-title" }, h("h1", {}, plain(inbox.name)), h("p", { class: "faint" }, plain(inbox.email_address))), healthBadge(inbox), h("div", { class: "actions" }, store.mayManage ? this.#levers(inbox) : null));
-    this.#showSummary(inbox);
-    this.#showFolders(inbox);
-    this.#showAnswer(inbox);
+    this.#showHead(inbox);
+    fill(this.summary, inboxSummary(inbox));
+    fill(this.folders, inboxFolders(inbox));
+    fill(this.answer, inboxAnswer(inbox));
     this.announced.hidden = !inbox.push;
     if (inbox.push) this.push.push = inbox.push;
     this.backfill.backfills = inbox.backfills ?? [];
     this.permission.hidden = !(inbox.provider in PROVIDERS);
     if (store.mayManage && !this.permission.hidden) this.access.inbox = inbox;
+  }
+
+  /** Drawn anew only when it would look different: news must not close a menu that somebody has open. */
+  #showHead(inbox) {
+    const now = JSON.stringify([inbox.name, inbox.email_address, inbox.health, inbox.paused, (inbox.folders ?? []).map((one) => [one.id, one.name, one.synced])]);
+    if (this.head.dataset.now === now) return;
+    this.head.dataset.now = now;
+    fill(this.head, h("a", { class: "button quiet icon-only", href: "/inboxes", "aria-label": "All inboxes" }, icon("back")),
+      h("div", { class: "page-title" }, h("h1", {}, plain(inbox.name)), h("p", { class: "faint" }, plain(inbox.email_address))), healthBadge(inbox), h("div", { class: "actions" }, store.mayManage ? this.#levers(inbox) : null));
   }
 
   #levers(inbox) {
@@ -97,45 +102,6 @@ export class InboxPage extends RoomElement {
       { text: "Check every folder", iconName: "refresh", run: () => this.#resyncAll() },
     ];
     return [toggle, menu, h("a", { class: "button", href: `/inboxes/${encodeURIComponent(this.itemId)}/edit` }, icon("pen"), h("span", {}, "Edit"))];
-  }
-
-  #showSummary(inbox) {
-    const { text } = health(inbox);
-    const temporal = inbox.links?.temporal;
-    const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
-    fill(this.summary,
-      h("p", { class: "lead" }, text),
-      inbox.last_error ? h("div", { class: `notice ${inbox.health === "ok" ? "" : "bad"}` }, icon("warning"), h("p", {}, plain(inbox.last_error), " ", h("span", { class: "faint" }, timeAgo(inbox.last_error_at, { long: true })))) : null,
-      (inbox.pauses ?? []).map((pause) => this.#pause(pause)),
-      h("dl", { class: "facts" },
-        fact("Last sync", timeAgo(inbox.last_sync_at, { long: true })),
-        fact("Behind", inbox.lag_seconds === null || inbox.lag_seconds === undefined ? "unknown" : duration(inbox.lag_seconds)),
-        fact("Connected since", inbox.connected_at ? h("span", { title: exact(inbox.connected_at) }, timeAgo(inbox.connected_at, { long: true })) : "not yet"),
-        fact("Undo window", duration(inbox.undo_send_seconds ?? 0))),
-      h("dl", { class: "facts numbers" }, Object.entries(LEDGER_WORDS).map(([key, word]) => h("div", { class: key === "quarantined" && inbox.ledger?.[key] ? "alarm" : null }, h("dd", {}, count(inbox.ledger?.[key])), h("dt", {}, word)))),
-      temporal ? h("p", {}, h("a", { href: temporal, target: "_blank", rel: "noopener noreferrer" }, "Workflow in Temporal ", icon("outside"))) : null);
-  }
-
-  /** A budget that was used up: told as long as it pauses something, with how much was held back. */
-  #pause({ budget, correspondent, opened_at, until, held_back }) {
-    const incoming = budget.startsWith("incoming-");
-    return h("div", { class: "notice warn", role: "alert" }, icon("shield"), h("p", {}, pauseWords(budget, plain(correspondent)), " ",
-      h("span", { class: "faint" }, `${plural(held_back, "mail")} ${incoming ? "kept quiet" : "not answered"} since ${exact(opened_at)}. ${incoming ? "Quiet" : "Paused"} until ${exact(until)}.`)));
-  }
-
-  #showFolders(inbox) {
-    const folders = inbox.folders ?? [];
-    fill(this.folders, h("div", { class: "panel-head" }, h("h2", {}, "Folders")),
-      folders.length
-        ? h("ul", { class: "folders" }, folders.map((folder) => h("li", {}, icon(folder.synced ? "check" : "cancel", folder.synced ? "Synced" : "Not synced"), h("strong", {}, plain(folder.name)),
-          folder.role && folder.role !== folder.name?.toLowerCase() ? h("span", { class: "badge" }, phrase(folder.role)) : null, h("span", { class: "faint" }, folder.synced ? `${plural(folder.messages ?? 0, "mail")}${folder.state && folder.state !== "active" ? ` · ${phrase(folder.state)}` : ""}` : "not synced"))))
-        : h("p", { class: "faint" }, "The folders are listed once the mailbox is connected."));
-  }
-
-  #showAnswer(inbox) {
-    const answer = inbox.auto_response ?? {};
-    fill(this.answer, h("div", { class: "panel-head" }, h("h2", {}, "Automatic response"), h("span", { class: `badge ${answer.enabled ? "good" : ""}` }, answer.enabled ? "On" : "Off")),
-      answer.enabled ? [h("p", {}, h("strong", {}, plain(answer.subject))), h("div", { class: "plain-text quoted-text" }, plain(answer.body))] : h("p", { class: "faint" }, "New conversations are not answered automatically."));
   }
 
   async #resyncAll() {
@@ -161,6 +127,8 @@ export class InboxPage extends RoomElement {
       notify(done);
     } catch (error) {
       notifyError(error);
+    } finally {
+      pressed.disabled = false;
     }
     this.#load();
   }

@@ -5,23 +5,18 @@
 import { reingests } from "/web/js/api/reingests.js";
 import { button, fill, h, icon, uid } from "/web/js/dom.js";
 import { count, plain, plural } from "/web/js/format.js";
-import { KINDS, progress, reason, RUN, selected } from "/web/js/reingest-words.js";
+import { progress, reason, RUN, selected } from "/web/js/reingest-words.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
 import { ask } from "/web/js/elements/ask-dialog.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
-import "/web/js/elements/reingest-change.js";
-
-const PAGE = 50;
+import "/web/js/elements/reingest-changes.js";
 
 export class ReingestRun extends RoomElement {
   #run = null;
   #shown = "";
-  #kind = "any";
-  #next = null;
-  #asked = 0;
   runId = null;
 
   build() {
@@ -34,14 +29,9 @@ export class ReingestRun extends RoomElement {
     this.lead = h("p", { class: "lead" });
     this.trouble = h("div", { class: "run-trouble" });
     this.summary = h("section", { class: "panel summary", "aria-label": "Progress", hidden: true }, this.lead, h("div", {}, this.words, this.bar), this.facts, this.trouble);
-    this.filters = h("div", { class: "chips", role: "group", "aria-label": "What differs" });
-    this.list = h("ul", { class: "changes" });
-    this.none = document.createElement("load-state");
-    this.more = h("div", { class: "more" });
-    this.found = h("section", { "aria-label": "Changes", hidden: true }, h("div", { class: "panel-head" }, h("h2", {}, "What differs"), this.filters), this.none, this.list, this.more);
+    this.found = h("reingest-changes", { hidden: true, props: { runId: this.runId } });
     this.append(h("header", { class: "page-head" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }),
       h("a", { class: "button quiet icon-only", href: "/reingest", "aria-label": "All runs", title: "All runs" }, icon("back")), h("h1", {}, "Re-ingest"), this.badge, this.orders), this.state, this.summary, this.found);
-    this.#chips();
   }
 
   attach() {
@@ -61,7 +51,7 @@ export class ReingestRun extends RoomElement {
       const now = `${this.#run.state} ${this.#run.changed}`;
       if (this.#shown !== now && this.#run.state !== "planning") {
         this.#shown = now;
-        await this.#changes();
+        await this.found.load();
       }
     } catch (error) {
       if (error.name !== "AbortError" && !this.#run) this.state.failed(error, () => this.#load());
@@ -126,50 +116,6 @@ export class ReingestRun extends RoomElement {
     }
   }
 
-  #chips() {
-    const chip = (kind, word) => button(word, { kind: "chip", "aria-pressed": String(this.#kind === kind), onclick: (event) => {
-      this.#kind = kind;
-      for (const one of this.filters.children) one.setAttribute("aria-pressed", String(one === event.currentTarget));
-      this.#changes();
-    } });
-    fill(this.filters, chip("any", "All"), Object.entries(KINDS).map(([kind, word]) => chip(kind, word)), chip("version", "Only the version"));
-  }
-
-  async #changes() {
-    this.#asked += 1;
-    const turn = this.#asked;
-    try {
-      const page = await reingests.changes(this.runId, { kind: this.#kind, limit: PAGE }, { signal: this.life });
-      if (turn !== this.#asked) return; // A slow answer to an earlier question must not replace a later one.
-      this.none.done();
-      if (page.items.length === 0) this.none.empty("No difference", this.#kind === "any" ? "Today's parser reads these mails as they are stored." : "None of this kind.", { iconName: "check" });
-      fill(this.list, page.items.map((one) => this.#row(one)));
-      this.#offer(page.next);
-    } catch (error) {
-      if (error.name !== "AbortError") this.none.failed(error, () => this.#changes());
-    }
-  }
-
-  #row(one) {
-    return h("li", { class: "panel" }, h("reingest-change", { props: { runId: this.runId, change: one } }));
-  }
-
-  #offer(next) {
-    this.#next = next;
-    fill(this.more, next ? button("Show more", { onclick: (event) => this.#grow(event) }) : null);
-  }
-
-  async #grow(event) {
-    event.currentTarget.disabled = true;
-    try {
-      const page = await reingests.changes(this.runId, { kind: this.#kind, limit: PAGE, after: this.#next }, { signal: this.life });
-      this.list.append(...page.items.map((one) => this.#row(one)));
-      this.#offer(page.next);
-    } catch (error) {
-      notifyError(error);
-      this.#offer(this.#next);
-    }
-  }
 }
 
 customElements.define("reingest-run", ReingestRun);

@@ -31,8 +31,7 @@ export class SetPassword extends RoomElement {
     this.submit.disabled = true;
     try {
       await people.accept(location.hash.slice(1), this.password.value);
-      history.replaceState(null, "", "/sign-in"); // The link is used up; it should not stay in the history.
-      location.reload();
+      location.replace("/sign-in"); // The link is used up; it should not stay in the history.
     } catch (error) {
       this.#say(error.fields?.token ? "This link is not whole. Copy it again." : [error.message, ...Object.values(error.fields ?? {})].join(" "));
     } finally {
