@@ -1,5 +1,7 @@
 """Figures as sums by the hour: mails, durations in buckets, backlog, and what each conversation has added to them."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
@@ -15,7 +17,7 @@ NOBODY = sa.text("'00000000-0000-0000-0000-000000000000'")
 TABLES = ("mail_hours", "duration_hours", "conversation_figures", "backlog_hours")
 
 
-def _by_hour(table: str, *columns: sa.Column, key: tuple[str, ...], checks: tuple[sa.CheckConstraint, ...] = ()) -> None:
+def _by_hour(table: str, *columns: sa.Column[Any], key: tuple[str, ...], checks: tuple[sa.CheckConstraint, ...] = ()) -> None:
     op.create_table(
         table,
         sa.Column("tenant_id", sa.Uuid(), nullable=False),

@@ -27,6 +27,7 @@ from stack.python_part import PROJECT, PythonPart
 from store.unit_of_work import Database
 from tests.faults import mail_bombs
 from tests.faults.canary_hunt import Canaries, Leak, files, histories, hunt
+from tests.faults.desk_canaries import write_at_the_desk
 from tests.faults.post_boxes import PostBox, PostOffice, post_office
 from tests.faults.rig import Rig, connect_inbox, until
 from tests.servers.smtp_script import Close, Reply
@@ -130,6 +131,7 @@ async def test_no_canary_is_found_where_none_may_be(world: World) -> None:
         await _refused_accounts(w, api, box, smtp)
         await _mail_of_every_kind(w, box)
         await _answers(w, api, inbox)
+        await _desk(w, api, inbox)
         await _wrong_requests(w, api)
         await _metrics(w)
     await _broken_settings(w)
@@ -239,6 +241,17 @@ async def _answers(w: World, api: httpx.AsyncClient, inbox: str) -> None:
         )
     states = {r[0] for r in w.rows("select send_status from messages where send_status is not null")}
     assert {"sent", "unknown", "failed"} <= states, states
+
+
+async def _desk(w: World, api: httpx.AsyncClient, inbox: str) -> None:
+    """What people write beside mail. The conversation has mails of every outcome by now."""
+    w.post.smtp.behave()
+    found = (await api.get("/v1/conversations", params={"inbox": inbox, "limit": 50})).json()["items"]
+    about = next(c["id"] for c in found if c["subject"].startswith("A question"))
+    sign_in = {"email": AGENT.format(w.canaries.named["agent-address"]), "password": w.canaries.named["agent-password"]}
+    async with httpx.AsyncClient(base_url=w.rig.api_url, trust_env=False, headers={"Origin": w.rig.api_url, "X-Mailroom": "1"}) as browser:
+        assert (await browser.post("/v1/session", json=sign_in)).status_code in {200, 201}
+        await write_at_the_desk(w.plant, w.ask, browser, api, about)
 
 
 async def _wrong_requests(w: World, api: httpx.AsyncClient) -> None:

@@ -31,7 +31,7 @@ async def test_a_mail_is_routed_assigned_timed_and_counted(
     inbox = await mailroom.connect_inbox(pymap_box, smtp())
     word = f"invoice{uuid.uuid4().hex[:6]}"
     ann, ann_client = await agent(mailroom, "Ann", skills=["billing"])
-    bob, bob_client = await agent(mailroom, "Bob", skills=["bikes"])
+    _, bob_client = await agent(mailroom, "Bob", skills=["bikes"])
     async with AsyncExitStack() as open_clients:
         for client in (ann_client, bob_client):
             open_clients.push_async_callback(client.aclose)

@@ -10,7 +10,7 @@ from tests.web.fake_data import Row
 from tests.web.fake_state import Fake
 
 FIRST = dt.date(2026, 3, 2)
-PEOPLE = ("Mira Brandt", "Jonas Weber", "=cmd|' /C calc'!A0")
+PEOPLE = ("Mira Brandt", "Jonas Weber", "Ines <b>O'Hara</b>")
 
 
 def days(count: int = 30) -> list[str]:

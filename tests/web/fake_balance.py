@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.web.fake_data import INBOX_SUPPORT, Row, ident
-from tests.web.fake_state import Fake, stamp
+from tests.web.fake_data import INBOX_SUPPORT, Row, ident, stamp
+from tests.web.fake_state import Fake
 
 FIGURES = (
     "stored", "ingested", "skipped", "quarantined", "seen", "gone", "vanished", "deleted", "ahead", "history_waiting", "beyond_horizon",

@@ -28,7 +28,7 @@ class Crowd:
                 "has_unknown_send": False, "version": 1, "created_at": at, "updated_at": at, "merged_into": None,
             }
             self._kept[place] = row
-            self._places[row["id"]] = place
+            self._places[str(row["id"])] = place
         return self._kept[place]
 
     def find(self, row_id: str) -> Row | None:

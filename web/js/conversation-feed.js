@@ -29,6 +29,7 @@ export class ConversationFeed {
   #id = null;
   #state = "empty"; // empty, loading, ready, failed
   #changed = new Set();
+  #count = 0; // messages at the last reading
   #turn = 0;
 
   constructor(shows, signal) {
@@ -67,6 +68,7 @@ export class ConversationFeed {
         return;
       }
       this.#state = "ready";
+      this.#count = item.message_count;
       this.#shows.start(item, list);
     } catch (error) {
       if (error.name === "AbortError" || turn !== this.#turn) return;
@@ -86,7 +88,11 @@ export class ConversationFeed {
         conversations.get(id, { signal: this.#signal }),
         ...ids.map((one) => messages.get(one, { signal: this.#signal })),
       ]);
-      if (id === this.#id) this.#merge(item, list);
+      if (id !== this.#id) return;
+      // A merge, its undoing or a split moves messages without naming them.
+      const moved = item.message_count < this.#count || (item.message_count > this.#count && ids.length === 0);
+      if (moved) await this.refresh();
+      else this.#merge(item, list);
     } catch (error) {
       if (error.name === "AbortError") return;
       ids.forEach((one) => this.#changed.add(one)); // Read again with the next event, or at the stream's reload.
@@ -104,14 +110,16 @@ export class ConversationFeed {
     }
     try {
       const [item, list] = await Promise.all([conversations.get(id, { signal: this.#signal }), thread(id, this.#signal)]);
-      if (id === this.#id) this.#merge(item, list);
+      if (id === this.#id) this.#merge(item, list, true);
     } catch (error) {
       if (error.name !== "AbortError" && error.status !== 401 && id === this.#id) this.#shows.stale(error);
     }
   }
 
-  #merge(item, list) {
+  /** `whole`: the list is all there is, so that what is not in it has left. */
+  #merge(item, list, whole = false) {
+    this.#count = item.message_count;
     if (item.merged_into && item.merged_into !== item.id) this.#shows.moved(item.merged_into);
-    else this.#shows.merge(item, list);
+    else this.#shows.merge(item, list, whole);
   }
 }

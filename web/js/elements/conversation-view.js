@@ -48,7 +48,7 @@ export class ConversationView extends RoomElement {
     const shows = {
       loading: (id) => this.#loading(id),
       start: (item, list) => this.#start(item, list),
-      merge: (item, list) => this.#merge(item, list),
+      merge: (item, list, whole) => this.#merge(item, list, whole),
       moved: (id) => router.replace(router.withList(`/c/${encodeURIComponent(id)}`)),
       failed: (error, retry) => this.thread.failed(error, retry),
       stale: (error) => notify(`Not refreshed: ${error.message}`, { tone: "bad" }),
@@ -102,9 +102,9 @@ export class ConversationView extends RoomElement {
     if (this.#here) document.title = `#${this.#item.number} ${plain(this.#item.subject)} · Mailroom`;
   }
 
-  #merge(item, list) {
+  #merge(item, list, whole) {
     this.#take(item);
-    const foreign = this.thread.merge(list);
+    const foreign = this.thread.merge(list, whole);
     this.reply.read(item.version, foreign);
     if (foreign.length) this.#markRead();
   }

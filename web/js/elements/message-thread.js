@@ -81,8 +81,14 @@ export class MessageThread extends RoomElement {
     return true;
   }
 
-  /** Takes a new reading. Answers the messages of others that came with it; they are announced, and shown when the reader is at the end. */
-  merge(list) {
+  /** Takes a new reading; one of everything (`whole`) takes away what has left the conversation. Answers the messages of others that came with it; they are announced, and shown when the reader is at the end. */
+  merge(list, whole = false) {
+    const there = new Set(list.map((message) => message.id));
+    for (const [id, card] of whole ? this.#cards : []) {
+      if (there.has(id)) continue;
+      card.remove();
+      this.#cards.delete(id);
+    }
     const near = this.#atEnd();
     const arrived = list.filter((message) => this.upsert(message));
     const mine = store.get("me")?.user.id;
