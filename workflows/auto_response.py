@@ -4,15 +4,14 @@ If it ends between the two, the queued message stands in its row and the sweep s
 """
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
+from temporalio.common import SearchAttributePair
 
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
     from contracts.auto_response import AutoResponseClaim, AutoResponseSteps
     from contracts.refs import ConversationRef, MessageRef
     from contracts.search_attributes import INBOX_ID, TENANT_ID
+    from workflows.children import start_once
 
 
 @workflow.defn(name="AutoResponse")
@@ -29,21 +28,8 @@ class AutoResponse:
         )
         workflow.set_current_details(claim.reason)
         if claim.message_id is not None:
-            try:
-                await workflow.start_child_workflow(
-                    "SendMessage",
-                    MessageRef(ref.tenant_id, claim.message_id),
-                    id=ids.send_message(claim.message_id),
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                    parent_close_policy=ParentClosePolicy.ABANDON,
-                    search_attributes=TypedSearchAttributes(
-                        [
-                            SearchAttributePair(TENANT_ID, ref.tenant_id),
-                            SearchAttributePair(INBOX_ID, claim.inbox_id),
-                        ]
-                    ),
-                    static_summary="automatic answer",
-                )
-            except WorkflowAlreadyStartedError:
+            about = [SearchAttributePair(TENANT_ID, ref.tenant_id), SearchAttributePair(INBOX_ID, claim.inbox_id)]
+            message = MessageRef(ref.tenant_id, claim.message_id)
+            if not await start_once("SendMessage", message, ids.send_message(claim.message_id), about, "automatic answer"):
                 workflow.logger.info("the sending runs already")
         return claim

@@ -5,9 +5,8 @@ inbox; the sweep starts it again wherever it is missing.
 """
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
+from temporalio.common import SearchAttributePair
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
@@ -15,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.refs import ConversationRef, MessageRef
     from contracts.search_attributes import TENANT_ID
     from contracts.sla import SlaRef
+    from workflows.children import start_once
 
 TURN_SECONDS = 20 * 60  # of one turn without follow-ups: some seventy turns on a silent day
 
@@ -47,26 +47,17 @@ class Desk:
 
     async def _start(self, ref: DeskRef, followup: Followup) -> None:
         name, argument, workflow_id = _flow(ref, followup)
-        try:
-            await workflow.start_child_workflow(
-                name,
-                argument,
-                id=workflow_id,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT_ID, ref.tenant_id)]),
-                static_summary="started by the desk",
-            )
-        except WorkflowAlreadyStartedError:
-            if followup.kind is FollowupKind.SLA:
-                await _poke(workflow_id)
+        about = [SearchAttributePair(TENANT_ID, ref.tenant_id)]
+        started = await start_once(name, argument, workflow_id, about, "started by the desk")
+        if not started and followup.kind is FollowupKind.SLA:
+            await _poke(workflow_id)
 
 
 async def _poke(workflow_id: str) -> None:
     """Tell it to look at its rows now. If it ended just then, it looks the next time that it is started."""
     try:
         await workflow.get_external_workflow_handle(workflow_id).signal("poke")
-    except ApplicationError:
+    except FailureError:
         workflow.logger.warning("it is gone; the sweep starts it")
 
 

@@ -4,15 +4,14 @@ If it ends between the two, the queued message stands in its row and the sweep s
 """
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
+from temporalio.common import SearchAttributePair
 
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
     from contracts.digest import DigestClaim, DigestRef, DigestSteps
     from contracts.refs import MessageRef
     from contracts.search_attributes import INBOX_ID, TENANT_ID
+    from workflows.children import start_once
 
 
 @workflow.defn(name="Digest")
@@ -29,18 +28,8 @@ class Digest:
         )
         workflow.set_current_details(claim.reason)
         if claim.message_id is not None:
-            try:
-                await workflow.start_child_workflow(
-                    "SendMessage",
-                    MessageRef(ref.tenant_id, claim.message_id),
-                    id=ids.send_message(claim.message_id),
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                    parent_close_policy=ParentClosePolicy.ABANDON,
-                    search_attributes=TypedSearchAttributes(
-                        [SearchAttributePair(TENANT_ID, ref.tenant_id), SearchAttributePair(INBOX_ID, claim.inbox_id)]
-                    ),
-                    static_summary="digest of notices",
-                )
-            except WorkflowAlreadyStartedError:
+            about = [SearchAttributePair(TENANT_ID, ref.tenant_id), SearchAttributePair(INBOX_ID, claim.inbox_id)]
+            message = MessageRef(ref.tenant_id, claim.message_id)
+            if not await start_once("SendMessage", message, ids.send_message(claim.message_id), about, "digest of notices"):
                 workflow.logger.info("the sending runs already")
         return claim

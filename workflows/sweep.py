@@ -7,9 +7,8 @@ at every row, later ones only at rows that show no life, and at every row again 
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
+from temporalio.common import SearchAttributePair
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
@@ -25,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.search_attributes import INBOX_ID, TENANT_ID
     from contracts.sla import SlaRef
     from contracts.sweep import SweepFindings, SweepFound, SweepKind, SweepQuestion, SweepState, SweepSteps
+    from workflows.children import start_once
 
 FULL_EVERY = timedelta(minutes=15)
 TIDY_LIMIT = timedelta(minutes=5)
@@ -90,19 +90,7 @@ class Sweep:
         about = [SearchAttributePair(TENANT_ID, found.tenant_id)]
         if found.inbox_id:
             about.append(SearchAttributePair(INBOX_ID, found.inbox_id))
-        try:
-            await workflow.start_child_workflow(
-                name,
-                argument,
-                id=workflow_id,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                search_attributes=TypedSearchAttributes(about),
-                static_summary="started by the sweep",
-            )
-        except WorkflowAlreadyStartedError:
-            return 0
-        return 1
+        return int(await start_once(name, argument, workflow_id, about, "started by the sweep"))
 
 
 def _flow(kind: SweepKind, found: SweepFound) -> tuple[str, object, str]:

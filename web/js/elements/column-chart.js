@@ -3,7 +3,7 @@
  */
 
 import { fill, h } from "/web/js/dom.js";
-import { RoomElement } from "/web/js/room-element.js";
+import { ChartElement } from "/web/js/chart-element.js";
 import { roundUp, roundUpSeconds, svg } from "/web/js/svg.js";
 
 const HEIGHT = 200;
@@ -11,27 +11,12 @@ const LEFT = 52;
 const BOTTOM = 22;
 const TOP = 8;
 
-export class ColumnChart extends RoomElement {
-  #drawn = null;
-
-  attach() {
-    const watch = new ResizeObserver(() => this.#drawn && this.#draw(...this.#drawn));
-    watch.observe(this);
-    this.life.addEventListener("abort", () => watch.disconnect());
-  }
-
+export class ColumnChart extends ChartElement {
   /**
    * `rows` are `[{name, …}]`; `series` `[{field, name, tone}]`, the first at the bottom or behind; `print(value)` words a value.
    * `layered` puts them one before the other instead of one upon the other; `seconds` rounds the axis to hours.
    */
-  show(...drawn) {
-    this.#drawn = drawn;
-    this.#draw(...drawn);
-  }
-
-  /** As wide as there is room for, so that letters keep their size. */
-  #draw(rows, series, { print, label, layered = false, seconds = false }) {
-    const width = Math.max(240, this.clientWidth);
+  draw(width, rows, series, { print, label, layered = false, seconds = false }) {
     const total = (row) => (layered ? Math.max(...series.map((one) => row[one.field])) : series.reduce((sum, one) => sum + row[one.field], 0));
     const most = Math.max(0, ...rows.map(total));
     const top = seconds ? roundUpSeconds(most) : roundUp(most);

@@ -4,7 +4,7 @@
 
 import { fill, h } from "/web/js/dom.js";
 import { count } from "/web/js/format.js";
-import { RoomElement } from "/web/js/room-element.js";
+import { ChartElement } from "/web/js/chart-element.js";
 import { svg } from "/web/js/svg.js";
 
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -12,24 +12,9 @@ const LEFT = 40;
 const HIGH = 22;
 const STEPS = 5;
 
-export class HeatMap extends RoomElement {
-  #drawn = null;
-
-  attach() {
-    const watch = new ResizeObserver(() => this.#drawn && this.#draw(...this.#drawn));
-    watch.observe(this);
-    this.life.addEventListener("abort", () => watch.disconnect());
-  }
-
+export class HeatMap extends ChartElement {
   /** `rows` are those of the API by `weekday_hour`; `field` is what is counted. */
-  show(...drawn) {
-    this.#drawn = drawn;
-    this.#draw(...drawn);
-  }
-
-  /** As wide as there is room for, so that letters keep their size. */
-  #draw(rows, field, label) {
-    const width = Math.max(240, this.clientWidth);
+  draw(width, rows, field, label) {
     const cell = (width - LEFT) / 24;
     const found = new Map(rows.map((row) => [row.key, row[field]]));
     const most = Math.max(0, ...found.values());
