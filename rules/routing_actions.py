@@ -54,9 +54,9 @@ def parse_actions(written: Any, field: str = "actions") -> tuple[Action, ...]:
 
 
 def _action(written: Any, field: str) -> Action:
-    if not isinstance(written, dict) or written.get("type") not in _FIELDS:
+    kind = written.get("type") if isinstance(written, dict) else None
+    if not isinstance(kind, str) or kind not in _FIELDS:
         raise RuleProblem(f"{field}.type", f"is one of {', '.join(_FIELDS)}")
-    kind = written["type"]
     extra = set(written) - {"type"} - _FIELDS[kind]
     if extra:
         raise RuleProblem(field, f"does not know {', '.join(sorted(map(str, extra)))[:100]} for `{kind}`")
