@@ -58,14 +58,14 @@ class DeskRoute:
         rows = await list_rules(connection, tenant_id, active=True)
         on_mail = self._rules(r for r in rows if r.said.trigger == "message")
         on_change = self._rules(r for r in rows if r.said.trigger == "change")
-        answers: dict[uuid.UUID, None] = {}
+        answers: dict[Followup, None] = {}
         if on_mail:
             for ids in _chunks(list(came)):
                 answers |= dict.fromkeys(await self._mails(connection, tenant_id, on_mail, came, ids))
         if on_change:
             for ids in _chunks(list(changed)):
                 answers |= dict.fromkeys(await self._changes(connection, tenant_id, on_change, changed, ids))
-        return [Followup(FollowupKind.ANSWER, str(i)) for i in answers]
+        return list(answers)
 
     async def _mails(
         self,
@@ -74,11 +74,11 @@ class DeskRoute:
         rules: Sequence[Rule],
         events: Mapping[uuid.UUID, LoggedEvent],
         ids: Sequence[uuid.UUID],
-    ) -> list[uuid.UUID]:
+    ) -> list[Followup]:
         mails = await facts_of_messages(connection, tenant_id, ids)
         await lock_conversations(connection, tenant_id, [m.conversation_id for m in mails])
         facts = await self._facts(connection, tenant_id, rules, mails, [m.received_at for m in mails])
-        answers: list[uuid.UUID] = []
+        answers: list[Followup] = []
         for mail, known in zip(mails, facts, strict=True):
             looked = [(uuid.UUID(r.id), r.version) for r in rules]
             if await begin_look(connection, tenant_id, mail.id, rules=looked, facts=_kept(mail, known)):
@@ -92,7 +92,7 @@ class DeskRoute:
         rules: Sequence[Rule],
         events: Mapping[uuid.UUID, LoggedEvent],
         ids: Sequence[uuid.UUID],
-    ) -> list[uuid.UUID]:
+    ) -> list[Followup]:
         """Several changes of one conversation in a batch are one look, at how it stands now: chains cannot branch."""
         await lock_conversations(connection, tenant_id, ids)
         by_conversation = await facts_of_conversations(connection, tenant_id, ids)
@@ -101,7 +101,7 @@ class DeskRoute:
         causes = {(message, cause) for _, message, cause in done}
         at = [events[m.conversation_id].at for m in mails]
         facts = await self._facts(connection, tenant_id, rules, mails, at)
-        answers: list[uuid.UUID] = []
+        answers: list[Followup] = []
         for mail, known in zip(mails, facts, strict=True):
             event = events[mail.conversation_id]
             cause = f"e{event.cursor.id}"
@@ -124,17 +124,18 @@ class DeskRoute:
         facts: Facts,
         event: LoggedEvent,
         cause: str,
-    ) -> list[uuid.UUID]:
+    ) -> list[Followup]:
         """Does what the rules say and records it; the conversation, where one asks for an automatic answer to it."""
         hits: list[Hit] = []
-        answers: list[uuid.UUID] = []
+        answers: list[Followup] = []
         for verdict in evaluate(rules, facts).hits:
             outcomes: Sequence[Mapping[str, Any]] = ()
             if not verdict.rule.shadow:
                 behalf = _behalf(tenant_id, verdict, event)
                 done = await do_actions(connection, behalf, mail.conversation_id, verdict.rule.actions)
                 outcomes = await self._drafted(connection, tenant_id, mail.conversation_id, done.outcomes)
-                answers += [mail.conversation_id] if done.answer else []
+                if done.answer:
+                    answers.append(Followup(FollowupKind.ANSWER, str(mail.conversation_id), str(mail.inbox_id)))
             rule_id, version = uuid.UUID(verdict.rule.id), verdict.rule.version
             shadow = verdict.rule.shadow
             stopped = verdict.rule.stop and not shadow

@@ -12,7 +12,6 @@ from temporalio import activity
 class FollowupKind(StrEnum):
     """What somebody else has to do after a turn: a workflow to start, or to tell when it runs already."""
 
-    SEND = "send"  # a queued message, by its id
     ANSWER = "answer"  # a conversation that may be answered automatically
     SLA = "sla"  # the timer of the tenant's service levels: something is due earlier than it knows
 
@@ -21,6 +20,7 @@ class FollowupKind(StrEnum):
 class Followup:
     kind: FollowupKind
     id: str
+    inbox_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

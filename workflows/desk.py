@@ -11,8 +11,8 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from contracts import ids, queues, timing
     from contracts.desk import DeskOrder, DeskRef, DeskReport, DeskSteps, Followup, FollowupKind
-    from contracts.refs import ConversationRef, MessageRef
-    from contracts.search_attributes import TENANT_ID
+    from contracts.refs import ConversationRef
+    from contracts.search_attributes import INBOX_ID, TENANT_ID
     from contracts.sla import SlaRef
     from workflows.children import start_once
 
@@ -48,6 +48,8 @@ class Desk:
     async def _start(self, ref: DeskRef, followup: Followup) -> None:
         name, argument, workflow_id = _flow(ref, followup)
         about = [SearchAttributePair(TENANT_ID, ref.tenant_id)]
+        if followup.inbox_id:
+            about.append(SearchAttributePair(INBOX_ID, followup.inbox_id))
         started = await start_once(name, argument, workflow_id, about, "started by the desk")
         if not started and followup.kind is FollowupKind.SLA:
             await _poke(workflow_id)
@@ -64,8 +66,6 @@ async def _poke(workflow_id: str) -> None:
 def _flow(ref: DeskRef, followup: Followup) -> tuple[str, object, str]:
     """Which workflow a follow-up means, its input and its id."""
     match followup.kind:
-        case FollowupKind.SEND:
-            return "SendMessage", MessageRef(ref.tenant_id, followup.id), ids.send_message(followup.id)
         case FollowupKind.ANSWER:
             return "AutoResponse", ConversationRef(ref.tenant_id, followup.id), ids.auto_response(followup.id)
         case FollowupKind.SLA:

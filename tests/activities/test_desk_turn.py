@@ -48,7 +48,7 @@ class Clerk:
             self.dies -= 1
             raise Died
         wanted = [e for e in events if e.type == self.follows]
-        return [Followup(FollowupKind.SEND, str(uuid.uuid5(uuid.UUID(int=3), str(e.payload["n"])))) for e in wanted]
+        return [Followup(FollowupKind.ANSWER, str(uuid.uuid5(uuid.UUID(int=3), str(e.payload["n"])))) for e in wanted]
 
 
 @pytest_asyncio.fixture
@@ -158,7 +158,7 @@ async def test_a_turn_waits_for_what_comes_and_ends_with_what_has_to_follow(desk
     await tell(desk, "send me", "send me")
     report = await asyncio.wait_for(running, 60)
     assert len(report.followups) == 2
-    assert {f.kind for f in report.followups} == {FollowupKind.SEND}
+    assert {f.kind for f in report.followups} == {FollowupKind.ANSWER}
     assert report.events >= 3
 
 

@@ -313,7 +313,7 @@ WATCHES = tuple(
     for name, answer in (("granted", WATCHED), ("refused", WatchOutcome("refused", "topic_refused")), ("removed", fails("NotFound")))
 )
 
-AT_THE_DESK = DeskReport((Followup(FollowupKind.SEND, opaque("mail from the desk")),), 4)
+AT_THE_DESK = DeskReport((Followup(FollowupKind.ANSWER, opaque("answer from the desk"), opaque("inbox of answer")),), 4)
 EARLIER = DeskReport((Followup(FollowupKind.SLA, opaque("desk 3")),), 1)
 DESKS = (
     Path("Desk", "turns", ids.desk(opaque("desk")), DeskRef(opaque("desk")), {"desk.turn": [DeskReport(events=9), AT_THE_DESK, DeskReport()]}, until=("desk.turn", 4)),

@@ -61,6 +61,8 @@ async def test_a_sync_that_ends_before_it_is_told_is_started_after_all(
     real, starts = ConnectInbox._start, []
 
     async def just_ended(self: ConnectInbox, name: str, *given: Any) -> bool:
+        if name == "Desk":
+            return await real(self, name, *given)
         starts.append(name)
         return False if len(starts) == 1 else await real(self, name, *given)  # the first time it seems to run
 

@@ -17,6 +17,8 @@ from contracts import ids, queues
 from contracts.desk import DeskOrder, DeskRef, DeskReport, DeskSteps, Followup, FollowupKind
 from workflows.desk import Desk
 
+INBOX = str(uuid.UUID(int=7))
+
 
 @workflow.defn(dynamic=True)
 class AnyFlow:
@@ -55,14 +57,14 @@ async def working(client: Client, counter: Counter) -> AsyncIterator[None]:
 async def test_what_has_to_follow_is_started_once_and_failures_are_repeated(time_skipping_env: WorkflowEnvironment) -> None:
     client, tenant = time_skipping_env.client, str(uuid.uuid4())
     mail, other = str(uuid.uuid4()), str(uuid.uuid4())
-    first = DeskReport((Followup(FollowupKind.SEND, mail),), 3)
-    again = DeskReport((Followup(FollowupKind.SEND, mail), Followup(FollowupKind.SEND, other)), 2)
+    first = DeskReport((Followup(FollowupKind.ANSWER, mail, INBOX),), 3)
+    again = DeskReport((Followup(FollowupKind.ANSWER, mail, INBOX), Followup(FollowupKind.ANSWER, other, INBOX)), 2)
     counter = Counter([first, ConnectionError("away"), again, DeskReport()])
     async with working(client, counter):
         handle = await client.start_workflow(Desk.run, DeskRef(tenant), id=ids.desk(tenant), task_queue=queues.FLOW)
         await asyncio.wait_for(counter.empty.wait(), 60)
         for message in (mail, other):
-            described = await client.get_workflow_handle(ids.send_message(message)).describe()
-            assert described.workflow_type == "SendMessage"
+            described = await client.get_workflow_handle(ids.auto_response(message)).describe()
+            assert described.workflow_type == "AutoResponse"
         assert {order.tenant_id for order in counter.orders} == {tenant}
         await handle.terminate()

@@ -22,4 +22,4 @@ def test_sends_and_answers_name_tenant_and_inbox_whoever_starts_them() -> None:
             starters[start["workflowType"]["name"]].add(path.parent.name)
             named = set(start.get("searchAttributes", {}).get("indexedFields", {}))
             assert named == {"TenantId", "InboxId"}, path
-    assert starters == {"SendMessage": {"AutoResponse", "Sweep"}, "AutoResponse": {"InboxSync", "Sweep"}}
+    assert starters == {"SendMessage": {"AutoResponse", "Digest", "Sweep"}, "AutoResponse": {"Desk", "InboxSync", "Sweep"}}
