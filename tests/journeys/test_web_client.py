@@ -173,12 +173,12 @@ async def test_an_inbox_is_paused_resumed_and_resynced(mailroom: Mailroom, me: S
     await expect(history).to_contain_text("12 of 12 (100 %)")
     await expect(page.get_by_role("link", name="Workflow in Temporal")).to_have_attribute("href", re.compile(re.escape(mailroom.stack["temporal_ui_url"])))
 
-    await page.get_by_role("button", name="Pause", exact=True).click()
+    await page.locator(".page-head").get_by_role("button", name="Pause", exact=True).click()
     await expect(page.locator(".page-head")).to_contain_text("Paused")
     pymap_box.put(letter(customer.address, pymap_box.address, subject, "Anybody?").as_bytes())
     await asyncio.sleep(2)
     assert not [c for c in await mailroom.conversations(inbox=inbox["id"]) if c["subject"] == subject]
-    await page.get_by_role("button", name="Resume", exact=True).click()
+    await page.locator(".page-head").get_by_role("button", name="Resume", exact=True).click()
     await expect(page.locator(".page-head")).to_contain_text("Healthy")
     ledger = page.get_by_role("region", name="Ledger")
     await expect(ledger).to_contain_text(subject)
