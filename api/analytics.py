@@ -32,7 +32,8 @@ from api.schemas.analytics import (
 from rules.durations import quantile
 from rules.figures import BUSINESS, FIRST_RESPONSE, SLA
 from store import analytics
-from store.analytics import NOBODY, Range
+from store.analytics import Range
+from store.box_counts import NOBODY
 
 A = TypeVar("A")
 DAYS, DAYS_MOST = 30, 800

@@ -1,6 +1,8 @@
 """Merging, taking apart, splitting; and what stands around a conversation because of that."""
 
 import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +30,7 @@ from store.splitting import split
 from store.unmerging import unmerge
 from store.visibility import Viewer
 
+Reshape = Callable[[AsyncConnection, Viewer, uuid.UUID], Awaitable[uuid.UUID | None]]
 FIELDS = {"no-target": "into", "no-such-message": "message_ids", "nothing-left": "message_ids"}
 
 
@@ -39,35 +42,21 @@ async def read_shape(call: Call[Empty, None]) -> ConversationShape:
 
 async def merge(call: Call[Empty, MergeInto]) -> Conversation:
     """Answers with the survivor."""
-    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
-    try:
-        async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
-            survivor = await merge_by_person(connection, viewer, conversation_id, call.body.into)
-            return await _told(connection, viewer, survivor)
-    except CannotReshape as wrong:
-        raise _refused(wrong) from None
+    return await _reshaped(call, lambda connection, viewer, one: merge_by_person(connection, viewer, one, call.body.into))
 
 
 async def take_apart(call: Call[Empty, None]) -> Conversation:
     """Answers with the conversation that has its messages again."""
-    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
-    try:
-        async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
-            left = await unmerge(connection, viewer, conversation_id)
-            return await _told(connection, viewer, conversation_id if left is not None else None)
-    except CannotReshape as wrong:
-        raise _refused(wrong) from None
+
+    async def taken(connection: AsyncConnection, viewer: Viewer, one: uuid.UUID) -> uuid.UUID | None:
+        return one if await unmerge(connection, viewer, one) is not None else None
+
+    return await _reshaped(call, taken)
 
 
 async def split_off(call: Call[Empty, SplitOff]) -> Conversation:
     """Answers with the new conversation."""
-    viewer, conversation_id = call.who.viewer, call.id("conversation_id")
-    try:
-        async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
-            made = await split(connection, viewer, conversation_id, call.body.message_ids)
-            return await _told(connection, viewer, made)
-    except CannotReshape as wrong:
-        raise _refused(wrong) from None
+    return await _reshaped(call, lambda connection, viewer, one: split(connection, viewer, one, call.body.message_ids))
 
 
 async def keep_together(call: Call[Empty, None]) -> ConversationShape:
@@ -96,10 +85,17 @@ async def _shape(connection: AsyncConnection, viewer: Viewer, conversation_id: u
     )
 
 
-async def _told(connection: AsyncConnection, viewer: Viewer, conversation_id: uuid.UUID | None) -> Conversation:
-    if conversation_id is None:
-        raise not_found()
-    return await whole(connection, viewer, conversation_id)
+async def _reshaped(call: Call[Any, Any], act: Reshape) -> Conversation:
+    """Does it and shows the conversation that `act` names, or 404 for None."""
+    viewer = call.who.viewer
+    try:
+        async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
+            shown = await act(connection, viewer, call.id("conversation_id"))
+            if shown is None:
+                raise not_found()
+            return await whole(connection, viewer, shown)
+    except CannotReshape as wrong:
+        raise _refused(wrong) from None
 
 
 def _refused(wrong: CannotReshape) -> Problem:

@@ -14,7 +14,6 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.big_desk import BigDesk
-from benchmarks.reading import Agents, Case, Timed, prepare, time_case
+from benchmarks.reading import Agents, Case, Timed, prepare, time_cases
 from benchmarks.served import mailroom
 
 EACH = 5
@@ -175,21 +174,11 @@ async def measure(arguments: argparse.Namespace, console: Console) -> tuple[list
                 agents = Agents(api, tokens, next(p for p in below if p.cmdline()[-1:] == ["api.app"]))
                 made, took = await make_views(agents, api, tokens[0], desk)
                 console.print(f"{len(made)} views filled after {took:.1f} s")
-                results = await ask(agents, cases(desk, made), arguments, console)
+                results = await time_cases(agents, cases(desk, made), arguments, console)
             return results, None if arguments.no_browser else await paint(url, tokens[0])
     finally:
         if kept is None:
             shutil.rmtree(base, ignore_errors=True)
-
-
-async def ask(agents: Agents, asked: Sequence[Case], arguments: argparse.Namespace, console: Console) -> list[Timed]:
-    results = []
-    for case in asked:
-        if arguments.only and arguments.only not in case.name:
-            continue
-        results.append(await time_case(agents, case, arguments.samples))
-        console.print(f"{results[-1].name}: {results[-1].p50_ms} / {results[-1].p99_ms} ms")
-    return results
 
 
 def main() -> None:

@@ -219,7 +219,6 @@ async def measure(arguments: argparse.Namespace, console: Console) -> list[Timed
 
 
 async def ask(agents: Agents, desk: BigDesk, arguments: argparse.Namespace, console: Console) -> list[Timed]:
-    results = []
     _, page = await agents.get("/v1/conversations", {"limit": 200, "status": "closed"})
     opened = [f"/v1/conversations/{one['id']}" for one in page["items"]]
     asked = [
@@ -227,6 +226,12 @@ async def ask(agents: Agents, desk: BigDesk, arguments: argparse.Namespace, cons
         Case("open one conversation", opened, {}),
         Case("its messages", [f"{path}/messages" for path in opened], {}),
     ]
+    return await time_cases(agents, asked, arguments, console)
+
+
+async def time_cases(agents: Agents, asked: Sequence[Case], arguments: argparse.Namespace, console: Console) -> list[Timed]:
+    """Times each case that is wanted, and tells of it at once."""
+    results = []
     for case in asked:
         if arguments.only and arguments.only not in case.name:
             continue

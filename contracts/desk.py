@@ -18,6 +18,8 @@ class FollowupKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Followup:
+    """`inbox_id` is the inbox of a conversation; what belongs to the tenant has none."""
+
     kind: FollowupKind
     id: str
     inbox_id: str = ""

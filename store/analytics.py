@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.visibility import Viewer, seen_inboxes
 
-NOBODY = uuid.UUID(int=0)
 LOCAL = "h.hour at time zone :zone"
 # What a group is called by: an expression over `h` (a row of sums) and `i` (its inbox).
 MAIL_GROUPS: Mapping[str, str] = {

@@ -13,11 +13,11 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.box_counts import NOBODY
 from store.bulk import bound
 from store.event_log import LoggedEvent
 
 Figure = tuple[str, str, str, str, str, int]  # hour, inbox, measure, team, agent, bucket
-NOBODY = str(uuid.UUID(int=0))
 COUNTED = ("message.received", "message.sent")
 
 # Ours was handed over when it was composed (as in store/response_times.py). A mail that is told twice (in parts, or once more after a doubt) counted with its first event.
