@@ -4,10 +4,10 @@ from typing import Any
 
 from api.auth import Access
 from api.endpoint import Call, Empty, Endpoint
-from api.problems import not_found
+from api.problems import not_found, not_signed_in
 from api.schemas.base import PageOf
 from api.schemas.people import ApiKey, MadeApiKey, NewApiKey
-from store.api_keys import KeyRow, list_keys, make_key, revoke_key
+from store.api_keys import KeyRow, MakerGone, list_keys, make_key, revoke_key
 from store.people_changes import tell
 
 
@@ -22,9 +22,12 @@ async def add_api_key(call: Call[Empty, NewApiKey]) -> MadeApiKey:
     who = call.who
     scopes = tuple(dict.fromkeys(call.body.scopes))
     async with call.deps.database.unit_of_work(who.tenant_id) as connection:
-        row, key = await make_key(
-            connection, who.tenant_id, name=call.body.name.strip(), scopes=scopes, created_by=who.user_id
-        )
+        try:
+            row, key = await make_key(
+                connection, who.tenant_id, name=call.body.name.strip(), scopes=scopes, created_by=who.user_id
+            )
+        except MakerGone:
+            raise not_signed_in() from None
         await tell(connection, who.viewer, "api_key.created", {"key_id": str(row.id), "scopes": list(scopes)})
     return MadeApiKey.model_validate({**_shape(row), "key": key})
 

@@ -8,7 +8,7 @@ from api.auth import Access, Principal
 from api.endpoint import Call, Empty, Endpoint
 from api.problems import FieldError, Problem, not_found, not_valid
 from api.schemas.base import PageOf
-from api.schemas.people import ChangeUser, Link, MadeUser, NewUser, RemovedUser, User
+from api.schemas.people import ChangeUser, Link, MadeUser, NewUser, RemovedUser, RemoveQuery, User
 from store.people import AddressTaken, Profile, add_person, get_profile, list_profiles
 from store.people_changes import LastOwner, OnlyOwners, change_person, invite, remove_person, tell
 
@@ -68,16 +68,18 @@ async def change_user(call: Call[Empty, ChangeUser]) -> User:
     return User.model_validate(shape(row))
 
 
-async def remove_user(call: Call[Empty, None]) -> RemovedUser:
+async def remove_user(call: Call[RemoveQuery, None]) -> RemovedUser:
     who = call.who
     async with call.deps.database.unit_of_work(who.tenant_id) as connection:
         try:
-            gone = await remove_person(connection, who.viewer, call.id("user_id"), by_owner=_is_owner(who))
+            gone = await remove_person(
+                connection, who.viewer, call.id("user_id"), by_owner=_is_owner(who), keep_api_keys=call.query.keep_api_keys
+            )
         except (OnlyOwners, LastOwner) as refused:
             _refuse(refused)
     if gone is None:
         raise not_found()
-    return RemovedUser(handed_back=gone.handed_back, api_keys=gone.api_keys)
+    return RemovedUser(handed_back=gone.handed_back, api_keys=gone.api_keys, api_keys_revoked=gone.api_keys_revoked)
 
 
 async def invite_user(call: Call[Empty, None]) -> Link:
@@ -155,6 +157,7 @@ ENDPOINTS = (
         Access.ADMIN,
         "Remove a person",
         response=RemovedUser,
+        query=RemoveQuery,
         conflicts=("last-owner",),
     ),
     Endpoint(

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import ApiKey, Tenant
+from models import ApiKey, Tenant, User
 
 SHAPE = re.compile(r"mr_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")  # 60 random bits to find it, 256 to prove it
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 TOUCH_AFTER = dt.timedelta(minutes=5)
 SCOPES = ("read", "write", "admin")
+
+
+class MakerGone(Exception):
+    """Whoever makes this key was removed a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,14 @@ async def make_key(
     scopes: tuple[str, ...],
     created_by: uuid.UUID | None,
 ) -> tuple[KeyRow, str]:
-    """The row and, this once, the key itself."""
+    """The row and, this once, the key itself. Raises MakerGone.
+
+    Under a lock that a removal waits for: the key is there before the removal revokes, or its maker is gone first.
+    """
+    if created_by is not None:
+        mine = (User.tenant_id == tenant_id, User.id == created_by, User.deleted_at.is_(None))
+        if (await connection.execute(select(User.id).where(*mine).with_for_update(read=True))).first() is None:
+            raise MakerGone
     prefix = "".join(secrets.choice(ALPHABET) for _ in range(12))
     key = f"mr_{prefix}_{secrets.token_urlsafe(32)}"
     row = (

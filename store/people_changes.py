@@ -59,10 +59,11 @@ class LastOwner(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """`handed_back` conversations wait again; `api_keys` that the person made still work."""
+    """`handed_back` conversations wait again; of the keys that the person made, `api_keys` still work, the others were revoked."""
 
     handed_back: int
     api_keys: int
+    api_keys_revoked: int
 
 
 async def change_person(
@@ -106,10 +107,11 @@ async def change_person(
 
 
 async def remove_person(
-    connection: AsyncConnection, viewer: Viewer, user_id: uuid.UUID, *, by_owner: bool
+    connection: AsyncConnection, viewer: Viewer, user_id: uuid.UUID, *, by_owner: bool, keep_api_keys: bool = False
 ) -> Removed | None:
-    """Ends their sessions and invitations, takes them out of teams and inboxes, hands their conversations back. The address
-    can be used again; what they wrote keeps their name. None when there is nobody of that id. Raises OnlyOwners, LastOwner.
+    """Ends their sessions, invitations and keys, takes them out of teams and inboxes, hands their conversations back. The address
+    can be used again; what they wrote keeps their name. `keep_api_keys` leaves the keys that they made to the machines that
+    use them. None when there is nobody of that id. Raises OnlyOwners, LastOwner.
     """
     owners = await _owners(connection, viewer.tenant_id)
     mine = (User.tenant_id == viewer.tenant_id, User.id == user_id)
@@ -130,13 +132,10 @@ async def remove_person(
     for table in (Session, Invitation, TeamMember, InboxMember):
         await connection.execute(delete(table).where(table.tenant_id == viewer.tenant_id, table.user_id == user_id))
     count = await hand_back_all(connection, viewer, [user_id], "Handed back: has left.")
-    keys = await connection.execute(
-        select(func.count()).where(
-            ApiKey.tenant_id == viewer.tenant_id, ApiKey.created_by == user_id, ApiKey.revoked_at.is_(None)
-        )
-    )
-    await tell(connection, viewer, "user.removed", {"user_id": str(user_id), "handed_back": count})
-    return Removed(count, keys.scalar_one())
+    kept, revoked = await _end_keys(connection, viewer, user_id, keep=keep_api_keys)
+    payload = {"user_id": str(user_id), "handed_back": count, "api_keys_kept": kept, "api_keys_revoked": revoked}
+    await tell(connection, viewer, "user.removed", payload)
+    return Removed(count, kept, revoked)
 
 
 async def invite(connection: AsyncConnection, viewer: Viewer, user_id: uuid.UUID, *, by_owner: bool) -> tuple[str, dt.datetime] | None:
@@ -222,6 +221,18 @@ async def hand_back_unseen(connection: AsyncConnection, viewer: Viewer) -> int:
 async def tell(connection: AsyncConnection, viewer: Viewer, kind: str, payload: Mapping[str, Any]) -> None:
     """Append an event about people, teams or policies: for clients, and for the page that says who changed what."""
     await append_events(connection, [NewEvent(kind, viewer.tenant_id, actor=viewer.actor, payload=payload)])
+
+
+async def _end_keys(connection: AsyncConnection, viewer: Viewer, user_id: uuid.UUID, *, keep: bool) -> tuple[int, int]:
+    """How many keys of this person stay, and how many were revoked, each told. The row of the person is locked: see `make_key`."""
+    theirs = (ApiKey.tenant_id == viewer.tenant_id, ApiKey.created_by == user_id, ApiKey.revoked_at.is_(None))
+    if keep:
+        return (await connection.execute(select(func.count()).where(*theirs))).scalar_one(), 0
+    ended = await connection.execute(update(ApiKey).where(*theirs).values(revoked_at=func.now()).returning(ApiKey.id))
+    keys = sorted(ended.scalars())
+    for key in keys:
+        await tell(connection, viewer, "api_key.revoked", {"key_id": str(key), "user_id": str(user_id)})
+    return 0, len(keys)
 
 
 async def _back(connection: AsyncConnection, viewer: Viewer, rows: Sequence[Any], reason: str) -> int:

@@ -118,11 +118,18 @@ class ChangeUser(Profile):
     role: Role = "agent"
 
 
+class RemoveQuery(Asked):
+    """Keys that the person made are revoked, unless machines that go on need them."""
+
+    keep_api_keys: bool = False
+
+
 class RemovedUser(Answer):
-    """`handed_back` conversations wait again. `api_keys` that the person made still work: revoke those that nobody needs."""
+    """`handed_back` conversations wait again. Of the keys that the person made `api_keys_revoked` ended and `api_keys` still work."""
 
     handed_back: int
     api_keys: int
+    api_keys_revoked: int
 
 
 class AcceptInvitation(Asked):

@@ -75,7 +75,7 @@ async def test_who_is_removed_is_out_at_once_and_hands_back(world) -> None:
         path = f"/v1/conversations/{world.ids['conversation']}"
         await admin.put(f"{path}/assignment", json={"user_id": str(world.people["agent"])})
         gone = await admin.delete(f"/v1/users/{world.people['agent']}")
-        assert gone.json() == {"handed_back": 1, "api_keys": 0}
+        assert gone.json() == {"handed_back": 1, "api_keys": 0, "api_keys_revoked": 0}
         assert (await admin.get(path)).json()["assigned_to"] is None
         assert (await admin.delete(f"/v1/users/{world.people['agent']}")).status_code == 404
         assert str(world.people["agent"]) not in {u["id"] for u in (await admin.get("/v1/users")).json()["items"]}
@@ -83,6 +83,23 @@ async def test_who_is_removed_is_out_at_once_and_hands_back(world) -> None:
         assert (await admin.post("/v1/users", json=again)).status_code == 201, "the address can be used again"
     async with world.client("agent") as agent:
         assert (await agent.get("/v1/session")).status_code == 401
+
+
+@pytest.mark.parametrize("keep", [False, True])
+async def test_keys_that_a_removed_person_made_end_unless_they_are_kept(world, keep) -> None:
+    async with world.client("owner") as owner, world.client("admin") as admin:
+        theirs = (await admin.post("/v1/api-keys", json={"name": "Nightly export", "scopes": ["read"]})).json()
+        others = (await owner.post("/v1/api-keys", json={"name": "Wallboard", "scopes": ["read"]})).json()
+        gone = await owner.delete(f"/v1/users/{world.people['admin']}", params={"keep_api_keys": "true"} if keep else None)
+        counts = {"api_keys": 1, "api_keys_revoked": 0} if keep else {"api_keys": 0, "api_keys_revoked": 1}
+        assert gone.json() == {"handed_back": 0, **counts}
+        audit = (await owner.get("/v1/audit", params={"by": str(world.people["owner"])})).json()["items"]
+        removal = next(c["payload"] for c in audit if c["type"] == "user.removed")
+        assert (removal["api_keys_kept"], removal["api_keys_revoked"]) == (int(keep), int(not keep))
+        assert [c["payload"]["key_id"] for c in audit if c["type"] == "api_key.revoked"] == ([] if keep else [theirs["id"]])
+    for made, code in ((theirs, 200 if keep else 401), (others, 200)):
+        async with world.client(None, Authorization=f"Bearer {made['key']}") as program:
+            assert (await program.get("/v1/users")).status_code == code
 
 
 async def test_ones_own_name_and_password(world) -> None:

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from store.api_keys import find_key, make_key, revoke_key
+from store.api_keys import MakerGone, find_key, make_key, revoke_key
 from store.people import create_tenant
 from store.unit_of_work import Database
 
@@ -35,6 +35,14 @@ async def test_a_key_opens_until_it_is_revoked(house) -> None:
         assert not await revoke_key(connection, tenant, row.id)
     async with house.system_unit_of_work() as connection:
         assert await find_key(connection, key) is None
+
+
+async def test_who_is_gone_makes_no_key(house) -> None:
+    async with house.system_unit_of_work() as connection:
+        tenant = await create_tenant(connection, name="One", slug=uuid.uuid4().hex)
+    async with house.unit_of_work(tenant) as connection:
+        with pytest.raises(MakerGone):
+            await make_key(connection, tenant, name="k", scopes=("read",), created_by=uuid.uuid4())
 
 
 async def test_a_tenant_is_made_once(house) -> None:

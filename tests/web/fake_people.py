@@ -69,7 +69,9 @@ def people_routes(fake: Fake) -> list[Route]:
             if [u["id"] for u in fake.users if u["role"] == "owner"] == [user["id"]]:
                 return refused(409, "last-owner", "This is the last owner. Make somebody else an owner first.")
             fake.users.remove(user)
-            return JSONResponse({"handed_back": profile(fake, user)["open"], "api_keys": 0})
+            keep = request.query_params.get("keep_api_keys") == "true"
+            keys = {"api_keys": 2 if keep else 0, "api_keys_revoked": 0 if keep else 2}
+            return JSONResponse({"handed_back": profile(fake, user)["open"], **keys})
         user |= request.state.body
         return JSONResponse(profile(fake, user))
 

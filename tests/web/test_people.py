@@ -155,7 +155,7 @@ def test_what_work_is_given_by_is_changed_and_a_person_removed(desk: Desk) -> No
     page.locator("person-form").get_by_role("button", name="Remove").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.locator("people-page li", has_text="jonas@")).to_have_count(0)
-    expect(page.locator("toast-stack")).to_contain_text("handed back")
+    expect(page.locator("toast-stack")).to_contain_text("handed back. 2 API keys revoked.")
 
 
 # -- teams, members, policies, audit -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ export const people = {
   list: (options) => get("/v1/users", options),
   add: (user) => post("/v1/users", user),
   change: (id, changes) => patch(`/v1/users/${at(id)}`, changes),
-  remove: (id) => remove(`/v1/users/${at(id)}`),
+  remove: (id, { keepKeys = false } = {}) => remove(`/v1/users/${at(id)}`, { query: { keep_api_keys: keepKeys || null } }),
   invite: (id) => post(`/v1/users/${at(id)}/invitation`),
   accept: (token, password) => post("/v1/invitations", { token, password }, { quiet: true }),
   setStatus: (status) => put("/v1/me/status", { status }),

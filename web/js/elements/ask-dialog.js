@@ -1,6 +1,6 @@
 /**
  * `<ask-dialog>`: a question before something that cannot be taken back, or for one short value.
- * Answers a promise: false or null when dismissed, true or the text when confirmed.
+ * Answers a promise: false or null when dismissed, true, the text or `{checked}` when confirmed.
  */
 
 import { button, fill, h, uid } from "/web/js/dom.js";
@@ -21,18 +21,20 @@ export class AskDialog extends RoomElement {
     this.append(this.dialog);
   }
 
-  /** `paragraphs` explain; `input` = `{label, value, type, placeholder}` asks for a value. */
-  ask({ title, paragraphs = [], confirm, danger = false, input = null }) {
+  /** `paragraphs` explain; `input` = `{label, value, type, placeholder}` asks for a value, `option` is the label of a box to tick. */
+  ask({ title, paragraphs = [], confirm, danger = false, input = null, option = null }) {
     this.#answer(null);
     this.title_.textContent = title;
     const field = input ? h("input", { type: input.type ?? "text", value: input.value ?? "", placeholder: input.placeholder, id: uid("ask-input") }) : null;
+    const box = option ? h("input", { type: "checkbox" }) : null;
     fill(
       this.body,
       paragraphs.map((text) => h("p", {}, text)),
       field ? h("div", { class: "field" }, h("label", { for: field.id }, input.label), field) : null,
+      box ? h("label", { class: "check" }, box, option) : null,
     );
     const accept = () => {
-      const value = field ? field.value.trim() : true;
+      const value = field ? field.value.trim() : box ? { checked: box.checked } : true;
       if (value === "") return field.focus();
       this.#answer(value);
       this.dialog.close();

@@ -4,7 +4,7 @@
 
 import { people } from "/web/js/api/people.js";
 import { loadWord } from "/web/js/assignment-words.js";
-import { button, fill, h, icon, uid } from "/web/js/dom.js";
+import { button, fill, fillRows, h, icon, uid } from "/web/js/dom.js";
 import { hue, initials, plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
@@ -24,7 +24,7 @@ export class PeoplePage extends RoomElement {
     this.link = h("div", { class: "notice good", role: "status", hidden: true });
     this.body = h("section", { class: "panel", "aria-label": "People", hidden: true }, this.link, this.list, this.#form());
     this.append(h("header", { class: "page-head" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), h("h1", {}, "People")),
-      h("p", { class: "lead" }, "Work is given out by status, capacity, skills and languages. Whoever is removed is signed out at once; what they had waits again."), this.state, this.body);
+      h("p", { class: "lead" }, "Work is given out by status, capacity, skills and languages. Whoever is removed is signed out at once; what they had waits again, keys that they made are revoked."), this.state, this.body);
   }
 
   attach() {
@@ -37,7 +37,7 @@ export class PeoplePage extends RoomElement {
 
   async #load() {
     try {
-      store.set("users", (await people.list({ signal: this.life })).items);
+      store.set("users", (await this.inOrder(people.list({ signal: this.life }))).items);
       this.state.done();
       this.body.hidden = false;
       this.#show();
@@ -49,7 +49,7 @@ export class PeoplePage extends RoomElement {
   #show() {
     // What somebody is typing stays until they are done.
     if (document.activeElement?.closest("person-form") && document.activeElement.matches("input, select")) return;
-    fill(this.list, store.get("users").map((user) => this.#row(user)));
+    fillRows(this.list, store.get("users"), (user) => this.#row(user), (user) => [user, this.#open === user.id]);
   }
 
   #row(user) {

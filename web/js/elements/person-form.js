@@ -68,11 +68,12 @@ export class PersonForm extends RoomElement {
   }
 
   async #remove() {
-    const sure = await ask({ title: `Remove ${plain(this.user.name)}?`, paragraphs: ["They are signed out at once and cannot come back. Their open conversations wait again; what they wrote keeps their name."], confirm: "Remove", danger: true });
+    const sure = await ask({ title: `Remove ${plain(this.user.name)}?`, paragraphs: ["They are signed out at once and cannot come back. Their open conversations wait again; what they wrote keeps their name.", "API keys that they made are revoked, unless machines that go on need them."], option: "Keep the API keys they made", confirm: "Remove", danger: true });
     if (!sure) return;
     try {
-      const gone = await people.remove(this.user.id);
-      notify(`Removed. ${plural(gone.handed_back, "conversation")} handed back.${gone.api_keys ? ` ${plural(gone.api_keys, "API key")} of theirs still work.` : ""}`, { tone: gone.api_keys ? "warn" : "good" });
+      const gone = await people.remove(this.user.id, { keepKeys: sure.checked });
+      const keys = [gone.api_keys_revoked ? ` ${plural(gone.api_keys_revoked, "API key")} revoked.` : "", gone.api_keys ? ` ${plural(gone.api_keys, "API key")} of theirs kept.` : ""].join("");
+      notify(`Removed. ${plural(gone.handed_back, "conversation")} handed back.${keys}`, { tone: gone.api_keys ? "warn" : "good" });
       this.tell("person-changed");
     } catch (error) {
       notifyError(error, "Not removed");
