@@ -16,6 +16,7 @@ from mail.values import MailKind
 from models.enums import Direction, LedgerState
 from store.addresses import address_key
 from store.bulk import new_id
+from store.cards import drop_cards, hand_over
 from store.delivery import apply_reports
 from store.event_log import NewEvent, append_events
 from store.inbound_flood import IncomingCaps, beyond_caps
@@ -39,22 +40,6 @@ STILL_PENDING = text(
     """
     select id from ledger where tenant_id = :tenant and id = any(cast(:ids as uuid[])) and state = 'stored'
     order by id for no key update
-    """
-)
-# The card of a mail that could not be read makes room for the mail itself; its conversation stays for it.
-DROP_CARDS = text(
-    """
-    with gone as (
-      delete from messages where tenant_id = :tenant and id = any(cast(:ids as uuid[])) and 'headers_only' = any(defects)
-      returning conversation_id, is_read, direction
-    )
-    update conversations c set message_count = c.message_count - g.messages, unread_count = c.unread_count - g.unread,
-      customer_message_count = c.customer_message_count - g.customer,
-      agent_message_count = c.agent_message_count - (g.messages - g.customer)
-    from (select conversation_id, count(*) as messages, count(*) filter (where not is_read) as unread,
-                 count(*) filter (where direction = 'inbound') as customer
-          from gone group by conversation_id) g
-    where c.tenant_id = :tenant and c.id = g.conversation_id
     """
 )
 
@@ -99,9 +84,7 @@ async def store_batch(
         return StoredBatch()
     now = dt.datetime.now(dt.UTC)
     own = frozenset(address_key(a) for a in await own_addresses(connection, tenant_id))
-    cards = [m.pending.message_id for m in batch if m.pending.message_id is not None]
-    if cards:
-        await connection.execute(DROP_CARDS, {"tenant": tenant_id, "ids": cards})
+    cards = await drop_cards(connection, tenant_id, inbox_id, batch)
     found = await recognise(connection, tenant_id, inbox_id, [(m, new_id()) for m in batch], own=own)
     fresh = [(m, found.fresh[m.pending.id]) for m in batch if m.pending.id in found.fresh]
     placed = await place_mails(
@@ -134,6 +117,8 @@ async def store_batch(
         await bring_in(connection, tenant_id, spam)
     fates = [_fate(m, found, placed) for m in batch]
     await settle_ledger(connection, tenant_id, fates, run)
+    became = {f.incoming.pending.id: f.message_id for f in fates if f.message_id is not None}
+    await hand_over(connection, tenant_id, inbox_id, cards, became)
     await _quarantine(connection, tenant_id, inbox_id, fates)
     await _tell(connection, tenant_id, inbox_id, messages)
     await _report(connection, tenant_id, inbox_id, messages, now)
