@@ -61,6 +61,7 @@ from models.sla import BusinessHoursRow, ConversationStatusChange, SlaClock, Sla
 from models.sns_notices import SnsNotice
 from models.teams import AssignmentPolicy, AssignmentTurn, InboxTeam, Invitation, Team, TeamMember
 from models.views import BoxCount, BoxDelta, TouchedConversations, View, ViewMember
+from models.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "ApiKey",
@@ -154,5 +155,7 @@ __all__ = [
     "User",
     "View",
     "ViewMember",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "Workspace",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, Table
 
-from models import Base, Inbox, OAuthGrant
+from models import Base, Inbox, OAuthGrant, WebhookEndpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +36,5 @@ class SealedColumn:
 SEALED = (
     SealedColumn(Inbox.__tablename__, "credentials_sealed", "credentials_key_id", "id"),
     SealedColumn(OAuthGrant.__tablename__, "tokens_sealed", "tokens_key_id", "inbox_id"),
+    SealedColumn(WebhookEndpoint.__tablename__, "secrets_sealed", "secrets_key_id", "id"),
 )
