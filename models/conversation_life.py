@@ -8,7 +8,7 @@ from sqlalchemy import Index, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, ChildRow, CreatedAt, Id, one_of, own
+from models.base import Base, ChildRow, CreatedAt, Id, TsVector, one_of, own
 from models.enums import FollowReason
 
 
@@ -22,6 +22,8 @@ class Note(ChildRow, Base):
         own("conversations", "conversation_id"),
         own("users", "user_id", ondelete="SET NULL"),
         Index(None, "tenant_id", "conversation_id", "created_at", "id"),
+        Index("ix_notes_document", "document", postgresql_using="gin"),
+        Index("ix_notes_unindexed", "tenant_id", "id", postgresql_where=text("document is null")),
     )
 
     id: Mapped[Id]
@@ -34,6 +36,7 @@ class Note(ChildRow, Base):
     created_at: Mapped[CreatedAt]
     edited_at: Mapped[dt.datetime | None]
     deleted_at: Mapped[dt.datetime | None]
+    document: Mapped[str | None] = mapped_column(TsVector)  # its words as a search asks for them
 
 
 class Follower(ChildRow, Base):

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -310,8 +310,10 @@ class SearchDocument(ChildRow, Base):
         own("messages", "message_id"),
         Index("ix_search_documents_document", "document", postgresql_using="gin"),
         Index(None, "tenant_id", "conversation_id"),
+        Index("ix_search_documents_older", "tenant_id", "message_id", postgresql_where=text("form < 1")),
     )
 
     message_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     conversation_id: Mapped[uuid.UUID | None]
     document: Mapped[str] = mapped_column(TsVector)
+    form: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))  # what it is made like (store/search.py)
