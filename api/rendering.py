@@ -51,6 +51,7 @@ def conversation(
             subject=default_subject(row.subject, row.number, sender.provider),
         ),
         merged_into=str(row.merged_into) if row.merged_into else None,
+        held=row.held,
     )
 
 

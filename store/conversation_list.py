@@ -65,6 +65,7 @@ class ConversationRow:
     sla_warn_at: dt.datetime | None = None
     sla_paused: bool = False
     sla_breached: bool = False
+    held: bool = False
     tags: tuple[TagOfConversation, ...] = ()
     match: Match | None = None
 
@@ -74,7 +75,7 @@ ROWS = """
 select c.id, c.number, c.subject, c.snippet, c.status, c.priority, c.category, c.channel, c.inbox_id, i.name,
   c.customer_name, c.customer_identifier, c.assigned_to, u.name, c.unread_count, c.message_count, c.last_message_at,
   c.last_message_direction, c.failed_sends, c.unknown_sends, c.version, c.merged_into, c.created_at, c.updated_at,
-  c.snoozed_until, c.waiting_since, c.sla_due_at, c.sla_warn_at, c.sla_paused, c.sla_breached,
+  c.snoozed_until, c.waiting_since, c.sla_due_at, c.sla_warn_at, c.sla_paused, c.sla_breached, c.held,
   array(select array[t.name, t.color] from conversation_tags g join tags t on t.tenant_id = g.tenant_id and t.id = g.tag_id
     where g.tenant_id = c.tenant_id and g.conversation_id = c.id order by t.name) as tags
 from page p

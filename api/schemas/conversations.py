@@ -85,6 +85,7 @@ class Conversation(ConversationItem):
     followers: list[Follower]
     reply: Reply
     merged_into: str | None
+    held: Annotated[bool, Field(description="under a hold: no retention policy and no erasure takes it")]
 
 
 def tag_name(value: str) -> str:

@@ -86,4 +86,5 @@ async def test_a_policy_is_kept_and_previewed(world) -> None:
         assert (await admin.put("/v1/retention", json={"trash_days": 0})).status_code == 422
         held = await admin.put(f"/v1/conversations/{world.ids['conversation']}/hold", json={"held": True})
         assert held.json() == {"held": True}
+        assert (await admin.get(f"/v1/conversations/{world.ids['conversation']}")).json()["held"] is True
         assert (await admin.get("/v1/retention/preview")).json()["held"] == 1

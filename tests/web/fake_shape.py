@@ -54,6 +54,12 @@ def shape_routes(fake: Fake) -> list[Route]:
         fake.emit("conversation.updated", survivor)
         return JSONResponse(row)
 
+    async def hold(request: Request) -> Response:
+        row = fake.conversations[request.path_params["id"]]
+        row |= {"held": request.state.body["held"], "version": row["version"] + 1}
+        fake.emit("conversation.updated", row)
+        return JSONResponse({"held": row["held"]})
+
     async def split(request: Request) -> Response:
         row, ids = fake.conversations[request.path_params["id"]], request.state.body["message_ids"]
         first = fake.messages[ids[0]]
@@ -127,6 +133,7 @@ def shape_routes(fake: Fake) -> list[Route]:
     base = "/v1/conversations/{id}"
     return [
         Route(f"{base}/shape", shape),
+        Route(f"{base}/hold", hold, methods=["PUT"]),
         Route(f"{base}/merge", merge, methods=["POST"]),
         Route(f"{base}/unmerge", unmerge, methods=["POST"]),
         Route(f"{base}/split", split, methods=["POST"]),

@@ -38,6 +38,20 @@ def test_a_conversation_is_merged_after_a_search_and_taken_out_again(desk: Desk)
     assert desk.fake.number(1037)["merged_into"] is None
 
 
+def test_a_hold_is_set_in_the_menu_seen_above_the_thread_and_lifted_after_a_question(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    line = page.locator("hold-line")
+    expect(line).to_be_hidden()
+    page.get_by_role("button", name="Merge or split, hold").click()
+    page.get_by_role("menuitem", name="Put under a hold").click()
+    expect(line).to_contain_text("no retention policy and no erasure")
+    picture(page, "hold")
+    line.get_by_role("button", name="Lift the hold").click()
+    page.get_by_role("dialog").get_by_role("button", name="Lift the hold").click()
+    expect(line).to_be_hidden()
+    assert desk.fake.called("PUT", f"/v1/conversations/{desk.fake.number(1042)['id']}/hold") == [{"held": True}, {"held": False}]
+
+
 def test_messages_are_chosen_and_split_off(desk: Desk) -> None:
     page = desk.open_number(1042)
     page.get_by_role("button", name="Merge or split").click()

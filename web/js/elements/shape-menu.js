@@ -1,5 +1,5 @@
 /**
- * `<shape-menu>`: merge, split, and taking merged conversations out again. Hangs in `conversation.header`; a message's menu opens forwarding.
+ * `<shape-menu>`: merge, split, taking merged conversations out again, and holds. Hangs in `conversation.header`; a message's menu opens forwarding.
  */
 
 import { shape } from "/web/js/api/shape.js";
@@ -13,6 +13,7 @@ import { place } from "/web/js/places.js";
 import { router } from "/web/js/router.js";
 import { forgetShape, shapeOf } from "/web/js/shape-of.js";
 import { store } from "/web/js/store.js";
+import { holdChoice } from "/web/js/elements/hold-line.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
 import "/web/js/elements/merge-dialog.js";
 import "/web/js/elements/split-dialog.js";
@@ -22,7 +23,7 @@ export class ShapeMenu extends PlacedElement {
   #merged = [];
 
   build() {
-    this.menu = h("menu-button", { label: "Merge or split", icon: "merge" });
+    this.menu = h("menu-button", { label: store.mayManage ? "Merge or split, hold" : "Merge or split", icon: "merge" });
     this.append(this.menu);
     this.menu.entries = () => this.choices();
   }
@@ -53,6 +54,7 @@ export class ShapeMenu extends PlacedElement {
       { text: "Merge into another…", iconName: "merge", run: () => openDialog("merge-dialog", { conversation }) },
       conversation.message_count > 1 ? { text: "Split messages off…", iconName: "split", run: () => openDialog("split-dialog", { conversation, chosen: [] }) } : null,
       ...this.#merged.filter((one) => one.can_unmerge).map((one) => ({ text: `Take out #${one.number} ${plain(one.subject).slice(0, 40)}`, iconName: "undo", run: () => this.#takeOut(one) })),
+      holdChoice(this, conversation),
     ];
   }
 
