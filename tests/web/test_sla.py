@@ -117,6 +117,7 @@ def test_a_policy_is_made_previewed_and_what_is_refused_is_said(desk: Desk) -> N
     page.get_by_role("button", name="Add a policy").click()
     page.get_by_label("Name", exact=True).fill("Urgent")
     page.get_by_role("group", name="For conversations").get_by_label("Priority").select_option(["urgent", "high"])
+    page.get_by_role("group", name="For conversations").get_by_label("Channel").select_option("email")
     page.get_by_label("First answer within").fill("90")
     page.get_by_label("First answer: unit").select_option("minutes")
     page.get_by_label("Promise: Resolution").check()
@@ -133,9 +134,10 @@ def test_a_policy_is_made_previewed_and_what_is_refused_is_said(desk: Desk) -> N
     page.get_by_role("button", name="Save").click()
     line = page.locator("[data-policy]")
     expect(line).to_contain_text("First answer within 1 h 30 min · Resolution within 2 d")
-    expect(line).to_contain_text("For urgent or high · round the clock · warns at 80 % · pauses while pending")
+    expect(line).to_contain_text("For urgent or high, email · round the clock · warns at 80 % · pauses while pending")
     made = levels(desk.fake).policies[0]
     assert made["targets"] == {"first_response": {"minutes": 90, "time": "business"}, "next_response": None, "resolution": {"minutes": 2880, "time": "business"}}
+    assert made["conditions"]["channel"] == ["email"]
     assert (made["actions"]["breach"]["priority"], made["pause_on"]) == ("urgent", ["pending"])
     levels(desk.fake).recount = {"id": "r", "why": "", "state": "running", "total": 900, "done": 200, "moved": 3, "excused": 0, "created_at": made["created_at"], "finished_at": None}
     desk.fake.do(desk.fake.emit, "sla.recount")

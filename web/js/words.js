@@ -5,6 +5,7 @@
 
 export const STATUS = { open: "Open", pending: "Pending", snoozed: "Snoozed", closed: "Closed", archived: "Archived", spam: "Spam", trash: "Trash" };
 export const STATUS_CHOICES = ["open", "pending", "closed", "archived", "spam", "trash"];
+export const CHANNEL = { email: "email", sms: "SMS", whatsapp: "WhatsApp", slack: "Slack", discord: "Discord", telegram: "Telegram", teams: "Microsoft Teams", voice: "voice" };
 export const PRIORITY = { urgent: "Urgent", high: "High", normal: "Normal", low: "Low" };
 
 export const HEALTH = {

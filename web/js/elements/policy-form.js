@@ -7,7 +7,7 @@ import { button, fill, h, uid } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { TARGETS } from "/web/js/sla-words.js";
-import { PRIORITY } from "/web/js/words.js";
+import { CHANNEL, PRIORITY } from "/web/js/words.js";
 import "/web/js/elements/promise-field.js";
 
 const PAUSES = { pending: "Pending", snoozed: "Snoozed" };
@@ -28,6 +28,7 @@ export class PolicyForm extends RoomElement {
     this.priority = many();
     this.inbox = many();
     this.tag = many();
+    this.channel = many();
     this.vip = h("select", {}, [["", "Whether VIP or not"], ["yes", "VIP contacts only"], ["no", "Other contacts only"]].map(([value, word]) => h("option", { value }, word)));
     this.hours = h("select", {});
     this.promises = Object.keys(TARGETS).map((target) => h("promise-field", { "data-target": target }));
@@ -37,7 +38,7 @@ export class PolicyForm extends RoomElement {
     this.wrong = h("p", { class: "field-error", role: "alert" });
     this.append(h("form", { class: "sheet", novalidate: true, onsubmit: (event) => this.#send(event, "policy-save") },
       h("fieldset", {}, h("legend", {}, "Policy"), h("div", { class: "grid" }, field("Name", this.name), field("Place in the order", this.position)), h("label", { class: "check" }, this.enabled, "In force")),
-      h("fieldset", {}, h("legend", {}, "For conversations"), h("p", { class: "faint" }, "Each that is chosen has to fit; without any, all do. The first policy in the order that fits applies."), h("div", { class: "grid" }, field("Priority", this.priority), field("Inbox", this.inbox), field("Tag", this.tag), field("Contact", this.vip))),
+      h("fieldset", {}, h("legend", {}, "For conversations"), h("p", { class: "faint" }, "Each that is chosen has to fit; without any, all do. The first policy in the order that fits applies."), h("div", { class: "grid" }, field("Priority", this.priority), field("Inbox", this.inbox), field("Tag", this.tag), field("Channel", this.channel), field("Contact", this.vip))),
       h("fieldset", {}, h("legend", {}, "Promises"), this.promises, h("div", { class: "grid" }, field("Working time by", this.hours), field("Warn at, % of the time", this.warn)), h("div", { class: "pauses", role: "group", "aria-label": "Pauses while" }, h("span", {}, "Pauses while"), this.pauses)),
       Object.entries(WHEN).map(([when, word]) => h("fieldset", {}, h("legend", {}, word), h("p", { class: "faint" }, "Whoever has the conversation is told in any case."), h("div", { class: "grid" }, field("Also tell", this.orders[when].notify), field("Raise priority to", this.orders[when].priority), field("Give to", this.orders[when].user), field("Give to the team", this.orders[when].team), field("Add tags", this.orders[when].tags)))),
       this.wrong, h("div", { class: "form-foot" }, button("Preview", { onclick: (event) => this.#send(event, "policy-preview") }), button("Save", { kind: "primary", type: "submit" }), button("Cancel", { kind: "quiet", onclick: () => this.tell("policy-cancel") }))));
@@ -56,6 +57,7 @@ export class PolicyForm extends RoomElement {
     options(this.priority, priorities, conditions.priority);
     options(this.inbox, named(known.inboxes), conditions.inbox);
     options(this.tag, named(known.tags), conditions.tag);
+    options(this.channel, Object.entries(CHANNEL), conditions.channel);
     this.vip.value = { true: "yes", false: "no" }[String(conditions.vip)] ?? "";
     options(this.hours, named(known.hours), policy?.business_hours_id, "All hours (round the clock)");
     for (const field of this.promises) field.promise = policy ? policy.targets[field.dataset.target] : field.dataset.target === "first_response" ? { minutes: 240, time: "business" } : null;
@@ -91,7 +93,7 @@ export class PolicyForm extends RoomElement {
     const vip = { yes: true, no: false }[this.vip.value] ?? null;
     const policy = {
       name: this.name.value, enabled: this.enabled.checked, business_hours_id: this.hours.value || null, warn_percent: Number(this.warn.value),
-      conditions: { priority: chosen(this.priority), inbox: chosen(this.inbox), tag: chosen(this.tag), channel: this.#policy?.conditions.channel ?? [], vip },
+      conditions: { priority: chosen(this.priority), inbox: chosen(this.inbox), tag: chosen(this.tag), channel: chosen(this.channel), vip },
       targets: Object.fromEntries(this.promises.map((field) => [field.dataset.target, field.promise])),
       pause_on: this.#pauseBoxes.filter((box) => box.checked).map((box) => box.value),
       actions: Object.fromEntries(Object.entries(this.orders).map(([when, fields]) => [when, this.#orders(fields)])),

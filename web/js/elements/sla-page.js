@@ -10,6 +10,7 @@ import { button, fill, h } from "/web/js/dom.js";
 import { count, plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { TARGETS, stretch } from "/web/js/sla-words.js";
+import { CHANNEL } from "/web/js/words.js";
 import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
 import { ask } from "/web/js/elements/ask-dialog.js";
@@ -55,7 +56,7 @@ export class SlaPage extends RoomElement {
   #row(policy) {
     const plan = this.hours.find((one) => one.id === policy.business_hours_id);
     const promised = Object.entries(policy.targets).filter(([, promise]) => promise).map(([target, { minutes, time }]) => `${TARGETS[target]} within ${stretch(minutes * 60)}${time === "business" && plan ? " of working time" : ""}`);
-    const fits = Object.entries(policy.conditions).filter(([, value]) => value !== null && value.length !== 0).map(([name, value]) => (name === "vip" ? (value ? "VIP" : "no VIP") : name === "priority" ? value.join(" or ") : name));
+    const fits = Object.entries(policy.conditions).filter(([, value]) => value !== null && value.length !== 0).map(([name, value]) => (name === "vip" ? (value ? "VIP" : "no VIP") : name === "priority" ? value.join(" or ") : name === "channel" ? value.map((one) => CHANNEL[one] ?? one).join(" or ") : name));
     return h("li", { "data-policy": policy.id }, h("div", {}, h("strong", {}, plain(policy.name), " ", policy.enabled ? null : h("span", { class: "badge" }, "Off")),
       h("span", {}, promised.join(" · ")), h("span", { class: "faint" }, [fits.length ? `For ${fits.join(", ")}` : "For all conversations", plan ? plain(plan.name) : "round the clock", `warns at ${policy.warn_percent} %`, policy.pause_on.length ? `pauses while ${policy.pause_on.join(" or ")}` : "never pauses"].join(" · "))),
       store.mayManage ? [button("Edit", { kind: "small", "aria-label": `Edit ${plain(policy.name)}`, onclick: () => this.#edit(policy) }), button("Remove", { kind: "small", "aria-label": `Remove ${plain(policy.name)}`, onclick: () => this.#remove(policy) })] : null);
