@@ -1,11 +1,16 @@
 """What a browser test holds: a page of the web client on the fake API, and everything that it complained about."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from playwright.sync_api import ConsoleMessage, FloatRect, Locator, Page, Request
 
 from tests.web.fake_state import Fake
 
+T = TypeVar("T")
+LONG_SECONDS = 40.0
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-quic",
@@ -43,6 +48,21 @@ class Desk:
         box = locator.bounding_box()
         assert box is not None, f"{locator} is not shown"
         return box
+
+    def becomes(self, look: Callable[[], T], wanted: T) -> None:
+        """Waits until the server has it so. A choice shows on the screen before it is taken, and a press before anything."""
+        self._until(lambda: look() == wanted, lambda: f"{look()!r} instead of {wanted!r}")
+
+    def called(self, method: str, path: str, times: int = 1) -> list[Any]:
+        """The bodies of the calls that reached the server, once there are that many; a mistaken further one is in the list too."""
+        self._until(lambda: len(self.fake.called(method, path)) >= times, lambda: f"{method} {path} was called {len(self.fake.called(method, path))} times, not {times}")
+        return self.fake.called(method, path)
+
+    def _until(self, holds: Callable[[], bool], complaint: Callable[[], str]) -> None:
+        end = time.monotonic() + LONG_SECONDS
+        while not holds():
+            assert time.monotonic() < end, complaint()
+            self.page.wait_for_timeout(20)  # lets the browser speak
 
     def check(self) -> None:
         left = [one for one in self.complaints if not any(text in one for text in self.expected)]

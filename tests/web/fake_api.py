@@ -57,7 +57,7 @@ NOT_FOUND = ("not-found", "There is no such thing, or it is not yours to see.")
 
 
 def build(fake: Fake) -> Starlette:
-    client = WebClient(WEB, fake.s3_origin)
+    client = WebClient(WEB, fake.s3_origin, "mr_session")
 
     def me(user: Row) -> Row:
         return {"user": user, "tenant": data.TENANT, "links": {"temporal_ui": "http://127.0.0.1:8233"}, "limits": data.LIMITS}
@@ -307,20 +307,25 @@ def build(fake: Fake) -> Starlette:
             return problem(503, "part-away", "PostgreSQL is away.")
         given = request.headers.get("last-event-id") or request.query_params.get("after")
 
+        # Before the first byte leaves: a page that sees its connection open hears all that happens from there on, each once.
+        queue: asyncio.Queue[Row | None] = asyncio.Queue(1000)
+        cursor = int(given) if given is not None else len(fake.events)
+        fake.resumed.append(given)
+        reset = cursor < fake.oldest_cursor
+        if reset:
+            cursor = len(fake.events)
+        for past in fake.events[cursor:]:
+            queue.put_nowait(past)
+        if fake.away:
+            queue.put_nowait({"id": None, "type": "parts", "away": fake.away})
+        fake.watchers.add(queue)
+
         async def lines() -> AsyncIterator[str]:
-            queue: asyncio.Queue[Row | None] = asyncio.Queue(1000)
             event: Row | None
-            cursor = int(given) if given is not None else len(fake.events)
-            if cursor < fake.oldest_cursor:
-                cursor = len(fake.events)
-                yield f"id: {cursor}\nevent: reset\ndata: {{}}\n\n"
-            fake.watchers.add(queue)
             try:
+                if reset:
+                    yield f"id: {cursor}\nevent: reset\ndata: {{}}\n\n"
                 yield f"id: {cursor}\nevent: ready\ndata: {{}}\n\n"
-                for event in fake.events[cursor:]:
-                    queue.put_nowait(event)
-                if fake.away:
-                    queue.put_nowait({"id": None, "type": "parts", "away": fake.away})
                 while (event := await queue.get()) is not None:
                     shown = {key: value for key, value in event.items() if key != "id"}
                     number = "" if event["id"] is None else f"id: {event['id']}\n"

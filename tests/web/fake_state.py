@@ -79,6 +79,7 @@ class Fake:
         self.changes: list[Row] = []  # what a reply that missed it is refused with
         self.events: list[Row] = []
         self.calls: list[tuple[str, str, Any]] = []
+        self.resumed: list[str | None] = []  # the cursor with which each stream was asked for
         self.failures: list[tuple[str, re.Pattern[str], int, Row, dict[str, str]]] = []
         self.undo_seconds = 0.0
         self.outcome = "sent"

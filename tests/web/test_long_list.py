@@ -50,9 +50,14 @@ def test_rows_are_used_again_while_scrolling(desk: Desk) -> None:
 
 def test_a_far_jump_is_filled_and_the_way_back_is_read_again(desk: Desk) -> None:
     page = many(desk)
+    page.evaluate("""() => {
+        const rows = document.querySelector("virtual-rows");
+        window.waited = false; // what is there for a moment only is seen by who stands beside it
+        new MutationObserver(() => (window.waited ||= rows.querySelector("conversation-row[waiting]") !== null)).observe(rows, { childList: true, subtree: true, attributes: true });
+    }""")
     scroll(page, 9_000)
-    expect(page.locator("conversation-row[waiting]").first).to_be_attached()
     expect(page.locator("conversation-row", has_text="Crowd 9000").first).to_be_visible(timeout=LONG_MS)
+    assert page.evaluate("window.waited"), "rows stand there before their data is read"
     held = page.evaluate("""() => {
         const list = document.querySelector("virtual-rows").window;
         return [...Array(list.length).keys()].filter((at) => list.item(at) !== null).length;

@@ -53,10 +53,38 @@ function nodes(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
 
-/** Replaces everything inside an element. */
+/** Replaces everything inside an element. A child that stays keeps the focus that it, or something in it, has. */
 export function fill(element, ...children) {
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
   element.replaceChildren(...nodes(children));
+  if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
   return element;
+}
+
+const rows = new WeakMap();
+
+/**
+ * Fills a list with the elements that `make` builds of `items`. An item of the same `id` that looks as it did keeps its element, and so its focus,
+ * its open menus and a press that has begun: news come while people work. `shown` answers what an element is made of, by default the item.
+ */
+export function fillRows(list, items, make, shown = (item) => item) {
+  const before = rows.get(list) ?? new Map();
+  const now = new Map();
+  for (const item of items) {
+    const look = JSON.stringify(shown(item));
+    const known = before.get(item.id);
+    now.set(item.id, known?.look === look ? known : { look, element: make(item) });
+  }
+  rows.set(list, now);
+  const wanted = [...now.values()].map((row) => row.element);
+  const stays = new Set(wanted);
+  for (const child of [...list.childNodes]) if (!stays.has(child)) child.remove();
+  let place = list.firstChild;
+  for (const element of wanted) {
+    if (element === place) place = place.nextSibling;
+    else list.insertBefore(element, place);
+  }
+  return list;
 }
 
 /** A picture from the icon sheet. Without a label it is decoration and hidden from assistive technology. */

@@ -31,6 +31,24 @@ export class RoomElement extends HTMLElement {
     target.addEventListener(type, handler, { ...options, signal: this.life });
   }
 
+  #asked = 0;
+  #heard = 0;
+
+  /** What the promise of a reading answers. If a later reading has answered before, an AbortError: what it says is older than what is shown. */
+  async inOrder(reading) {
+    const turn = (this.#asked += 1);
+    const late = () => turn < this.#heard && new DOMException("A later reading has answered.", "AbortError");
+    let answer;
+    try {
+      answer = await reading;
+    } catch (error) {
+      throw late() || error;
+    }
+    if (late()) throw late();
+    this.#heard = turn;
+    return answer;
+  }
+
   /** Bubbling event for the elements above. Returns false when one of them called preventDefault. */
   tell(type, detail) {
     return this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, cancelable: true }));

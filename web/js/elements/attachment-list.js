@@ -12,7 +12,11 @@ const KINDS = [
 ];
 
 export class AttachmentList extends HTMLElement {
+  #look = "";
+
   set files(value) {
+    if (JSON.stringify(value) === this.#look) return;
+    this.#look = JSON.stringify(value);
     const inline = value.filter((file) => file.disposition === "inline");
     const shown = value.filter((file) => file.disposition !== "inline");
     this.hidden = value.length === 0;

@@ -6,7 +6,7 @@
 import { balances } from "/web/js/api/balances.js";
 import { bar } from "/web/js/balance-bar.js";
 import { causeWord, shares } from "/web/js/balance-words.js";
-import { button, fill, h, icon } from "/web/js/dom.js";
+import { button, fill, fillRows, h, icon } from "/web/js/dom.js";
 import { count, exact, plain, plural } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { stream } from "/web/js/stream.js";
@@ -39,18 +39,23 @@ export class BalancePage extends RoomElement {
 
   async #load() {
     try {
-      const { items } = await balances.all({ signal: this.life });
-      const open = [...this.#histories.keys()].filter((id) => items.some((one) => one.inbox.id === id));
-      const pages = await Promise.all(open.map((id) => balances.gaps(id, { signal: this.life })));
-      this.#histories = new Map(open.map((id, at) => [id, pages[at].items]));
+      const { items, histories } = await this.inOrder(this.#read());
+      this.#histories = histories;
       this.#shown = true;
       this.state.done();
       if (items.length === 0) this.state.empty("No inbox yet", "Connect one, and its balance appears here.", { action: h("a", { class: "button primary", href: "/inboxes/new" }, "Add an inbox") });
       fill(this.verdict, this.#sum(items));
-      fill(this.list, items.map((one) => this.#inbox(one)));
+      fillRows(this.list, items.map((one) => ({ ...one, id: one.inbox.id })), (one) => this.#inbox(one), (one) => [one, this.#histories.get(one.id)]);
     } catch (error) {
       if (error.name !== "AbortError" && !this.#shown) this.state.failed(error, () => this.#load());
     }
+  }
+
+  async #read() {
+    const { items } = await balances.all({ signal: this.life });
+    const open = [...this.#histories.keys()].filter((id) => items.some((one) => one.inbox.id === id));
+    const pages = await Promise.all(open.map((id) => balances.gaps(id, { signal: this.life })));
+    return { items, histories: new Map(open.map((id, at) => [id, pages[at].items])) };
   }
 
   /** One sentence for all: what an admin came to hear. */

@@ -4,7 +4,7 @@
 
 import { domains } from "/web/js/api/domains.js";
 import { inboxes } from "/web/js/api/inboxes.js";
-import { button, fill, h } from "/web/js/dom.js";
+import { button, fill, fillRows, h } from "/web/js/dom.js";
 import { domainFlags, domainNotices } from "/web/js/domain-words.js";
 import { plain, plural } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
@@ -49,11 +49,11 @@ export class DomainsPage extends RoomElement {
     // What somebody is typing stays: the next change, or leaving the field, shows the rest.
     if (this.list.querySelector("form input:focus")) return;
     try {
-      const [page, boxes] = await Promise.all([domains.list({ signal: this.life }), inboxes.list({ signal: this.life })]);
+      const [page, boxes] = await this.inOrder(Promise.all([domains.list({ signal: this.life }), inboxes.list({ signal: this.life })]));
       store.set("inboxes", boxes.items);
       this.state.done();
       if (page.items.length === 0) this.state.empty("No domains yet", store.mayManage ? "Add the domain that your team's addresses are in." : "", { iconName: "link" });
-      fill(this.list, page.items.map((one) => this.#card(one, page.items.length === 1)));
+      fillRows(this.list, page.items, (one) => this.#card(one, page.items.length === 1), (one) => [one, page.items.length, this.#open.has(one.id), boxes.items.map((box) => [box.id, box.name, box.email_address])]);
     } catch (error) {
       if (error.name !== "AbortError" && this.list.childElementCount === 0) this.state.failed(error, () => this.#load());
     }

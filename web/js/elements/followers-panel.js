@@ -3,7 +3,7 @@
  */
 
 import { followers } from "/web/js/api/followers.js";
-import { announce, button, fill, h } from "/web/js/dom.js";
+import { announce, button, fill, fillRows, h } from "/web/js/dom.js";
 import { hue, initials, plain } from "/web/js/format.js";
 import { PlacedElement } from "/web/js/placed-element.js";
 import { place } from "/web/js/places.js";
@@ -31,7 +31,8 @@ export class FollowersPanel extends PlacedElement {
 
   show({ followers: people = [] }) {
     const following = people.some((one) => one.id === this.#me);
-    fill(this.list, people.length ? people.map((one) => this.#person(one)) : h("li", {}, h("p", { class: "faint" }, "Nobody follows.")));
+    fillRows(this.list, people, (one) => this.#person(one));
+    if (people.length === 0) this.list.append(h("li", {}, h("p", { class: "faint" }, "Nobody follows.")));
     this.mine.querySelector("span").textContent = following ? "Stop following" : "Follow";
     this.mine.setAttribute("aria-pressed", String(following));
     const rest = store.get("users").filter((user) => user.id !== this.#me && !people.some((one) => one.id === user.id));

@@ -3,7 +3,7 @@
  */
 
 import { inboxes } from "/web/js/api/inboxes.js";
-import { button, fill, h } from "/web/js/dom.js";
+import { button, fill, fillRows, h } from "/web/js/dom.js";
 import { plain, size } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { stream } from "/web/js/stream.js";
@@ -44,11 +44,11 @@ export class InboxLedger extends RoomElement {
     }
     this.#deep = false;
     try {
-      const page = await this.#page(null);
+      const page = await this.inOrder(this.#page(null));
       this.state.done();
       this.wrap.hidden = page.items.length === 0;
       if (page.items.length === 0) this.state.empty("No mail here", "Nothing in the ledger matches.", { iconName: "mail" });
-      fill(this.rows, page.items.map((one) => this.#row(one)));
+      fillRows(this.rows, page.items, (one) => this.#row(one));
       this.#offer(page.next);
     } catch (error) {
       if (error.name !== "AbortError" && !quiet) this.state.failed(error, () => this.#load());

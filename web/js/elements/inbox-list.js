@@ -3,7 +3,7 @@
  */
 
 import { inboxes } from "/web/js/api/inboxes.js";
-import { button, fill, h, icon } from "/web/js/dom.js";
+import { button, fill, fillRows, h, icon } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { oauthWords } from "/web/js/oauth-words.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
@@ -52,11 +52,11 @@ export class InboxList extends RoomElement {
 
   async #load() {
     try {
-      const { items } = await inboxes.list({ signal: this.life });
+      const { items } = await this.inOrder(inboxes.list({ signal: this.life }));
       store.set("inboxes", items);
       if (items.length) this.state.done();
       else this.state.empty("No inbox yet", store.mayManage ? "Connect a mailbox, and its mail becomes conversations." : "Ask an administrator to connect a mailbox.");
-      fill(this.list, items.map((one) => this.#row(one)));
+      fillRows(this.list, items, (one) => this.#row(one));
     } catch (error) {
       if (error.name === "AbortError") return;
       if (this.list.childElementCount === 0) this.state.failed(error, () => this.#load());

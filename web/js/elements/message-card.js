@@ -16,9 +16,11 @@ export class MessageCard extends RoomElement {
   #bodyFor = null;
   #open = true;
 
+  /** All messages are read again whenever news may have been missed; one that is as it was is left alone. */
   set message(value) {
+    const same = JSON.stringify(value) === JSON.stringify(this.#message);
     this.#message = value;
-    if (this.isConnected) this.#show();
+    if (this.isConnected && !same) this.#show();
   }
 
   get message() {

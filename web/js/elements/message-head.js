@@ -14,6 +14,7 @@ export class MessageHead extends RoomElement {
   #message = null;
   #open = true;
   #mode = null;
+  #look = "";
   #details = false;
 
   build() {
@@ -27,6 +28,10 @@ export class MessageHead extends RoomElement {
 
   /** `open` says that the card is unfolded, `mode` how its body is shown. */
   give(message, { open, mode }) {
+    // What becomes of a message is shown below it: news of that must not take a menu or a button from under the pointer.
+    const look = JSON.stringify([{ ...message, send: null, is_read: null }, open, mode]);
+    if (look === this.#look) return;
+    this.#look = look;
     this.#message = message;
     this.#open = open;
     this.#mode = mode;

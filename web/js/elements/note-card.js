@@ -20,13 +20,17 @@ export class NoteCard extends RoomElement {
   #note = null;
   #editing = false;
 
+  /** Notes are read again with every news of one; a note that is as it was is left alone. */
   set item(value) {
+    const same = JSON.stringify(value) === JSON.stringify(this.#note);
     this.#note = value;
-    if (this.isConnected && !this.#editing) this.#show();
+    if (this.isConnected && !this.#editing && !same) this.#show();
   }
 
   build() {
     this.setAttribute("role", "article");
+    this.menu = h("menu-button", { label: "More about this note" });
+    this.menu.entries = () => this.#entries();
     this.addEventListener("note-wanted", () => this.#save());
   }
 
@@ -37,19 +41,22 @@ export class NoteCard extends RoomElement {
   #show() {
     const note = this.#note;
     const author = note.author ? plain(note.author.name) : "A program";
-    const mine = note.author !== null && note.author.id === store.get("me")?.user.id;
     this.setAttribute("aria-label", `Note by ${author}, ${exact(note.created_at)}`);
     const face = h("span", { class: "face small", "aria-hidden": "true" }, initials({ name: author }));
     face.style.setProperty("--hue", hue(note.author?.id ?? ""));
-    const entries = [
-      mine ? { text: "Change the note", iconName: "pen", run: () => this.#edit() } : null,
-      mine || store.mayManage ? { text: "Delete the note", iconName: "trash", run: () => this.#delete() } : null,
-    ].filter(Boolean);
     fill(this,
       h("div", { class: "note-head" }, face, h("strong", {}, author), h("span", { class: "badge warn" }, icon("note"), "Internal note"),
         note.edited_at ? h("span", { class: "faint", title: exact(note.edited_at) }, "changed") : null, timeAgo(note.created_at),
-        entries.length && store.mayWrite ? h("menu-button", { label: "More about this note", props: { entries } }) : null),
+        this.#entries().length && store.mayWrite ? this.menu : null),
       h("div", { class: "plain-text" }, this.#words(note)));
+  }
+
+  #entries() {
+    const mine = this.#note.author !== null && this.#note.author.id === store.get("me")?.user.id;
+    return [
+      mine ? { text: "Change the note", iconName: "pen", run: () => this.#edit() } : null,
+      mine || store.mayManage ? { text: "Delete the note", iconName: "trash", run: () => this.#delete() } : null,
+    ].filter(Boolean);
   }
 
   /** Mentions stand out; those of people who were renamed since stay text. */

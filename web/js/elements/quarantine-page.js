@@ -3,7 +3,7 @@
  */
 
 import { quarantine } from "/web/js/api/quarantine.js";
-import { button, fill, h, icon } from "/web/js/dom.js";
+import { button, fill, fillRows, h, icon } from "/web/js/dom.js";
 import { plain, plural, size } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
@@ -43,10 +43,10 @@ export class QuarantinePage extends RoomElement {
 
   async #load() {
     try {
-      const page = await quarantine.list({ state: this.#which }, { signal: this.life });
+      const page = await this.inOrder(quarantine.list({ state: this.#which }, { signal: this.life }));
       this.state.done();
       if (page.items.length === 0) this.state.empty(this.#which === "open" ? "Nothing in quarantine" : "Nothing resolved yet", this.#which === "open" ? "Every mail so far could be read." : "", { iconName: "shield" });
-      fill(this.list, page.items.map((one) => this.#row(one)));
+      fillRows(this.list, page.items, (one) => this.#row(one));
       this.#offer(page.next);
     } catch (error) {
       if (error.name !== "AbortError" && this.list.childElementCount === 0) this.state.failed(error, () => this.#load());
@@ -117,7 +117,8 @@ export class QuarantinePage extends RoomElement {
       notify(done);
     } catch (error) {
       notifyError(error);
-      if (pressed) pressed.disabled = false;
+    } finally {
+      if (pressed) pressed.disabled = false; // A mail that could not be read again looks as before, and may be tried once more.
     }
     this.#load();
   }

@@ -4,7 +4,7 @@
 
 import { assignments } from "/web/js/api/assignments.js";
 import { teams } from "/web/js/api/teams.js";
-import { button, fill, h } from "/web/js/dom.js";
+import { button, fillRows, h } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
@@ -39,11 +39,11 @@ export class QueuePage extends RoomElement {
 
   async #load(after = null) {
     try {
-      const { items, next } = await assignments.queue({ team: this.team.value || null, after }, { signal: this.life });
+      const { items, next } = await this.inOrder(assignments.queue({ team: this.team.value || null, after }, { signal: this.life }));
       this.state.done();
-      const rows = items.map((one) => this.#row(one));
-      if (after) this.list.append(...rows);
-      else fill(this.list, rows.length ? rows : h("li", {}, h("p", { class: "faint" }, "Nothing waits.")));
+      if (after) this.list.append(...items.map((one) => this.#row(one)));
+      else fillRows(this.list, items, (one) => this.#row(one));
+      if (!after && items.length === 0) this.list.append(h("li", {}, h("p", { class: "faint" }, "Nothing waits.")));
       this.#next = next;
       this.more.hidden = next === null;
     } catch (error) {

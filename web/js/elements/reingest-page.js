@@ -4,7 +4,7 @@
  */
 
 import { reingests } from "/web/js/api/reingests.js";
-import { button, fill, h, uid } from "/web/js/dom.js";
+import { button, fill, fillRows, h, uid } from "/web/js/dom.js";
 import { count, plain, plural, size } from "/web/js/format.js";
 import { progress, RUN, selected } from "/web/js/reingest-words.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
@@ -116,10 +116,10 @@ export class ReingestPage extends RoomElement {
 
   async #load() {
     try {
-      const page = await reingests.list({ limit: 20 }, { signal: this.life });
+      const page = await this.inOrder(reingests.list({ limit: 20 }, { signal: this.life }));
       this.state.done();
       if (page.items.length === 0) this.state.empty("No run yet", "", { iconName: "history" });
-      fill(this.runs, page.items.map((one) => this.#row(one)));
+      fillRows(this.runs, page.items, (one) => this.#row(one), (one) => [one, store.get("inboxes").map((box) => box.name)]);
     } catch (error) {
       if (error.name !== "AbortError" && this.runs.childElementCount === 0) this.state.failed(error, () => this.#load());
     }

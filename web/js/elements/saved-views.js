@@ -2,7 +2,7 @@
  * `<saved-views>`: the saved views in the side bar with their counters, those of the team first; a view that is being filled shows how far.
  */
 
-import { fill, h, icon } from "/web/js/dom.js";
+import { fillRows, h, icon } from "/web/js/dom.js";
 import { count, plain } from "/web/js/format.js";
 import { place } from "/web/js/places.js";
 import { RoomElement } from "/web/js/room-element.js";
@@ -30,7 +30,7 @@ export class SavedViews extends RoomElement {
     this.add.hidden = !store.mayWrite;
     const items = [...savedViews.items].sort((one, other) => Number(other.shared) - Number(one.shared));
     this.hidden = items.length === 0 && !store.mayWrite;
-    fill(this.list, items.map((view) => this.#row(view, asked === view.id)));
+    fillRows(this.list, items, (view) => this.#row(view, asked === view.id), (view) => [view, asked === view.id, store.get("counts")?.views?.[view.id]]);
   }
 
   #row(view, active) {

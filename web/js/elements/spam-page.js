@@ -17,6 +17,8 @@ import { notify, notifyError } from "/web/js/elements/toast-stack.js";
 const PAGE = 50;
 
 export class SpamPage extends RoomElement {
+  #look = "";
+
   build() {
     this.state = document.createElement("load-state");
     this.groups = h("div", {});
@@ -32,13 +34,19 @@ export class SpamPage extends RoomElement {
     this.#load();
   }
 
+  async #read() {
+    const boxes = (await inboxes.list({ signal: this.life })).items.map(({ id, name }) => ({ id, name }));
+    return { boxes, pages: await Promise.all(boxes.map((box) => inboxes.ledger(box.id, { classification: "spam", limit: PAGE }, { signal: this.life }))) };
+  }
+
   async #load() {
     try {
-      const boxes = (await inboxes.list({ signal: this.life })).items;
-      const pages = await Promise.all(boxes.map((box) => inboxes.ledger(box.id, { classification: "spam", limit: PAGE }, { signal: this.life })));
+      const { boxes, pages } = await this.inOrder(this.#read());
       this.state.done();
       const groups = boxes.map((box, index) => this.#group(box, pages[index])).filter(Boolean);
-      fill(this.groups, groups);
+      const look = JSON.stringify([boxes, pages]);
+      if (look !== this.#look) fill(this.groups, groups); // What is the same stays, with its buttons and what was shown of older mails.
+      this.#look = look;
       if (groups.length === 0) this.state.empty("No spam", "Nothing was judged spam.", { iconName: "spam" });
     } catch (error) {
       if (error.name !== "AbortError" && this.groups.childElementCount === 0) this.state.failed(error, () => this.#load());

@@ -3,7 +3,7 @@
  */
 
 import { tags } from "/web/js/api/tags.js";
-import { button, fill, h, uid } from "/web/js/dom.js";
+import { button, fillRows, h, uid } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
@@ -33,10 +33,11 @@ export class TagsPage extends RoomElement {
 
   async #load() {
     try {
-      const { items } = await tags.list({ signal: this.life });
+      const { items } = await this.inOrder(tags.list({ signal: this.life }));
       this.state.done();
       this.body.hidden = false;
-      fill(this.list, items.length ? items.map((tag) => this.#row(tag)) : h("li", {}, h("p", { class: "faint" }, "There is no tag yet.")));
+      fillRows(this.list, items, (tag) => this.#row(tag));
+      if (items.length === 0) this.list.append(h("li", {}, h("p", { class: "faint" }, "There is no tag yet.")));
     } catch (error) {
       if (error.name !== "AbortError") this.state.failed(error, () => this.#load());
     }
@@ -44,7 +45,7 @@ export class TagsPage extends RoomElement {
 
   #row(tag) {
     const name = plain(tag.name);
-    const shade = h("input", { type: "color", value: tag.color, "aria-label": `Colour of ${name}`, onchange: () => this.#change(tag, { color: shade.value }) });
+    const shade = h("input", { type: "color", value: tag.color, "aria-label": `Colour of ${name}`, onchange: () => this.#change(tag, { color: shade.value }).then((done) => done || (shade.value = tag.color)) });
     return h("li", { "data-tag": tag.name }, h("div", {}, tagBadge(tag)), store.mayManage ? [shade,
       button("Rename", { kind: "small", "aria-label": `Rename ${name}`, onclick: () => this.#rename(tag) }),
       button("Remove", { kind: "small", "aria-label": `Remove ${name}`, onclick: () => this.#remove(tag) })] : null);
@@ -73,13 +74,17 @@ export class TagsPage extends RoomElement {
     } }, h("div", { class: "field" }, h("label", { for: id }, "Name"), name), shade, h("div", { class: "swatches", role: "group", "aria-label": "Colours" }, presets), button("Make a tag", { type: "submit", kind: "primary" }), wrong);
   }
 
+  /** Answers whether it was taken. */
   async #change(tag, changes) {
+    let done = true;
     try {
       await tags.change(tag.id, changes);
     } catch (error) {
+      done = false;
       notify(`Not changed: ${Object.values(error.fields ?? {}).join(" ") || error.message}`, { tone: "bad" });
     }
     this.#load();
+    return done;
   }
 
   async #rename(tag) {

@@ -48,12 +48,12 @@ export class VirtualRows extends RoomElement {
     value?.addEventListener("item", (event) => value === this.#window && this.#redraw(event.detail), { signal: this.life });
   }
 
-  /** The order changed: the row that stood at the top of the sight stays there, unless the reader is at the very top. */
+  /** The order changed: unless the reader is at the very top, the scroll place follows the row last drawn at the top, by as much; a scroll since then, not drawn yet, holds. */
   #changed() {
     const top = this.scroller.scrollTop > 0 ? this.#top : null;
     this.#size();
     const index = top ? this.#window.indexOf(top.id) : -1;
-    if (index !== -1) this.scroller.scrollTop = index * ROW_PX + top.offset;
+    if (index !== -1 && index !== top.index) this.scroller.scrollTop += (index - top.index) * ROW_PX;
     this.draw();
   }
 
@@ -77,7 +77,7 @@ export class VirtualRows extends RoomElement {
     if (!this.#window) return;
     const [first, last] = this.sight;
     const topId = this.#window.id(first);
-    this.#top = topId && { id: topId, offset: this.scroller.scrollTop - first * ROW_PX };
+    this.#top = topId && { id: topId, index: first };
     const wanted = new Map();
     for (let index = Math.max(0, first - BEYOND); index <= Math.min(this.#window.size - 1, last + BEYOND); index += 1) {
       wanted.set(this.#window.id(index) ?? `unread ${index}`, index);
