@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from activities.api_boxes import ApiBox
 from activities.api_take import ApiTaker, Taken, to_fill
 from contracts.failpoints import Failpoint, reached
-from providers.errors import ProtocolBroken
+from providers.errors import FolderGone, ProtocolBroken
 from providers.mail_api import CursorExpired, MailApiSource, RemoteMail
 from store.api_balance import api_figures, record_api_audit, time_of
+from store.api_ledger import read_cursor
 from store.api_mirror import mirror_left
 from store.audits import AuditReason, BalanceFigures
 from store.gaps import GapCause, GapRow, close_gap, found_missing, gaps_of_folder, open_gap
@@ -24,6 +25,7 @@ from store.gaps import GapCause, GapRow, close_gap, found_missing, gaps_of_folde
 PIECE = 40
 RELIST_TRIES = 3
 TOO_OLD = 3_600.0  # seconds after which a listing that nobody went on with begins anew
+TOLD_PAGES = 10  # of changes that are looked through for mail that is only on its way
 STATES = (
     2_000  # of the newest mails, labels are read again after a gap; older ones show them when they change
 )
@@ -31,7 +33,8 @@ STATES = (
 
 @dataclass(slots=True)
 class Relisted:
-    """`missing` should be here and are not, newest first; `unasked` are drafts and thrown away ones without a row. `whole`: the
+    """`missing` should be here and are not, newest first; `unasked` are drafts and thrown away ones without a row; `ahead` came
+    after the changes were read: the next pass is told of them. `whole`: the
     listing was read to its end and is as long as the provider said. `since`: the database's time at its beginning; rows that
     changed later are told by changes and not by it. `after` is the next page, `done` that there is none; `touched` the
     monotonic time of the last page.
@@ -47,6 +50,7 @@ class Relisted:
     ids: set[str] = field(default_factory=set)
     missing: list[RemoteMail] = field(default_factory=list)
     unasked: list[RemoteMail] = field(default_factory=list)
+    ahead: set[str] = field(default_factory=set)
     whole: bool = False
 
 
@@ -99,6 +103,7 @@ class ApiBalance:
         again = await self._relisted(box, gaps)
         if not again.done:
             return Balanced(more=True, compared=False)
+        await self._set_apart_the_new(box, again)
         figures, extras = await self._figures(box, again)
         gaps = await self._note(box, figures, gaps, reason)
         reached(Failpoint.GAP_OPENED if figures.missing else Failpoint.AUDIT_RECORDED)
@@ -180,6 +185,26 @@ class ApiBalance:
             if again.touched >= self._ends:
                 return
 
+    async def _set_apart_the_new(self, box: ApiBox, again: Relisted) -> None:
+        """A mail that the provider tells as a change since our cursor is not missing, it is on its way. Nothing moves on here."""
+        known = await self._taker.known(box, [m.id for m in again.missing])
+        unknown = {mail.id for mail in again.missing} - known.keys()
+        if not unknown:
+            return
+        async with self._taker.writing() as connection:
+            cursor = await read_cursor(connection, box.place)
+        pages = TOLD_PAGES
+        while cursor is not None and unknown and pages:
+            try:
+                told = await self._source.changes(box.path, cursor)
+            except (CursorExpired, FolderGone):
+                return  # the next pass meets it, and opens a gap
+            news = {mail.id for mail in told.changed} & unknown
+            again.ahead |= news
+            unknown -= news
+            cursor, pages = (told.cursor if told.more else None), pages - 1
+        again.missing = [mail for mail in again.missing if mail.id not in again.ahead]
+
     async def _figures(self, box: ApiBox, again: Relisted) -> tuple[BalanceFigures, list[str]]:
         """The sheet of the moment, and the ids of rows without a mail."""
         known = await self._taker.known(box, [m.id for m in (*again.missing, *again.unasked)])
@@ -194,6 +219,7 @@ class ApiBalance:
                 horizon=self._taker.horizon,
                 missing=missing,
                 unasked=unasked,
+                ahead=again.ahead,
             )
 
     async def _note(

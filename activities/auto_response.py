@@ -133,6 +133,7 @@ def _asked(facts: ConversationFacts) -> AutoReplyFacts:
         has_template=bool(facts.template_text.strip() or (facts.template_html or "").strip()),
         conversation_historical=facts.historical,
         first_received_at=facts.first_received_at,
+        first_stored_at=facts.first_stored_at,
         first_historical=facts.first_historical,
         may_answer=facts.may_answer,
         silence_reason=facts.silence_reason,

@@ -20,6 +20,7 @@ OLDEST = dt.timedelta(hours=24)  # an acknowledgement that comes later than this
 @dataclass(frozen=True, slots=True)
 class AutoReplyFacts:
     """What the rows say. `since` is when this inbox began to answer automatically (at the earliest, when it was made);
+    `first_received_at` is the server's date of the first mail, `first_stored_at` ours of its row;
     `silence_reason` is the rule that the mail itself named. Without a first mail there is nothing to answer.
     """
 
@@ -36,20 +37,22 @@ class AutoReplyFacts:
     suppressed: bool
     answered_by_us: bool
     since: dt.datetime
+    first_stored_at: dt.datetime | None = None
     merged: bool = False
 
 
 def silence(facts: AutoReplyFacts, now: dt.datetime) -> str | None:
     """The rule that forbids the automatic answer, as one short word group; None when it may be sent."""
-    at = facts.first_received_at
+    at, stored = facts.first_received_at, facts.first_stored_at
     for reason, holds in (
         ("not-enabled", not facts.enabled),
         ("no-template", not facts.has_template),
         ("no-customer-mail", at is None),
         ("merged", facts.merged),
         ("historical", facts.conversation_historical or facts.first_historical),
-        # Servers date mail by the second (RFC 3501 §2.3.3): mail of the rule's own second counts as later.
+        # Servers date mail by the second (RFC 3501 §2.3.3): mail of the rule's own second counts as later, unless it was here.
         ("older-than-the-rule", at is not None and at < facts.since.replace(microsecond=0)),
+        ("older-than-the-rule", stored is not None and stored < facts.since),
         ("too-late", at is not None and now - at > OLDEST),
         ("no-sender", "@" not in facts.sender),
         ("own-address", facts.sender_is_ours),

@@ -43,10 +43,11 @@ async def api_figures(
     horizon: dt.datetime,
     missing: AbstractSet[str],
     unasked: AbstractSet[str],
+    ahead: AbstractSet[str],
 ) -> tuple[BalanceFigures, list[str]]:
-    """The sheet, and the ids of rows whose mail is not listed. Of the `listed` ids without a row, `missing` should have one
-    and `unasked` are drafts or thrown away; the others are older than the `horizon`. Rows that changed after `since`, when the listing
-    began, and are not on it came meanwhile: they are the next sheet's.
+    """The sheet, and the ids of rows whose mail is not listed. Of the `listed` ids without a row, `missing` should have one,
+    `unasked` are drafts or thrown away, and `ahead` is told by the next changes; the others are older than the `horizon`. Rows
+    that changed after `since`, when the listing began, and are not on it came meanwhile: they are the next sheet's.
     """
     states = dict.fromkeys(LedgerState, 0)
     vanished = gone = deleted = extra = not_wanted = matched = 0
@@ -92,8 +93,9 @@ async def api_figures(
         vanished=vanished,
         gone=gone,
         deleted=deleted,
-        beyond_horizon=len(listed) - matched - len(missing) - len(unasked),
+        beyond_horizon=len(listed) - matched - len(missing) - len(unasked) - len(ahead),
         not_asked_for=len(unasked) + not_wanted,
+        ahead=len(ahead),
         missing=len(missing),
         extra=extra,
     )

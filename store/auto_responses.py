@@ -46,7 +46,7 @@ FACTS = text(
 )
 FIRST_MAIL = text(
     """
-    select id, from_address, from_name, return_path, subject, received_at, historical, may_answer, silence_reason, is_auto
+    select id, from_address, from_name, return_path, subject, received_at, created_at, historical, may_answer, silence_reason, is_auto
     from messages
     where tenant_id = :tenant and conversation_id = :id and direction = 'inbound'
     order by received_at, id limit 1
@@ -122,6 +122,7 @@ class ConversationFacts:
     first_id: uuid.UUID | None
     first_subject: str
     first_received_at: dt.datetime | None
+    first_stored_at: dt.datetime | None
     first_historical: bool
     may_answer: bool
     silence_reason: str | None
@@ -200,6 +201,7 @@ async def lock_facts(
         first_id=first.id if first is not None else None,
         first_subject=first.subject if first is not None else "",
         first_received_at=first.received_at if first is not None else None,
+        first_stored_at=first.created_at if first is not None else None,
         first_historical=first is not None and first.historical,
         may_answer=first is not None and first.may_answer,
         silence_reason=first.silence_reason if first is not None else None,

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from activities.accounts import Accounts, MailboxToken, TokenKeeper, graph_mailbox
+from activities.api_balance import ApiBalance
 from activities.connect import Connecting
 from activities.inbound_fetch import InboundFetch
 from activities.inbound_watch import InboundWatch
@@ -138,3 +140,15 @@ class ApiRoom(MailRoom):
                 text("update inboxes set created_at = now() - make_interval(days => :d) where id = :i"),
                 {"d": days, "i": self.inbox_id},
             )
+
+
+def between(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Something that happens once, after the next pass has read the changes and before it lists for its sheet."""
+    real = ApiBalance._relisted
+
+    async def relisted(balance: ApiBalance, *given: Any) -> Any:
+        monkeypatch.setattr(ApiBalance, "_relisted", real)
+        happens()
+        return await real(balance, *given)
+
+    monkeypatch.setattr(ApiBalance, "_relisted", relisted)

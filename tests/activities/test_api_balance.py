@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities import api_take
 from contracts.inbound import ResyncScope
-from tests.activities.api_room import ApiRoom
+from tests.activities.api_room import ApiRoom, between
 from tests.activities.mail_room import letter
 from tests.servers.gmail_mailbox import GmailMailbox
 from tests.servers.gmail_server import GmailServer
@@ -96,6 +96,20 @@ async def test_the_nightly_sheet_balances_and_finds_what_is_missing(room: ApiRoo
     assert (gap["cause"], gap["missing"], gap["refilled"]) == ("audit", 1, 1)
     assert gap["closed_at"] is not None
     assert one in await room.ledger()
+
+
+async def test_a_mail_that_comes_while_the_sheet_is_drawn_is_on_its_way(
+    room: ApiRoom, box: GmailMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.deliver(letter(1))
+    await room.settle()
+    between(monkeypatch, lambda: box.deliver(letter(2, subject="just now")))
+    await room.fetch(ResyncScope.ALL)
+    sheet = await room.one("select * from audits where inbox_id = :i", i=room.inbox_id)
+    assert (sheet["at_provider"], sheet["ahead"], sheet["missing"]) == (2, 1, 0)
+    assert await room.gaps() == []
+    await room.settle()
+    assert (await room.message("just now"))["historical"] is False
 
 
 async def test_a_long_lockout_leaves_a_gap_that_the_next_pass_fills(room: ApiRoom, box: GmailMailbox) -> None:

@@ -8,9 +8,10 @@ import pytest
 import pytest_asyncio
 
 from activities import api_listing
+from contracts.inbound import ResyncScope
 from providers.egress import tls_context
 from store.quarantine import retry
-from tests.activities.api_room import ApiRoom
+from tests.activities.api_room import ApiRoom, between
 from tests.activities.mail_room import letter
 from tests.servers.graph_mailbox import GraphMailbox
 from tests.servers.graph_server import GraphServer
@@ -265,3 +266,17 @@ async def test_the_nightly_sheet_of_each_folder_balances(room: ApiRoom, box: Gra
     sheets = await room.rows("select * from audits where inbox_id = :i order by at_provider", i=room.inbox_id)
     assert [(s["at_provider"], s["ingested"], s["beyond_horizon"]) for s in sheets] == [(1, 1, 0), (8, 7, 1)]
     assert await room.gaps() == []
+
+
+async def test_a_mail_that_comes_while_the_sheet_is_drawn_is_on_its_way(
+    room: ApiRoom, box: GraphMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.deliver(letter(1), "inbox")
+    await room.settle()
+    between(monkeypatch, lambda: box.deliver(letter(2, subject="just now"), "inbox"))
+    await room.fetch(ResyncScope.ALL)
+    sheet = await room.one("select * from audits where inbox_id = :i and at_provider > 0", i=room.inbox_id)
+    assert (sheet["at_provider"], sheet["ahead"], sheet["missing"]) == (2, 1, 0)
+    assert await room.gaps() == []
+    await room.settle()
+    assert (await room.message("just now"))["historical"] is False

@@ -54,6 +54,14 @@ def test_mail_of_the_second_in_which_the_rule_began_is_answered() -> None:
     assert silence(dataclasses.replace(FINE, first_received_at=at, since=at.replace(microsecond=700_000)), NOW) is None
 
 
+def test_mail_of_that_second_which_was_here_before_the_rule_is_not() -> None:
+    at = NOW.replace(microsecond=0)
+    since = at.replace(microsecond=700_000)
+    facts = dataclasses.replace(FINE, first_received_at=at, since=since, first_stored_at=at.replace(microsecond=300_000))
+    assert silence(facts, NOW) == "older-than-the-rule"
+    assert silence(dataclasses.replace(facts, first_stored_at=at.replace(microsecond=900_000)), NOW) is None
+
+
 @pytest.mark.parametrize("reason", AGAINST)
 def test_one_fact_against_it_is_enough(reason: str) -> None:
     assert silence(dataclasses.replace(FINE, **AGAINST[reason]), NOW) == reason

@@ -115,6 +115,7 @@ async def test_a_sheet_adds_up_whatever_is_listed(desk) -> None:
                 horizon=at["horizon"],
                 missing={"unknown", "denied once"},
                 unasked={"half-written"},
+                ahead=set(),
             )
 
         figures, extras = await drawn(at["later"])
