@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.web.fake_data import Row
+from tests.web.fake_data import LIMITS, PASSWORD, TENANT, Row
 from tests.web.fake_state import Fake, now
 
 PROFILE: Row = {"status": "offline", "offline_since": None, "capacity": 20, "skills": [], "languages": [], "seniority": 0, "teams": [], "invited": False}
@@ -84,6 +84,14 @@ def people_routes(fake: Fake) -> list[Route]:
         fake.links.remove(request.state.body["token"])
         return Response(status_code=204)
 
+    async def oneself(request: Request) -> Response:
+        user, body = request.state.user, request.state.body
+        if "password" in body and body["current_password"] != PASSWORD:
+            wrong = [{"field": "current_password", "message": "is not your present password"}]
+            return refused(422, "invalid", "One field is wrong.", errors=wrong)
+        user["name"] = body.get("name", user["name"])
+        return JSONResponse({"user": profile(fake, user), "tenant": TENANT, "links": {"temporal_ui": None}, "limits": LIMITS})
+
     async def status(request: Request) -> Response:
         user = request.state.user
         user["status"] = request.state.body["status"]
@@ -159,6 +167,7 @@ def people_routes(fake: Fake) -> list[Route]:
         Route("/v1/users/{id}", one, methods=["PATCH", "DELETE"]),
         Route("/v1/users/{id}/invitation", invitation, methods=["POST"]),
         Route("/v1/invitations", accept, methods=["POST"]),
+        Route("/v1/me", oneself, methods=["PATCH"]),
         Route("/v1/me/status", status, methods=["PUT"]),
         Route("/v1/teams", teams, methods=["GET", "POST"]),
         Route("/v1/teams/{id}", team, methods=["PATCH", "DELETE"]),

@@ -38,7 +38,7 @@ export const PAGES = [
   { name: "hours", path: "/hours", tag: "hours-page", title: "Business hours", group: "Automation", iconName: "calendar", text: "Working time, holidays and half days" },
   { name: "templates", path: "/templates", tag: "templates-page", title: "Templates", group: "Content", iconName: "book", text: "Canned replies with shortcuts and placeholders" },
   { name: "signatures", path: "/signatures", tag: "signatures-page", title: "Signatures", group: "Content", iconName: "pen", text: "Your own, and those of inboxes" },
-  { name: "preferences", path: "/preferences", tag: "preferences-page", title: "Notices", group: "People", iconName: "bell", text: "What you are told, by bell and by mail" },
+  { name: "preferences", path: "/preferences", tag: "preferences-page", title: "My account", group: "People", iconName: "bell", text: "Your name and password, and what you are told, by bell and by mail" },
   { name: "retention", path: "/retention", tag: "retention-page", title: "Retention", group: "Trust", iconName: "history", when: manage, text: "What is forgotten, and after how many days" },
   { name: "erasures", path: "/erasures", tag: "erasures-page", title: "Erasures", group: "Trust", iconName: "trash", when: manage, text: "Receipts of people who were erased" },
   { name: "quarantine", path: "/quarantine", tag: "quarantine-page", title: "Quarantine", group: "Mail", iconName: "shield", count: "quarantined", alarm: true, text: "Mail that could not be read safely" },

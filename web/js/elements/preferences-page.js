@@ -1,5 +1,5 @@
 /**
- * `<preferences-page>`: how this person wants to hear of things: the bell, a mail at once or with the digest, and when the digest comes.
+ * `<preferences-page>`: one's own account, and how this person wants to hear of things: the bell, a mail at once or with the digest, and when the digest comes.
  * Administrators also choose the inbox that digests are sent from.
  */
 
@@ -11,6 +11,7 @@ import { KINDS, MAIL } from "/web/js/notice-words.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
+import "/web/js/elements/my-account.js";
 
 const PACES = { off: "No digest", interval: "Every few minutes", daily: "Once a day" };
 const ZONES = Intl.supportedValuesOf?.("timeZone") ?? ["UTC"];
@@ -24,8 +25,8 @@ export class PreferencesPage extends RoomElement {
   build() {
     this.state = document.createElement("load-state");
     this.form = h("form", { class: "sheet", hidden: true, onsubmit: (event) => this.#save(event) });
-    this.append(h("header", { class: "page-head" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), h("h1", {}, "Notices")),
-      h("p", { class: "lead" }, "What Mailroom tells you, and how. You never hear of what you did yourself."), this.state, this.form);
+    this.append(h("header", { class: "page-head" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), h("h1", {}, "My account")),
+      document.createElement("my-account"), h("h2", {}, "Notices"), h("p", { class: "lead" }, "What Mailroom tells you, and how. You never hear of what you did yourself."), this.state, this.form);
   }
 
   attach() {
