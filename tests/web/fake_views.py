@@ -35,7 +35,7 @@ def found_rows(rows: list[Row], words: str) -> list[Row]:
 
     found = [row for row in rows if words in f"{row['subject']} {row['snippet']} {row['customer']}".casefold()]
     return [
-        {**row, "match": {"message_id": None, "field": "body", "snippet": row["snippet"], "marks": marks(row["snippet"]), "subject_marks": marks(row["subject"])}}
+        {**row, "match": {"message_id": None, "note_id": None, "field": "body", "snippet": row["snippet"], "marks": marks(row["snippet"]), "subject_marks": marks(row["subject"])}}
         for row in found
     ]
 
@@ -51,7 +51,7 @@ def view_routes(fake: Fake) -> list[Route]:
 
     async def views(request: Request) -> Response:
         if request.method == "GET":
-            return JSONResponse({"items": fake.views})
+            return JSONResponse({"items": sorted(fake.views, key=lambda one: one["position"])})
         body = request.state.body
         if not body["name"].strip():
             return problem({"name": "may not be empty"})

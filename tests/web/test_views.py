@@ -1,5 +1,8 @@
 """Saved views in the side bar and their page, the help of the search, and marks on what was found."""
 
+import os
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -68,7 +71,35 @@ def test_every_kind_of_condition_is_read_and_written_as_it_was(desk: Desk) -> No
     page.get_by_label("Name").fill("Renamed")
     page.get_by_role("button", name="Save").click()
     expect(views(page).get_by_role("link", name="Renamed").first).to_be_visible()
-    assert desk.fake.views[0]["conditions"] == conditions
+    desk.becomes(lambda: desk.fake.views[0]["conditions"], conditions)
+
+
+def test_views_are_put_in_order_by_buttons_and_keys_and_the_focus_stays(desk: Desk) -> None:
+    for place, name in ((3, "First"), (3, "Second"), (8, "Third")):
+        last = saved(desk, name, CLOSED, position=place)
+    page = desk.sign_in(f"/views/{last}")
+    names = page.locator("saved-views li a:first-child > span:nth-child(2)")
+    expect(names).to_have_text(["First", "Second", "Third"])
+    up = page.get_by_role("button", name="Move Third up")
+    up.click()
+    expect(names).to_have_text(["First", "Third", "Second"])
+    expect(up).to_be_focused()
+    up.press("Alt+ArrowUp")
+    expect(names).to_have_text(["Third", "First", "Second"])
+    down = page.get_by_role("button", name="Move Third down")
+    expect(down).to_be_focused()
+    expect(up).to_be_disabled()
+    desk.becomes(lambda: [one["position"] for one in desk.fake.views], [4, 8, 3])
+    if folder := os.environ.get("MAILROOM_TEST_PICTURES"):
+        page.screenshot(path=Path(folder) / "view-order.png", full_page=True)
+
+
+def test_the_order_of_the_teams_views_is_for_those_who_may_change_all(desk: Desk) -> None:
+    saved(desk, "Of a colleague", CLOSED, shared=True, may_change=False, position=1)
+    mine = saved(desk, "Mine for all", CLOSED, shared=True, position=2)
+    page = desk.sign_in(f"/views/{mine}")
+    expect(page.get_by_label("Name")).to_have_value("Mine for all")
+    expect(page.locator("view-order")).to_be_hidden()
 
 
 def test_a_view_without_a_name_is_refused_beside_the_form_and_one_is_deleted(desk: Desk) -> None:
@@ -81,7 +112,7 @@ def test_a_view_without_a_name_is_refused_beside_the_form_and_one_is_deleted(des
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(views(page).get_by_role("link", name="Done")).to_have_count(0)
-    assert desk.fake.views == []
+    desk.becomes(lambda: desk.fake.views, [])
 
 
 def test_views_of_others_come_in_live_and_show_how_far_they_are(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 /**
- * `<view-page>`: makes or changes one saved view: its name, who sees it, its conditions, and how many conversations they hold for now.
+ * `<view-page>`: makes or changes one saved view: its name, who sees it, its conditions, and how many conversations they hold for now;
+ * below it the order of the views.
  */
 
 import { tags } from "/web/js/api/tags.js";
@@ -14,6 +15,7 @@ import { FIRST, ICONS } from "/web/js/view-words.js";
 import { ask } from "/web/js/elements/ask-dialog.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
 import "/web/js/elements/view-group.js";
+import "/web/js/elements/view-order.js";
 
 const PREVIEW_MS = 500;
 const NEW = { name: "", icon: "list", color: "#64748b", shared: false, sort: "newest", conditions: { all: [FIRST] } };
@@ -38,7 +40,7 @@ export class ViewPage extends RoomElement {
         h("label", { class: "check" }, this.shared, "Everybody of the team sees it")),
       h("fieldset", {}, h("legend", {}, "Conversations for which"), this.group, this.found), this.wrong,
       h("div", { class: "form-foot" }, button("Save", { type: "submit", kind: "primary" }), button("Back", { onclick: () => router.go("/") }), this.drop));
-    this.append(h("header", { class: "page-head" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), this.heading), this.state, this.form);
+    this.append(h("header", { class: "page-head" }, button("", { iconName: "menu", label: "Rooms", kind: "quiet nav-open", onclick: () => this.tell("open-nav") }), this.heading), this.state, this.form, document.createElement("view-order"));
     this.addEventListener("view-change", settle(() => this.#preview(), PREVIEW_MS));
   }
 
