@@ -5,7 +5,7 @@ These are among the few steps that look over all tenants.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 from temporalio import activity
 
@@ -17,11 +17,13 @@ from activities.ses_spool import SesSpool
 from contracts.sweep import SweepFindings, SweepFound, SweepQuestion, SweepSteps, TidyReport
 from store import loop_breaches, loop_budgets, sweep
 from store.counter_checks import ask_for_checks
-from store.search import index_all_tenants
+from store.search import index_all_tenants, rebuild_documents
+from store.search_notes import index_older_notes
 from store.unit_of_work import Database
 
 INDEX_BATCH = 500
 INDEX_BATCHES = 40
+REBUILD_BATCHES = 20  # they are searchable meanwhile
 BUDGETS_KEPT = dt.timedelta(hours=24)
 BREACHES_KEPT = dt.timedelta(days=30)
 
@@ -79,13 +81,8 @@ class Sweeping(SweepSteps):
                 if self._spool is not None:
                     await self._spool.look(now=now)
                 indexed = 0
-                for _ in range(INDEX_BATCHES):
-                    # Each batch is a transaction of its own: a long one would hold the event log's readers back.
-                    async with self._database.system_unit_of_work() as connection:
-                        batch = await index_all_tenants(connection, limit=INDEX_BATCH)
-                    indexed += batch
-                    if batch < INDEX_BATCH:
-                        break
+                for step, most in ((index_all_tenants, INDEX_BATCHES), (index_older_notes, INDEX_BATCHES), (rebuild_documents, REBUILD_BATCHES)):
+                    indexed += await self._index(step, most)
         return TidyReport(
             sessions=tidied.sessions,
             uploads=tidied.uploads,
@@ -94,3 +91,15 @@ class Sweeping(SweepSteps):
             indexed=indexed,
             partitions=tidied.partitions,
         )
+
+    async def _index(self, step: Callable[..., Awaitable[int]], most: int) -> int:
+        """Take the step until nothing is left, at most so often."""
+        done = 0
+        for _ in range(most):
+            # Each batch is a transaction of its own: a long one would hold the event log's readers back.
+            async with self._database.system_unit_of_work() as connection:
+                batch = await step(connection, limit=INDEX_BATCH)
+            done += batch
+            if batch < INDEX_BATCH:
+                break
+        return done

@@ -111,6 +111,7 @@ def _shown(row: ConversationRow) -> ListedConversation:
         waiting_since=row.waiting_since,
         match=Match(
             message_id=str(match.message_id) if match.message_id else None,
+            note_id=str(match.note_id) if match.note_id else None,
             field=match.field,  # type: ignore[arg-type]
             snippet=match.snippet,
             marks=[list(m) for m in match.marks],

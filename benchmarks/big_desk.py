@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from store.box_counts import NOBODY, mend_counts_sql
+from store.search import FORM
 
 VOCABULARY = 50_000
 WORDS = 30  # drawn for a message
@@ -74,9 +75,9 @@ FOLLOWERS = """
 insert into followers (tenant_id, conversation_id, user_id)
 select tenant_id, id, (%(agents)s::uuid[])[1 + number %% 10] from conversations where tenant_id = %(tenant)s and number %% 20 < 10
 """
-DOCUMENTS = """
-insert into search_documents (tenant_id, message_id, conversation_id, document)
-select m.tenant_id, m.id, m.conversation_id,
+DOCUMENTS = f"""
+insert into search_documents (tenant_id, message_id, conversation_id, form, document)
+select m.tenant_id, m.id, m.conversation_id, {FORM},
   setweight(to_tsvector('simple', m.subject), 'A')
   || array_to_tsvector(array(select 'subject=' || t from unnest(tsvector_to_array(to_tsvector('simple', m.subject))) t))
   || setweight(to_tsvector('simple', concat_ws(' ', m.from_name, m.from_address, translate(m.from_address, '@.', '  '))), 'B')

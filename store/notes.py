@@ -16,6 +16,7 @@ from store.event_log import NewEvent, append_events
 from store.followers import add_followers
 from store.outbound_rows import lock_conversation
 from store.pages import Page, read_time_cursor, time_cursor
+from store.search_notes import note_document
 from store.visibility import Viewer, visible_inboxes
 from store.who_sees import who_sees
 
@@ -38,20 +39,23 @@ BUMP = text(
     "update conversations set updated_at = now() where tenant_id = :tenant and id = :id returning version, inbox_id"
 )
 ADD = text(
-    """
-    insert into notes (tenant_id, conversation_id, user_id, content, mentions, at_version)
-    values (:tenant, :conversation, :user, :content, cast(:mentions as uuid[]), :version) returning id
+    f"""
+    insert into notes (tenant_id, conversation_id, user_id, content, mentions, at_version, document)
+    select :tenant, :conversation, cast(:user as uuid), w.content, cast(:mentions as uuid[]), :version, {note_document("w.content")}
+    from (select cast(:content as text) as content offset 0) w returning id
     """
 )
 CHANGE = text(
-    """
-    update notes set content = :content, mentions = cast(:mentions as uuid[]), edited_at = now(), at_version = :version
-    where tenant_id = :tenant and id = :id
+    f"""
+    update notes n set content = w.content, mentions = cast(:mentions as uuid[]), edited_at = now(), at_version = :version,
+      document = {note_document("w.content")}
+    from (select cast(:content as text) as content offset 0) w where n.tenant_id = :tenant and n.id = :id
     """
 )
 # The row stays for those who were told of it; the words go.
 DELETE = text(
-    "update notes set content = '', mentions = '{}', deleted_at = now(), at_version = :version where tenant_id = :tenant and id = :id"
+    "update notes set content = '', document = '', mentions = '{}', deleted_at = now(), at_version = :version"
+    " where tenant_id = :tenant and id = :id"
 )
 
 

@@ -1,6 +1,7 @@
 """Builds the full text index a moment after the rows, in batches: it costs more than all other rows of a mail together.
 
-A message without `indexed_at` is not searchable yet; whoever comes next indexes it, so a crash only delays the search.
+A message without `indexed_at` is not searchable yet; whoever comes next indexes it, so a crash only delays the search. Documents that an
+earlier version built (`form`) are searchable as they are and built anew by the sweep, a slice at a time.
 """
 
 import uuid
@@ -8,6 +9,7 @@ import uuid
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.search_folding import folded
 from store.search_forms import PAIRED as PAIRED_SCRIPTS
 
 # Scripts without spaces between words (those of store/search_forms.py): a run of them is kept as its pairs of characters too, in order.
@@ -28,40 +30,58 @@ def _pairs(value: str) -> str:
     """
 
 
+# What a document is made like. Counted up with every change, and the predicate of `ix_search_documents_older` with it.
+FORM = 1
+
+
+def document_of(value: str) -> str:
+    """SQL for the words of a text that is folded already."""
+    return f"to_tsvector('simple', {value}) || {_pairs(value)}"
+
+
+def marked_as(place: str, words: str) -> str:
+    """SQL for the same words once more, to be asked for in this place alone."""
+    return f"array_to_tsvector(array(select '{place}=' || t from unnest(tsvector_to_array({words})) t))"
+
+
 # Weights say where a word stands: A the subject, B the sender, C the recipients. Words of subjects and file names stand there twice, plain
-# and as `subject=word` and `file=word`: the index knows no weights, and for a word of many bodies it would fetch them all. A tsvector holds 1 MB; with the cuts below no text reaches it (each word costs
-# up to six bytes beside its letters).
+# and as `subject=word` and `file=word`: the index knows no weights, and for a word of many bodies it would fetch them all. A tsvector
+# holds 1 MB; with the cuts below no text reaches it (each word costs up to six bytes beside its letters).
 SOURCE = f"""
     select m.tenant_id, m.id, m.conversation_id,
-      setweight(s.words, 'A') || array_to_tsvector(array(select 'subject=' || t from unnest(tsvector_to_array(s.words)) t))
-      || setweight(to_tsvector('simple', concat_ws(' ', m.from_name, m.from_address, translate(m.from_address, '@.', '  ')))
-           || {_pairs("m.from_name")}, 'B')
+      setweight(s.words, 'A') || {marked_as("subject", "s.words")}
+      || setweight(to_tsvector('simple', concat_ws(' ', w.sender, m.from_address, translate(m.from_address, '@.', '  ')))
+           || {_pairs("w.sender")}, 'B')
       || setweight(to_tsvector('simple', coalesce(p.people, '')), 'C')
       || coalesce(f.document, '')
-      || to_tsvector('simple', b.body) || {_pairs("b.body")} as document
+      || {document_of("b.body")} as document
     from picked join messages m on m.tenant_id = picked.tenant_id and m.id = picked.id
-    cross join lateral (select to_tsvector('simple', m.subject) || {_pairs("m.subject")} as words offset 0) s
     cross join lateral (
-      select left(m.body_text, case when octet_length(m.body_text) > 300000 then 60000 else 200000 end) as body offset 0) b
+      select m.subject, m.from_name, case when octet_length(m.body_text) > 300000 then 60000 else 200000 end as most offset 0) l
+    cross join lateral (select left(m.body_text, l.most) as body offset 0) r
+    cross join lateral (select {folded("l.subject")} as subject, {folded("l.from_name")} as sender offset 0) w
+    cross join lateral (select {document_of("w.subject")} as words offset 0) s
+    cross join lateral (select left({folded("r.body")}, l.most) as body offset 0) b
     left join lateral (
-      select left(string_agg(concat_ws(' ', r.name, r.address, translate(r.address, '@.', '  ')), ' '), 50000) as people
-      from message_recipients r where r.tenant_id = m.tenant_id and r.message_id = m.id) p on true
+      select {folded("n.people")} as people from (
+        select left(string_agg(concat_ws(' ', r.name, r.address, translate(r.address, '@.', '  ')), ' '), 50000) as people
+        from message_recipients r where r.tenant_id = m.tenant_id and r.message_id = m.id offset 0) n) p on true
     left join lateral (
-      select w.words || array_to_tsvector(array(select 'file=' || t from unnest(tsvector_to_array(w.words)) t))
+      select w.words || {marked_as("file", "w.words")}
         || case when n.attached then array_to_tsvector(array['has=attachment']) else '' end as document
       from (
         select left(string_agg(concat_ws(' ', a.filename, translate(a.filename, '._-', '   ')), ' '), 50000) as names,
           bool_or(a.disposition = 'attachment') as attached
         from attachments a where a.tenant_id = m.tenant_id and a.message_id = m.id) n
-      cross join lateral (select to_tsvector('simple', n.names) as words offset 0) w
+      cross join lateral (select to_tsvector('simple', {folded("n.names")}) as words offset 0) w
       where n.names is not null) f on true
 """
 WRITE = f"""
     , written as (
-      insert into search_documents (tenant_id, message_id, conversation_id, document)
-      select tenant_id, id, conversation_id, document from ({SOURCE}) s
+      insert into search_documents (tenant_id, message_id, conversation_id, document, form)
+      select tenant_id, id, conversation_id, document, {FORM} from ({SOURCE}) s
       on conflict (tenant_id, message_id) do update set document = excluded.document,
-        conversation_id = excluded.conversation_id
+        conversation_id = excluded.conversation_id, form = excluded.form
       returning 1
     )
     update messages m set indexed_at = now() from picked
@@ -83,6 +103,18 @@ OF_ALL = text(
     ) {WRITE}
     """
 )
+# The conversation stays as the document has it: only a merge or a split moves it, and may do so at this moment. A message whose words
+# change is marked as unindexed by that.
+OLDER = text(
+    f"""
+    with picked as materialized (
+      select m.tenant_id, m.id from search_documents d join messages m on m.tenant_id = d.tenant_id and m.id = d.message_id
+      where d.form < {FORM} limit :limit for no key update of m skip locked
+    )
+    update search_documents d set document = s.document, form = {FORM} from ({SOURCE}) s
+    where d.tenant_id = s.tenant_id and d.message_id = s.id
+    """
+)
 
 
 async def index_messages(connection: AsyncConnection, tenant_id: uuid.UUID, *, limit: int = 500) -> int:
@@ -93,3 +125,10 @@ async def index_messages(connection: AsyncConnection, tenant_id: uuid.UUID, *, l
 async def index_all_tenants(connection: AsyncConnection, *, limit: int = 500) -> int:
     """As the system: index what any tenant's search lacks, for instance what a crash left behind."""
     return int((await connection.execute(OF_ALL, {"limit": limit})).rowcount)
+
+
+async def rebuild_documents(connection: AsyncConnection, *, limit: int = 500) -> int:
+    """As the system: build some documents of an earlier form anew, of any tenant; how many it was. Twice does the next ones; if it dies
+    here, those of this call are built again.
+    """
+    return int((await connection.execute(OLDER, {"limit": limit})).rowcount)

@@ -5,8 +5,9 @@ Endings are put on by lists, and PostgreSQL's Snowball stemmer of the language s
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
+
+from store.search_folding import fold
 
 SHORTEST = 4  # shorter words are too often other words' beginnings
 MOST_FORMS = 24
@@ -32,25 +33,39 @@ MARKS = {
     "french": "(est | vous | nous) & (les | des | une)",
     "spanish": "(que | por | para) & (los | las | una | el)",
     "italian": "(che | per | non) & (il | della | gli | sono)",
-    "portuguese": "(que | para | não) & (os | uma | com | você)",
+    "portuguese": "(que | para | nao | não) & (os | uma | com | voce | você)",
     "dutch": "(het | een | niet) & (van | ik | zijn)",
 }
 UMLAUTS = {"a": "ä", "o": "ö", "u": "ü"}
+SPELLED = {umlaut: plain + "e" for plain, umlaut in UMLAUTS.items()}
+TRANSCRIBED = re.compile("(?<![aeiouq])(?:ae|oe|ue)")  # not in Bauer, treue, Quelle
 
 
-def candidates(word: str, languages: Sequence[str]) -> list[tuple[str, str]]:
-    """(language, form) that may be forms of this word, to be validated; none for short words, numbers and names with dots."""
+def candidates(word: str, languages: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(language, word, form) that may be forms of this word, to be validated; none for short words, numbers and names with dots. The
+    word is also tried with the accents that its ending has in the language: the stemmer knows no `facturacion`.
+    """
     word = word.lower()
     if len(word) < SHORTEST or not LETTERS.fullmatch(word) or RUN.search(word):
         return []
     found = []
     for language in languages:
-        made: dict[str, None] = {}
-        for stem in _stems(word, language):
-            made |= dict.fromkeys(stem + ending for ending in ENDINGS[language] if len(stem + ending) > 2)
-        made.pop(word, None)
-        found += [(language, form) for form in made]
+        for spelled in _spellings(word, language):
+            made: dict[str, None] = {}
+            for stem in _stems(spelled, language):
+                made |= dict.fromkeys(stem + ending for ending in ENDINGS[language] if len(stem + ending) > 2)
+            made.pop(spelled, None)
+            found += [(language, spelled, form) for form in made]
     return found
+
+
+def _spellings(word: str, language: str) -> list[str]:
+    spelled = {word: None}
+    for ending in ENDINGS[language]:
+        plain = fold(ending)
+        if plain != ending and word.endswith(plain) and len(word) - len(plain) >= 3:
+            spelled[word[: len(word) - len(plain)] + ending] = None
+    return list(spelled)
 
 
 def _stems(word: str, language: str) -> list[str]:
@@ -83,10 +98,11 @@ def _umlauts(stem: str) -> Iterator[str]:
             return
 
 
-def without_accents(word: str) -> str:
-    """The word in plain letters, as some write it."""
-    parts = unicodedata.normalize("NFD", word)
-    return unicodedata.normalize("NFC", "".join(c for c in parts if not unicodedata.combining(c)))
+def transcribed(word: str) -> list[str]:
+    """A German word or name with its umlauts in the other spelling: Müller for Mueller, Mueller for Müller."""
+    word = word.lower()
+    apart = "".join(SPELLED.get(letter, letter) for letter in word)
+    return [apart] if apart != word else [together] if (together := TRANSCRIBED.sub(lambda pair: pair[0][0], word)) != word else []
 
 
 def pairs(run: str) -> list[str]:

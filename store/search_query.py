@@ -16,9 +16,9 @@ MOST_TERMS = 30
 TOKEN = re.compile(r'(?P<minus>-)?(?:(?P<operator>[A-Za-z]+):)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 NUMBER = re.compile(r"\s*(#)?\s*(\d{1,12})\s*")
 ENDS_IN_A_WORD = re.compile(r"\w\Z")
-# Weights of the lexemes in a document (store/search.py); files have lexemes of their own.
-IN_SUBJECT, FROM, TO, IN_FILE, HAS = "A", "B", "C", "file=", "has="
-TEXT_OPERATORS = {"subject": IN_SUBJECT, "from": FROM, "to": TO, "cc": TO, "filename": IN_FILE, "file": IN_FILE}
+# Weights of the lexemes in a document (store/search.py); files and notes have lexemes of their own.
+IN_SUBJECT, FROM, TO, IN_FILE, IN_NOTE, HAS = "A", "B", "C", "file=", "note=", "has="
+TEXT_OPERATORS = {"subject": IN_SUBJECT, "from": FROM, "to": TO, "cc": TO, "filename": IN_FILE, "file": IN_FILE, "note": IN_NOTE}
 NAMED = ("tag", "inbox", "assigned")
 OPERATORS = (*TEXT_OPERATORS, "has", "before", "after", "is", "status", "priority", "category", *NAMED)
 
@@ -90,6 +90,8 @@ def _take(asked: Asked, token: re.Match[str], group: int, *, typing: bool) -> No
     if not text.strip():
         return
     if operator in TEXT_OPERATORS:
+        if minus and TEXT_OPERATORS[operator] == IN_NOTE:
+            raise BadSearch("`note:` takes no minus: it would leave nothing out, since the mails of a conversation are no notes; leave it away")
         asked.terms.append(Term(text, phrase, TEXT_OPERATORS[operator], minus, group, typing=not phrase))
     elif operator == "has":
         if text.lower() not in ("attachment", "attachments", "file"):

@@ -16,10 +16,13 @@ Mark = Annotated[list[int], Field(min_length=2, max_length=2, description="from,
 
 
 class Match(Answer):
-    """Why a conversation was found. The ranges are those of what was looked for, in Unicode characters (not UTF-16 units)."""
+    """Why a conversation was found. The ranges are those of what was looked for, in Unicode characters (not UTF-16 units). In the field
+    `note` the snippet is of the internal note `note_id`.
+    """
 
     message_id: str | None
-    field: Literal["body", "subject", "people", "file", "number"]
+    note_id: str | None
+    field: Literal["body", "subject", "people", "file", "note", "number"]
     snippet: str
     marks: list[Mark]
     subject_marks: list[Mark]

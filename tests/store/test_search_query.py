@@ -2,8 +2,8 @@
 
 import pytest
 
-from store.search_forms import candidates, pairs, without_accents
-from store.search_query import BadSearch, Term, read_query
+from store.search_forms import candidates, pairs, transcribed
+from store.search_query import IN_NOTE, BadSearch, Term, read_query
 from store.view_conditions import Leaf
 
 
@@ -88,9 +88,10 @@ def test_a_number_alone_is_a_ticket() -> None:
 
 
 def test_forms_are_made_of_words_only() -> None:
-    assert ("english", "invoices") in candidates("Invoice", ["english"])
-    assert ("english", "shipped") in candidates("shipping", ["english"])
-    assert ("german", "häuser") in candidates("haus", ["german"])
+    assert ("english", "invoice", "invoices") in candidates("Invoice", ["english"])
+    assert ("english", "shipping", "shipped") in candidates("shipping", ["english"])
+    assert ("german", "haus", "häuser") in candidates("haus", ["german"])
+    assert ("spanish", "facturación", "facturaciones") in candidates("facturacion", ["spanish"])
     for word in ("cat", "w300", "a.b.c", "東京都庁", "4711"):
         assert candidates(word, ["english", "german"]) == []
     assert len(candidates("invoice", ["english"])) < 80
@@ -99,4 +100,16 @@ def test_forms_are_made_of_words_only() -> None:
 def test_scripts_without_spaces_come_in_pairs() -> None:
     assert pairs("東京都") == ["東京", "京都"]
     assert pairs("東") == ["東"]
-    assert without_accents("Crème brûlée") == "Creme brulee"
+
+
+def test_umlauts_have_two_spellings() -> None:
+    assert transcribed("Mueller") == ["muller"]
+    assert transcribed("Müller") == ["mueller"]
+    for word in ("bauer", "treue", "quelle", "printer"):
+        assert transcribed(word) == []
+
+
+def test_a_note_cannot_be_left_out() -> None:
+    assert read_query("note:refund").terms[0].place == IN_NOTE
+    with pytest.raises(BadSearch, match="no minus"):
+        read_query("printer -note:refund")

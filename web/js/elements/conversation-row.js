@@ -94,7 +94,7 @@ export class ConversationRow extends HTMLElement {
   #last(item) {
     const where = [item.category, store.get("inboxes").length > 1 && !router.current.query.get("inbox") ? item.inbox?.name : null].filter(Boolean).map(plain).join(" · ");
     return h("div", { class: "row-last" }, h("div", { class: "row-marks" }, this.#marks(item), this.#places),
-      h("div", { class: "row-snippet" }, item.last_message_direction === "outbound" ? icon("reply", "Answered") : null, item.match?.snippet ? marked(item.match.snippet, item.match.marks) : plain(item.snippet)),
+      h("div", { class: "row-snippet" }, item.match?.field === "note" ? icon("note", "In an internal note") : item.last_message_direction === "outbound" ? icon("reply", "Answered") : null, item.match?.snippet ? marked(item.match.snippet, item.match.marks) : plain(item.snippet)),
       where ? h("span", { class: "row-inbox", title: "Category and inbox" }, where) : null);
   }
 
