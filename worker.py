@@ -59,6 +59,7 @@ from workflows.snooze import Snooze
 from workflows.sweep import Sweep
 from workflows.under_watch import UnderWatch
 from workflows.watch_renewal import WatchRenewal
+from workflows.webhook_endpoint import WebhookEndpoint
 
 log = logging.getLogger("mailroom.worker")
 
@@ -79,6 +80,7 @@ WORKFLOWS = (
     Snooze,
     Sweep,
     WatchRenewal,
+    WebhookEndpoint,
 )
 GRACE = timedelta(seconds=25)
 PLENTY = 500  # slots where seats are what is scarce
@@ -107,6 +109,7 @@ def workers(
         queues.BACKFILL: 32,
         queues.DESK: PLENTY,
         queues.REINGEST: 1,
+        queues.WEBHOOKS: 100,
     }
     # Contracts are shared with the process: frozen values, nothing to isolate. Anything else is an accident.
     restrictions = SandboxRestrictions.default.with_passthrough_modules(

@@ -25,6 +25,7 @@ from activities.desk_rollups import Rollups
 from activities.desk_route import DeskRoute
 from activities.desk_turn import DeskTurn
 from activities.desk_views import Views
+from activities.desk_webhooks import DeskWebhooks
 from activities.digest import Digesting
 from activities.domain_check import DomainChecking
 from activities.erasure import Erasing
@@ -53,10 +54,11 @@ from activities.sweep import Sweeping
 from activities.token_keeper import TokenKeeper
 from activities.turns import FairTurns
 from activities.watch_renewal import GmailWatcher, GraphWatcher, Watcher, WatchRenewing
+from activities.webhook_drain import WebhookDraining
 from contracts import failpoints
 from contracts.failpoints import Failpoint
 from providers.dns.lookup import DnsLookup
-from providers.egress import EgressPolicy
+from providers.egress import EgressPolicy, tls_context
 from providers.gmail.account import GmailAccount
 from providers.gmail.endpoint import GmailEndpoint
 from providers.gmail.quota import QuotaBudgets
@@ -78,6 +80,7 @@ from providers.ses.receipts import ReceiptBucket
 from providers.ses.sender import SesSender
 from providers.smtp.account import SmtpAccount
 from providers.smtp.sender import SmtpSender
+from providers.webhook_post import WebhookPost
 from settings import Settings
 from store.inbox_state import InboxState
 from store.sealing import Sealer
@@ -108,6 +111,7 @@ ACTIVITY_CLASSES: tuple[type, ...] = (
     Snoozing,
     Sweeping,
     WatchRenewing,
+    WebhookDraining,
 )
 FETCHES, FETCHES_OF_ONE = 32, 24
 SENDS, SENDS_OF_ONE = 128, 48
@@ -234,8 +238,8 @@ def api_watchers(settings: Settings, policy: EgressPolicy) -> dict[str, Watcher]
 
 
 def reactors(database: Database, settings: Settings, blobs: BlobStore) -> tuple[Reactor, ...]:  # noqa: ARG001 - for those to come
-    """Who reacts to events on the desk, in this order: rules, assignment, clocks, views, notices, figures."""
-    return (DeskRoute(blobs.get), DeskAssign(), DeskClocks(), Views(), NoticeReactor(), Rollups())
+    """Who reacts to events on the desk, in this order: rules, assignment, clocks, views, notices, figures, webhooks."""
+    return (DeskRoute(blobs.get), DeskAssign(), DeskClocks(), Views(), NoticeReactor(), Rollups(), DeskWebhooks())
 
 
 @contextlib.asynccontextmanager
@@ -266,6 +270,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
         senders=makers.senders,
     )
     watchers = api_watchers(settings, policy)
+    webhook_tls = tls_context()
     parsers = ParserPool(workers=settings.worker_parsers, secret=secret)
     turns = {
         "fetch": FairTurns(FETCHES, most_of_one=FETCHES_OF_ONE),
@@ -331,6 +336,7 @@ async def composed(settings: Settings) -> AsyncIterator[Steps]:
                     spool=SesSpool(database, ses.bucket, every=settings.poll_seconds) if ses.bucket else None,
                 ),
                 WatchRenewing(database, accounts, watchers),
+                WebhookDraining(database, sealer, lambda: WebhookPost(policy, webhook_tls), public_url=settings.public_url),
             ),
             {"postgresql": database.probe, "s3": blobs.ping},
             database,

@@ -125,17 +125,18 @@ class DeskRoute:
         event: LoggedEvent,
         cause: str,
     ) -> list[Followup]:
-        """Does what the rules say and records it; the conversation, where one asks for an automatic answer to it."""
+        """Does what the rules say and records it; the conversation, where one asks for an automatic answer, and who is to be told."""
         hits: list[Hit] = []
         answers: list[Followup] = []
         for verdict in evaluate(rules, facts).hits:
             outcomes: Sequence[Mapping[str, Any]] = ()
             if not verdict.rule.shadow:
-                behalf = _behalf(tenant_id, verdict, event)
+                behalf = _behalf(tenant_id, verdict, event, mail.id)
                 done = await do_actions(connection, behalf, mail.conversation_id, verdict.rule.actions)
                 outcomes = await self._drafted(connection, tenant_id, mail.conversation_id, done.outcomes)
                 if done.answer:
                     answers.append(Followup(FollowupKind.ANSWER, str(mail.conversation_id), str(mail.inbox_id)))
+                answers += [Followup(FollowupKind.WEBHOOK, str(endpoint)) for endpoint in done.endpoints]
             rule_id, version = uuid.UUID(verdict.rule.id), verdict.rule.version
             shadow = verdict.rule.shadow
             stopped = verdict.rule.stop and not shadow
@@ -225,7 +226,9 @@ def _depth(event: LoggedEvent) -> int:
     return depth if isinstance(depth, int) else 0
 
 
-def _behalf(tenant_id: uuid.UUID, verdict: Verdict, event: LoggedEvent) -> OnBehalf:
+def _behalf(
+    tenant_id: uuid.UUID, verdict: Verdict, event: LoggedEvent, message_id: uuid.UUID | None = None
+) -> OnBehalf:
     root = event.causality.get("root")
     return OnBehalf(
         tenant_id,
@@ -234,6 +237,8 @@ def _behalf(tenant_id: uuid.UUID, verdict: Verdict, event: LoggedEvent) -> OnBeh
         verdict.rule.version,
         _depth(event) + 1,
         root if isinstance(root, int) else event.cursor.id,
+        event.cursor.id,
+        message_id,
     )
 
 

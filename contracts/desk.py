@@ -14,6 +14,7 @@ class FollowupKind(StrEnum):
 
     ANSWER = "answer"  # a conversation that may be answered automatically
     SLA = "sla"  # the timer of the tenant's service levels: something is due earlier than it knows
+    WEBHOOK = "webhook"  # an endpoint that has something to be told
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,3 +62,7 @@ def erase(erasure_id: str) -> str:
 
 def digest(user_id: str) -> str:
     return f"digest/{user_id}"
+
+
+def webhook(endpoint_id: str) -> str:
+    return f"webhook/{endpoint_id}"

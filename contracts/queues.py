@@ -8,5 +8,6 @@ SEND = "send"  # submissions and looking them up
 BACKFILL = "backfill"  # history; may wait behind everything else
 DESK = "desk"  # one long activity for each tenant, waiting for events
 REINGEST = "reingest"  # stored mail read again; one run after the other
+WEBHOOKS = "webhooks"  # POSTs to other programs; who hangs there keeps no mail waiting
 
-ALL = (FLOW, IMAP, WATCH, INGEST, SEND, BACKFILL, DESK, REINGEST)
+ALL = (FLOW, IMAP, WATCH, INGEST, SEND, BACKFILL, DESK, REINGEST, WEBHOOKS)

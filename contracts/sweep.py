@@ -8,7 +8,7 @@ from temporalio import activity
 
 class SweepKind(StrEnum):
     """Rows that should have a running workflow: SendMessage, InboxSync, ConnectInbox, Backfill, AutoResponse, Reingest,
-    CheckDomain, WatchRenewal, Desk, Snooze, SlaTimer, Erase, Digest, Bulk.
+    CheckDomain, WatchRenewal, Desk, Snooze, SlaTimer, Erase, Digest, Bulk, WebhookEndpoint.
     """
 
     SENDS = "sends"
@@ -25,6 +25,7 @@ class SweepKind(StrEnum):
     ERASURES = "erasures"
     DIGESTS = "digests"
     BULKS = "bulks"
+    WEBHOOKS = "webhooks"
 
 
 @dataclass(frozen=True, slots=True)

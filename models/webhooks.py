@@ -63,7 +63,7 @@ class WebhookEndpoint(TenantRow, Base):
 
 class WebhookDelivery(ChildRow, Base):
     """One thing that one endpoint is told: its id is the `webhook-id`, the same at every attempt. `cause` names what brought it
-    about, so that it is written once; `payload` holds ids, statuses and counts. `attempts` is the fence of an attempt's result.
+    about, so that it is written once; `payload` holds ids, statuses and counts. `attempted_at` is the fence of an attempt's result.
     """
 
     __tablename__ = "webhook_deliveries"

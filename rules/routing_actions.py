@@ -22,6 +22,7 @@ _FIELDS = {
     "spam": set[str](),
     "auto_response": {"template"},
     "draft": {"template"},
+    "webhook": {"endpoint"},
 }
 
 
@@ -66,6 +67,8 @@ def _action(written: Any, field: str) -> Action:
         return _assignment(written, field)
     if kind in ("auto_response", "draft"):
         return Action(kind, value=_id(written.get("template"), f"{field}.template", "a template"))
+    if kind == "webhook":
+        return Action(kind, value=_id(written.get("endpoint"), f"{field}.endpoint", "a webhook"))
     if kind == "spam":
         return Action(kind)
     value = written.get("value")

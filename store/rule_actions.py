@@ -18,6 +18,7 @@ from store.conversation_tags import ADD, HELD, MAKE, REMOVE
 from store.event_log import NewEvent, append_events
 from store.intents import intend_labels, intend_place
 from store.visibility import Viewer
+from store.webhook_deliveries import Matched, queue_for_rule
 
 # Conversations before agents, each by their ids: the order in which everybody locks them.
 LOCK = text(
@@ -69,7 +70,9 @@ class Wanted(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OnBehalf:
-    """The rule that acts, and the depth of what it writes in the chain of reactions that event `root` began."""
+    """The rule that acts, and the depth of what it writes in the chain of reactions that event `root` began. `event_id` is what it
+    was asked about, by the mail `message_id`.
+    """
 
     tenant_id: uuid.UUID
     rule_id: uuid.UUID
@@ -77,6 +80,8 @@ class OnBehalf:
     version: int
     depth: int
     root: int
+    event_id: int = 0
+    message_id: uuid.UUID | None = None
 
     @property
     def causality(self) -> dict[str, Any]:
@@ -89,10 +94,13 @@ class OnBehalf:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """`outcomes` say of each action whether it did something, and why not. `answer`: an automatic answer is wished for."""
+    """`outcomes` say of each action whether it did something, and why not. `answer`: an automatic answer is wished for.
+    `endpoints` have something to be told now.
+    """
 
     outcomes: tuple[dict[str, Any], ...]
     answer: bool = False
+    endpoints: tuple[uuid.UUID, ...] = ()
 
 
 async def lock_conversations(
@@ -127,18 +135,30 @@ async def do_actions(
         elif action.type == "auto_response":
             why = await _wish(connection, behalf, conversation_id, action)
             answer = answer or why is None
+        elif action.type == "webhook":
+            why = None  # below: it tells how the conversation stands once all is done
         else:
             why = await _offer(connection, behalf, action)
         outcomes.append({"type": action.type, "done": why is None} | ({} if why is None else {"why": why}) | _said(action))
     if wanted:
         await _change(connection, behalf, conversation_id, row, wanted)
-    return Done(tuple(outcomes), answer)
+    endpoints: list[uuid.UUID] = []
+    matched = Matched(behalf.rule_id, behalf.rule_name, behalf.version, behalf.event_id, behalf.message_id)
+    for place, action in enumerate(actions):
+        if action.type == "webhook":
+            endpoint = uuid.UUID(action.value)
+            queued = await queue_for_rule(connection, behalf.tenant_id, endpoint, conversation_id, matched)
+            if queued.why is not None:
+                outcomes[place] |= {"done": False, "why": queued.why}
+            elif queued.due:
+                endpoints.append(endpoint)
+    return Done(tuple(outcomes), answer, tuple(endpoints))
 
 
 def _said(action: Wanted) -> dict[str, Any]:
     if action.type in ("auto_response", "draft"):
         return {"template": action.value}
-    return {}
+    return {"endpoint": action.value} if action.type == "webhook" else {}
 
 
 async def _change(

@@ -155,6 +155,16 @@ BULKS = text(
     order by b.id limit :limit
     """
 )
+# One at work leaves nothing waiting for minutes, unless its endpoint is to be asked later.
+WEBHOOKS = text(
+    """
+    select e.tenant_id, e.id, cast(null as uuid) as inbox_id from webhook_endpoints e
+    where e.id > :after and e.status <> 'disabled' and (:full or e.next_attempt_at is null or e.next_attempt_at < :unread)
+      and exists (select from webhook_deliveries d where d.tenant_id = e.tenant_id and d.endpoint_id = e.id
+        and d.status = 'pending' and (:full or d.created_at < :unread))
+    order by e.id limit :limit
+    """
+)
 FINDERS: dict[str, TextClause] = {
     "sends": SENDS,
     "inboxes": INBOXES,
@@ -170,6 +180,7 @@ FINDERS: dict[str, TextClause] = {
     "erasures": ERASURES,
     "digests": DIGESTS,
     "bulks": BULKS,
+    "webhooks": WEBHOOKS,
 }
 ONE_PAGE = frozenset({"domains", "watches"})  # look-ups at other people's servers: what is behind the page has the next minute
 
@@ -208,6 +219,8 @@ OLD_FINDINGS = text(
 )
 # What could be undone can no longer, and nobody looks at it.
 OLD_BULKS = text("delete from bulks where ended_at < :month")
+# What waits at an endpoint that is switched off waits for a month too, and is then of no use.
+OLD_DELIVERIES = text("delete from webhook_deliveries where created_at < :month")
 PARTITIONS = text("select mailroom_ensure_event_partitions(3)")
 
 
@@ -275,6 +288,7 @@ async def tidy(connection: AsyncConnection, *, now: dt.datetime) -> Tidied:
     await gone(OLD_PLANS, now=now, month=month)
     await gone(OLD_FINDINGS, month=month)
     await gone(OLD_BULKS, month=month)
+    await gone(OLD_DELIVERIES, month=month)
     return Tidied(
         sessions=await gone(OLD_SESSIONS, now=now),
         uploads=int((await connection.execute(OLD_UPLOADS, {"yesterday": yesterday})).scalar_one()),

@@ -17,6 +17,7 @@ WORDS = {
     "spam": "marked as spam",
     "auto_response": "automatic answer asked for",
     "draft": "reply drafted",
+    "webhook": "webhook told",
 }
 
 

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.refs import ConversationRef
     from contracts.search_attributes import INBOX_ID, TENANT_ID
     from contracts.sla import SlaRef
+    from contracts.webhooks import WebhookRef
     from workflows.children import start_once
 
 TURN_SECONDS = 20 * 60  # of one turn without follow-ups: some seventy turns on a silent day
@@ -51,7 +52,7 @@ class Desk:
         if followup.inbox_id:
             about.append(SearchAttributePair(INBOX_ID, followup.inbox_id))
         started = await start_once(name, argument, workflow_id, about, "started by the desk")
-        if not started and followup.kind is FollowupKind.SLA:
+        if not started and followup.kind in (FollowupKind.SLA, FollowupKind.WEBHOOK):
             await _poke(workflow_id)
 
 
@@ -70,3 +71,5 @@ def _flow(ref: DeskRef, followup: Followup) -> tuple[str, object, str]:
             return "AutoResponse", ConversationRef(ref.tenant_id, followup.id), ids.auto_response(followup.id)
         case FollowupKind.SLA:
             return "SlaTimer", SlaRef(ref.tenant_id), ids.sla_timer(ref.tenant_id)
+        case FollowupKind.WEBHOOK:
+            return "WebhookEndpoint", WebhookRef(ref.tenant_id, followup.id), ids.webhook(followup.id)

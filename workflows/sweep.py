@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.search_attributes import INBOX_ID, TENANT_ID
     from contracts.sla import SlaRef
     from contracts.sweep import SweepFindings, SweepFound, SweepKind, SweepQuestion, SweepState, SweepSteps
+    from contracts.webhooks import WebhookRef
     from workflows.children import start_once
 
 FULL_EVERY = timedelta(minutes=15)
@@ -126,3 +127,5 @@ def _flow(kind: SweepKind, found: SweepFound) -> tuple[str, object, str]:
             return "Digest", DigestRef(found.tenant_id, found.id), ids.digest(found.id)
         case SweepKind.BULKS:
             return "Bulk", BulkRef(found.tenant_id, found.id), ids.bulk(found.id)
+        case SweepKind.WEBHOOKS:
+            return "WebhookEndpoint", WebhookRef(found.tenant_id, found.id), ids.webhook(found.id)

@@ -147,6 +147,7 @@ class ActionOutcome(Answer):
     done: bool
     why: str | None = None
     template: str | None = None
+    endpoint: str | None = None
 
 
 class RuleVerdict(Answer):

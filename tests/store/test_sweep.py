@@ -226,3 +226,30 @@ async def test_domains_that_are_due_are_found_the_longest_due_first(desk: Desk) 
     async with desk.database.system_unit_of_work() as connection:
         page = await sweep.find(connection, kind="domains", after=None, full=True, now=NOW)
     assert [f.id for f in page if f.id in made] == [made[1], made[0]]
+
+
+async def test_endpoints_are_found_that_nobody_tells_what_waits(desk: Desk) -> None:
+    """One that is to be asked later is left alone until then, or until every row is asked for."""
+
+    async def found_at(at: dt.datetime, *, full: bool = False) -> list[uuid.UUID]:
+        async with desk.database.system_unit_of_work() as connection:
+            page = await sweep.find(connection, kind="webhooks", after=None, full=full, now=at)
+        return [row.id for row in page if row.tenant_id == desk.tenant_id]
+
+    made = "insert into webhook_endpoints (tenant_id, name, url, secrets_sealed, secrets_key_id, next_attempt_at, status) values (:tenant, 'T', 'https://a.example.com/', '', 'k', :next, :status) returning id"
+    later = NOW + dt.timedelta(hours=3)
+    rows = [await desk.rows(made, next=at, status=status) for at, status in ((None, "active"), (later, "warning"), (None, "disabled"), (None, "active"))]
+    idle, waits, off, left = (row[0]["id"] for row in rows)
+    for endpoint in (waits, off, left):
+        await desk.rows(
+            "insert into webhook_deliveries (tenant_id, endpoint_id, event_type, cause, payload, created_at) values (:tenant, :e, 'webhook.test', 't', '{}', :at)",
+            e=endpoint, at=NOW,
+        )  # fmt: skip
+    assert idle not in await found_at(NOW + dt.timedelta(minutes=1), full=True)
+    assert await found_at(NOW) == []
+    assert await found_at(NOW + dt.timedelta(minutes=1)) == [left]
+    assert set(await found_at(NOW, full=True)) == {waits, left}
+    assert set(await found_at(later + dt.timedelta(minutes=1))) == {waits, left}
+    async with desk.database.system_unit_of_work() as connection:
+        await sweep.tidy(connection, now=NOW + dt.timedelta(days=31))
+    assert await desk.rows("select id from webhook_deliveries") == []

@@ -40,6 +40,7 @@ from contracts.sweep import SweepFindings, SweepFound, TidyReport
 from contracts.watch_renewal import WatchOutcome
 from tests.workflows.forgetting_paths import FORGETTING, FORGETTING_DEFAULTS
 from tests.workflows.path_values import STILL, TENANT, Path, fails, opaque
+from tests.workflows.webhook_paths import WEBHOOK_DEFAULTS, WEBHOOKS
 
 # -- SendMessage -----------------------------------------------------------------------------------------------------
 
@@ -358,17 +359,18 @@ SWEEPS = (
     # In parts: the recorder's server suggests to continue as new after a hundred events.
     sweep("starts-each-kind", [page("send", 1), page("swept", 1), page("connect", 1), page("backfill", 1), page("answer", 1), NOTHING]),
     sweep("starts-each-other-kind", [*[NOTHING] * 5, page("reingest", 1), page("domain", 1), page("watch", 1), page("desk", 1), page("snooze", 1), page("timer", 1), NOTHING]),
-    sweep("starts-the-latest-kinds", [*[NOTHING] * 11, page("erasure", 1), page("digest", 1), page("bulk", 1), NOTHING]),
+    sweep("starts-the-latest-kinds", [*[NOTHING] * 11, page("erasure", 1), page("digest", 1), page("bulk", 1), page("webhook", 1), NOTHING]),
     sweep("what-runs-is-left-alone", [page("twice", 1, opaque("twice 0")), page("twice", 1), NOTHING]),
     sweep("tidying-fails", [NOTHING], fails("DatabaseUnavailable")),
     sweep("continued-as-new", [page("many", 10, opaque("many 9")), page("more", 10, opaque("more 9")), page("most", 10), NOTHING]),
 )
 
-PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *BULKS, *CONNECTS, *ANSWERS, *CHECKS, *WATCHES, *DESKS, *SNOOZES, *TIMERS, *FORGETTING, *SWEEPS)
+PATHS: tuple[Path, ...] = (*SENDS, *SYNCS, *BACKFILLS, *REINGESTS, *BULKS, *CONNECTS, *ANSWERS, *CHECKS, *WATCHES, *DESKS, *SNOOZES, *TIMERS, *FORGETTING, *WEBHOOKS, *SWEEPS)
 
 # What a step answers where a path does not say: the workflows that others start end, or wait, at once.
 DEFAULTS: Mapping[str, Any] = {
     **FORGETTING_DEFAULTS,
+    **WEBHOOK_DEFAULTS,
     "auto_response.claim": AutoResponseClaim(None, "not-enabled"),
     "backfill.plan": FINISHED,
     "bulk.step": ENDED,
@@ -380,8 +382,7 @@ DEFAULTS: Mapping[str, Any] = {
     "sla.recount": RecountReport(),
     "snooze.wake": AWAKE,
     "watch.renew": WATCHED,
-    "connect.discover": TWO_FOLDERS,
-    "connect.fail": None,
+    "connect.discover": TWO_FOLDERS, "connect.fail": None,
     "inbound.open": APART,
     "inbound.fetch": QUIET,
     "inbound.ingest": READ,
@@ -395,6 +396,5 @@ DEFAULTS: Mapping[str, Any] = {
     "outbound.file_copy": CopyReport(filed=True),
     "reingest.plan": COMPARED,
     "reingest.apply": WRITTEN,
-    "sweep.find": NOTHING,
-    "sweep.tidy": TIDIED,
+    "sweep.find": NOTHING, "sweep.tidy": TIDIED,
 }

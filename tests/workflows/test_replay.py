@@ -23,7 +23,7 @@ from worker import WORKFLOWS
 from workflows import inbox_sync, send_message
 
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-WORKFLOW_ID = re.compile(rf"(?:desk|snooze|sla|erase|digest|inbox-sync|connect|check|check-domain|watch-renewal|send|auto-response|reingest|bulk|backfill/{UUID})/{UUID}|(?:sweep|retention)[\w:.-]*")
+WORKFLOW_ID = re.compile(rf"(?:desk|snooze|sla|erase|digest|inbox-sync|connect|check|check-domain|watch-renewal|send|auto-response|reingest|bulk|webhook|backfill/{UUID})/{UUID}|(?:sweep|retention)[\w:.-]*")
 # An id, an enum's word, a failure's name, a word of the server itself, an instant.
 OPAQUE = re.compile(
     rf"(?:{UUID})?|[a-z][a-z_-]{{0,30}}|[A-Z][A-Za-z]{{0,30}}|[A-Z_]{{3,40}}|[0-9-]{{10}}T[0-9:.]{{8,15}}Z"
