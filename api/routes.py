@@ -138,7 +138,7 @@ def document() -> dict[str, Any]:
 
 def routes(deps: Deps, endpoints: Sequence[Endpoint] = ENDPOINTS) -> list[BaseRoute]:
     """Starlette's routes for the endpoints, then the web client."""
-    web = WebClient(deps.config.web_directory, deps.config.s3_origin)
+    web = WebClient(deps.config.web_directory, deps.config.s3_origin, deps.config.cookie_name)
     made: list[BaseRoute] = [
         Route(e.path, _asgi(Dispatcher(e, deps)), methods=[e.method], name=f"{e.method} {e.path}")
         for e in endpoints

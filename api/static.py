@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from api.headers import app_csp
 from api.problems import not_found
-from api.web_release import RELEASE, Releases
+from api.web_release import RELEASE, STYLES, Releases
 
 TYPES = {
     ".js": "text/javascript; charset=utf-8",
@@ -42,12 +42,13 @@ class _File:
 
 
 class WebClient:
-    """Serves `/web/…` from one folder and the page `index.html` for the rest."""
+    """Serves `/web/…` from one folder and the page `index.html` for the rest; `cookie_name` is the session's, whose owners see the desk's frame."""
 
-    def __init__(self, folder: Path, s3_origin: str | None) -> None:
+    def __init__(self, folder: Path, s3_origin: str | None, cookie_name: str) -> None:
         self._folder = folder
         self._s3_origin = s3_origin
         self._csp = app_csp(s3_origin)
+        self._cookie_name = cookie_name
         self._releases = Releases(folder)
         self._files: dict[str, _File] = {}
 
@@ -64,17 +65,30 @@ class WebClient:
         if NOT_A_PAGE.match(request.url.path):
             return not_found().response()
         release = self._releases.now()
-        etag = f'"{release.name}"'
+        kind = self._kind(request)
+        etag = f'"{release.name}-{kind}"'
         headers = {
             "ETag": etag,
             "Cache-Control": "no-cache",
+            "Vary": "Cookie",
             "Content-Security-Policy": app_csp(self._s3_origin, release.script_hash),
         }
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
-        return Response(release.page, headers={**headers, "Content-Type": TYPES[".html"]})
+        return Response(release.pages[kind], headers={**headers, "Content-Type": TYPES[".html"]})
+
+    def _kind(self, request: Request) -> str:
+        """Which room the page will show. A cookie is not proof of a session: the client asks, and shows the door when it was none."""
+        path = request.url.path
+        if self._cookie_name not in request.cookies or path in {"/sign-in", "/join"}:
+            return "door"
+        if path == "/":
+            return "list"
+        return "conversation" if path.startswith("/c/") else "page"
 
     def _answer(self, request: Request, path: str, *, kept: bool) -> Response:
+        if path == STYLES:
+            return self._send(request, self._styles(), kept=kept)
         parts = path.split("/")
         if not all(NAME.fullmatch(part) for part in parts):
             return not_found().response()
@@ -86,7 +100,9 @@ class WebClient:
             or not place.resolve().is_relative_to(self._folder.resolve())
         ):
             return not_found().response()
-        found = self._read(path, place, content_type)
+        return self._send(request, self._read(path, place, content_type), kept=kept)
+
+    def _send(self, request: Request, found: _File, *, kept: bool) -> Response:
         headers = {
             "ETag": found.etag,
             # asked again each time, answered 304 while it stands; a release's name is never used for other content
@@ -105,8 +121,22 @@ class WebClient:
         changed = place.stat().st_mtime_ns
         known = self._files.get(path)
         if known is None or known.changed != changed:
-            data = place.read_bytes()
-            etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-            known = _File(changed, data, gzip.compress(data, mtime=0), etag, content_type)
-            self._files[path] = known
+            known = self._files[path] = _file(changed, place.read_bytes(), content_type)
         return known
+
+    def _styles(self) -> _File:
+        data = self._releases.now().styles
+        known = self._files.get(STYLES)
+        if known is None or known.data is not data:
+            known = self._files[STYLES] = _file(0, data, TYPES[".css"])
+        return known
+
+
+def _file(changed: int, data: bytes, content_type: str) -> _File:
+    return _File(
+        changed,
+        data,
+        gzip.compress(data, mtime=0),
+        f'"{hashlib.sha256(data).hexdigest()[:32]}"',
+        content_type,
+    )

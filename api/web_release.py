@@ -1,7 +1,8 @@
-"""The web client's files as one release: a name that changes with any of them, the page that loads them under that name, and what it preloads.
+"""The web client's files as one release: a name that changes with any of them, the pages that load them under that name, and what they preload.
 
 Modules name each other by plain addresses (`/web/js/…`); an import map leads those to the release's own (`/web/v-…/js/…`), which
-browsers may keep for ever. So a second visit asks for the page alone, and nobody runs modules of two releases.
+browsers may keep for ever. So a second visit asks for the page alone, and nobody runs modules of two releases. The style sheets travel as
+one: a browser paints nothing before it has them all, and asks for six files at a time.
 """
 
 import base64
@@ -9,23 +10,34 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 FRESH_SECONDS = 1.0  # how long a look at the folder counts; a page asks for a hundred files at once
 RELEASE = re.compile(r"v-[0-9a-f]{16}")
-ENTRY = "js/main.js"
-_IMPORT = re.compile(r"""^(?:import|export)\s[^;]*?["']/web/([^"']+)["']""", re.MULTILINE)
+ENTRIES = ("js/arrival.js", "js/main.js")
+STYLES = "styles.css"  # the sheets of the page in their order, as one; no file of the folder has this address
+# What the first screen of each kind of page needs beyond the entries. The kind is also the class of the frame that the page paints by itself.
+FIRST: Mapping[str, tuple[str, ...]] = {
+    "door": ("js/elements/sign-in.js",),
+    "list": (),
+    "conversation": ("js/behind-the-list.js",),
+    "page": ("js/behind-the-list.js",),
+}
+_SHEETS = re.compile(r'(?:  <link rel="stylesheet" href="/web/[^"]+">\n)+')
+# What a module cannot begin without; `import("…")` is for later.
+_IMPORT = re.compile(r"""^(?:import|export)\s[^;("'`]*?from\s+["']/web/([^"']+)["']""", re.MULTILINE)
 _BARE_IMPORT = re.compile(r"""^import\s+["']/web/([^"']+)["']""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """`name` is the folder in addresses, `page` the HTML, `script_hash` the policy's word for its import map."""
+    """`name` is the folder in addresses, `pages` the HTML by kind, `styles` the joined sheets, `script_hash` the policy's word for the import map."""
 
     name: str
-    page: bytes
+    pages: Mapping[str, bytes]
+    styles: bytes
     script_hash: str
 
 
@@ -59,24 +71,40 @@ class Releases:
         name = "v-" + hashlib.sha256(repr(stamp).encode()).hexdigest()[:16]
         import_map = json.dumps({"imports": {"/web/js/": f"/web/{name}/js/"}})
         digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
-        preloads = "".join(f'  <link rel="modulepreload" href="/web/{name}/{path}">\n' for path in self._modules())
         page = (self._folder / "index.html").read_text(encoding="utf-8")
+        sheets = re.findall(r'<link rel="stylesheet" href="/web/([^"]+)">', page)
+        styles = b"\n".join((self._folder / path).read_bytes() for path in sheets)
+        page = _SHEETS.sub(f'  <link rel="stylesheet" href="/web/{STYLES}">\n', page)
         page = re.sub(r'(href|src)="/web/', rf'\1="/web/{name}/', page)
         # The map stands before anything that loads a module, or browsers leave it unread.
         head, title, rest = page.partition("  <title>")
         page = f'{head}  <script type="importmap">{import_map}</script>\n{title}{rest}'
-        return Release(name, page.replace("</head>", preloads + "</head>").encode(), f"'sha256-{digest}'")
+        pages = {kind: self._page(page, name, kind) for kind in FIRST}
+        return Release(name, pages, styles, f"'sha256-{digest}'")
 
-    def _modules(self) -> list[str]:
-        """Every module that the first one brings in, in the order in which they are found."""
+    def _page(self, page: str, name: str, kind: str) -> bytes:
+        modules = self._modules(*ENTRIES, *FIRST[kind])
+        preloads = "".join(
+            f'  <link rel="modulepreload" fetchpriority="low" href="/web/{name}/{path}">\n'
+            for path in modules
+        )
+        return (
+            page.replace('class="frame list"', f'class="frame {kind}"')
+            .replace("</head>", preloads + "</head>")
+            .encode()
+        )
+
+    def _modules(self, *entries: str) -> list[str]:
+        """Every module that these bring in, in the order in which they are found."""
         found: dict[str, None] = {}
-        waiting = [ENTRY]
-        while waiting:
-            path = waiting.pop(0)
-            place = self._folder / path
-            if path in found or not place.is_file():
-                continue
-            found[path] = None
-            text = place.read_text(encoding="utf-8")
-            waiting += [*_IMPORT.findall(text), *_BARE_IMPORT.findall(text)]
+        for entry in entries:
+            waiting = [entry]
+            while waiting:
+                path = waiting.pop(0)
+                place = self._folder / path
+                if path in found or not place.is_file():
+                    continue
+                found[path] = None
+                text = place.read_text(encoding="utf-8")
+                waiting += [*_IMPORT.findall(text), *_BARE_IMPORT.findall(text)]
         return list(found)

@@ -21,9 +21,10 @@ PAGE = """<html>
 <head>
   <title>M</title>
   <link rel="stylesheet" href="/web/css/a.css">
+  <link rel="stylesheet" href="/web/css/b.css">
   <script type="module" src="/web/js/main.js"></script>
 </head>
-<body></body>
+<body><div class="frame list"></div></body>
 </html>
 """
 
@@ -34,9 +35,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {
         "index.html": PAGE,
         "css/a.css": "a { color: inherit; }\n" * 50,
+        "css/b.css": "b { color: inherit; }\n",
+        "js/arrival.js": 'import { c } from "/web/js/deep/c.js";\nc();\n',
+        "js/behind-the-list.js": 'import "/web/js/page.js";\n',
+        "js/elements/sign-in.js": "export {};\n",
         "js/main.js": 'import "/web/js/a.js";\nimport {\n  b,\n} from "/web/js/b.js";\nb();\n',
         "js/a.js": 'import { c } from "/web/js/deep/c.js";\nc();\n',
-        "js/b.js": "export const b = () => import(`/web/js/${name}.js`);\n",
+        "js/b.js": 'export const b = (name) => import(`/web/js/${name}.js`);\nexport const late = () => import("/web/js/page.js")\n',
         "js/deep/c.js": 'import { b } from "/web/js/b.js";\nexport const c = b;\n',
         "js/page.js": "export {};\n",
     }
@@ -49,23 +54,50 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def client(folder: Path) -> httpx.AsyncClient:
-    web = WebClient(folder, None)
+    web = WebClient(folder, None, "mailroom")
     app = Starlette(routes=[Route("/web/{path:path}", web.file), Route("/{path:path}", web.page)])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://desk.test")
 
 
-def test_the_page_preloads_what_the_first_module_brings_in_and_nothing_else(folder: Path) -> None:
+def preloaded(page: bytes) -> list[str]:
+    return re.findall(r'rel="modulepreload"[^>]* href="/web/v-[0-9a-f]{16}/js/([^"]+)"', page.decode())
+
+
+BASE = ["arrival.js", "deep/c.js", "b.js", "main.js", "a.js"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [("list", []), ("door", ["elements/sign-in.js"]), ("conversation", ["behind-the-list.js", "page.js"]), ("page", ["behind-the-list.js", "page.js"])],
+)
+def test_a_page_preloads_what_its_first_screen_brings_in_and_nothing_else(folder: Path, kind: str, more: list[str]) -> None:
     release = Releases(folder).now()
-    preloaded = re.findall(r'rel="modulepreload" href="/web/([^"]+)"', release.page.decode())
-    assert sorted(preloaded) == sorted(f"{release.name}/js/{name}" for name in ("main.js", "a.js", "b.js", "deep/c.js"))
-    assert len(preloaded) == len(set(preloaded))
-    assert f'src="/web/{release.name}/js/main.js"' in release.page.decode()
-    assert f'href="/web/{release.name}/css/a.css"' in release.page.decode()
+    assert preloaded(release.pages[kind]) == BASE + more, "who is here first; what is imported only when it is asked for, not at all"
+    assert f'src="/web/{release.name}/js/main.js"' in release.pages[kind].decode()
+    assert f'class="frame {kind}"' in release.pages[kind].decode()
+
+
+def test_the_sheets_of_the_page_are_one(folder: Path) -> None:
+    release = Releases(folder).now()
+    assert re.findall(r'rel="stylesheet" href="([^"]+)"', release.pages["list"].decode()) == [f"/web/{release.name}/styles.css"]
+    assert release.styles == (folder / "css/a.css").read_bytes() + b"\n" + (folder / "css/b.css").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie", "kind"),
+    [("/", "mailroom=x", "list"), ("/", "other=x", "door"), ("/c/1", "mailroom=x", "conversation"), ("/inboxes", "mailroom=x", "page"), ("/sign-in", "mailroom=x", "door")],
+)
+async def test_the_frame_is_that_of_the_room_that_will_be_shown(client: httpx.AsyncClient, path: str, cookie: str, kind: str) -> None:
+    page = await client.get(path, headers={"Cookie": cookie})
+    assert f'class="frame {kind}"' in page.text
+    assert page.headers["vary"] == "Cookie"
+    other = await client.get(path, headers={"Cookie": cookie, "If-None-Match": page.headers["etag"].replace(kind, "nothing")})
+    assert other.status_code == 200, "the page of another room is not this one"
 
 
 def test_the_import_map_stands_first_and_the_policy_names_its_octets(folder: Path) -> None:
     release = Releases(folder).now()
-    text = release.page.decode()
+    text = release.pages["list"].decode()
     (written,) = re.findall(r'<script type="importmap">(.*?)</script>', text)
     assert json.loads(written) == {"imports": {"/web/js/": f"/web/{release.name}/js/"}}
     digest = base64.b64encode(hashlib.sha256(written.encode()).digest()).decode()
@@ -77,12 +109,15 @@ def test_a_changed_file_is_another_release(folder: Path) -> None:
     releases = Releases(folder)
     first = releases.now()
     assert releases.now().name == first.name
+    for other in ("main.js", "deep/c.js"):
+        (folder / "js" / other).write_text("export {};\n")
     place = folder / "js" / "a.js"
     place.write_text("export {};\n")
     os.utime(place, ns=(1, 1))
     second = releases.now()
     assert second.name != first.name
-    assert "deep/c.js" not in second.page.decode(), "what nobody imports any more is not preloaded"
+    assert "a.js" in preloaded(first.pages["list"])
+    assert "b.js" not in preloaded(second.pages["list"]), "what nobody imports any more is not preloaded"
 
 
 async def test_a_release_is_kept_for_ever_and_an_older_one_not(client: httpx.AsyncClient, folder: Path) -> None:
@@ -92,6 +127,11 @@ async def test_a_release_is_kept_for_ever_and_an_older_one_not(client: httpx.Asy
     assert (await client.get("/c/1", headers={"If-None-Match": page.headers["etag"]})).status_code == 304
     assert (await client.get(f"/web/{name}/js/a.js")).headers["cache-control"] == "public, max-age=31536000, immutable"
     assert (await client.get("/web/js/a.js")).headers["cache-control"] == "no-cache"
+    styles = await client.get(f"/web/{name}/styles.css")
+    assert (styles.headers["cache-control"], styles.headers["content-type"]) == ("public, max-age=31536000, immutable", "text/css; charset=utf-8")
+    assert (await client.get(f"/web/{name}/styles.css", headers={"If-None-Match": styles.headers["etag"]})).status_code == 304
+    (folder / "css" / "b.css").write_text("b { margin: 0; }\n")
+    assert (await client.get(f"/web/{name}/styles.css")).text.endswith("b { margin: 0; }\n"), "an older release's sheets are the present ones"
     (folder / "js" / "b.js").write_text("export const b = 1;\n")
     assert (await client.get("/c/1")).headers["etag"] != page.headers["etag"]
     old = await client.get(f"/web/{name}/js/b.js")

@@ -79,6 +79,7 @@ class Desk:
         self.page.context.add_cookies([{"name": "mr_session", "value": token, "url": self.fake.origin, "httpOnly": True, "sameSite": "Lax"}])
         self.open(path)
         self.page.locator("side-nav .live[data-state=open]").wait_for(state="attached")
+        self.page.locator("mail-app[whole]").wait_for()  # also what comes behind the first screen
         return self.page
 
     def open_number(self, number: int) -> Page:

@@ -37,7 +37,7 @@ def test_an_element_fits_on_a_screen_or_two(path: Path) -> None:
 
 
 def loaded() -> set[Path]:
-    """Every module that main.js or one of the pages brings in."""
+    """Every module that main.js or one of the pages brings in, at once or later."""
     tags = re.findall(r'tag: "([^"]+)"', code(WEB / "js" / "pages.js"))
     waiting = [WEB / "js" / "main.js", *(WEB / "js" / "elements" / f"{tag}.js" for tag in tags)]
     seen: set[Path] = set()
@@ -45,7 +45,7 @@ def loaded() -> set[Path]:
         path = waiting.pop()
         if path not in seen:
             seen.add(path)
-            waiting += [WEB.parent / wanted.lstrip("/") for wanted in re.findall(r'(?:from|import) "(/web/[^"]+)"', code(path))]
+            waiting += [WEB.parent / wanted.lstrip("/") for wanted in re.findall(r'(?:from |import |import\()"(/web/[^"]+)"', code(path))]
     return seen
 
 
@@ -90,5 +90,5 @@ def test_every_icon_asked_for_is_in_the_sheet() -> None:
 
 def test_imports_name_files_that_exist() -> None:
     for path in SCRIPTS:
-        for wanted in re.findall(r'(?:from|import) "(/web/[^"]+)"', code(path)):
+        for wanted in re.findall(r'(?:from |import |import\()"(/web/[^"]+)"', code(path)):
             assert (WEB.parent / wanted.lstrip("/")).is_file(), f"{path.name}: {wanted}"

@@ -4,6 +4,7 @@
  */
 
 const SVG = "http://www.w3.org/2000/svg";
+const ICONS = new URL("../icons/", import.meta.url).pathname; // of the same release as this module, so that browsers keep them
 const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "selected", "textContent", "readOnly", "open"]);
 const REFUSED = new Set(["style", "srcdoc", "innerHTML", "outerHTML"]);
 const SCHEMES = new Set(["http:", "https:", "mailto:", "blob:"]);
@@ -99,10 +100,13 @@ export function icon(name, label = "") {
     svg.setAttribute("aria-hidden", "true");
   }
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/web/icons/sheet.svg#${name}`);
+  use.setAttribute("href", `${ICONS}sheet.svg#${name}`);
   svg.append(use);
   return svg;
 }
+
+/** The product's mark, for places that name it in words as well. */
+export const brandMark = (size) => h("img", { src: `${ICONS}mark.svg`, alt: "", width: String(size), height: String(size) });
 
 /** A push button with an optional icon; `label` names icon-only buttons. */
 export function button(text, { iconName, label, kind = "", onclick, ...rest } = {}) {

@@ -38,10 +38,10 @@ export function shellCommands(app) {
   command({ id: "shell.palette", title: "Find a command or a conversation", group: "Everywhere", keys: ["Mod+k", "Mod+Alt+k"], typing: true, palette: false, run: (event) => {
     // While writing, Ctrl+K makes a link, as in every mail program; Ctrl+Alt+K is the palette there and everywhere.
     if (!event?.altKey && document.activeElement?.isContentEditable) return false;
-    app.palette.show();
+    app.open(app.palette);
     return true;
   } });
-  command({ id: "shell.help", title: "Show all keys", group: "Everywhere", keys: ["?"], iconName: "question", run: () => app.help.show() });
+  command({ id: "shell.help", title: "Show all keys", group: "Everywhere", keys: ["?"], iconName: "question", run: () => void app.open(app.help) });
   command({ id: "shell.theme", title: "Change between light, dark and the system's theme", group: "Everywhere", iconName: "theme", run: () => void nextTheme() });
   command({ id: "shell.sign-out", title: "Sign out", group: "Everywhere", iconName: "out", run: () => app.door.leave() });
   command({ id: "shell.escape", title: "Leave the reply box, a menu or a dialog", group: "Everywhere", keys: ["Escape"], typing: true, palette: false, run: () => {

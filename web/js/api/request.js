@@ -58,8 +58,8 @@ export function noAnswer(cause) {
   return Object.assign(new ApiError(0, { type: "/problems/no-answer", title: "No answer", detail }), { cause });
 }
 
-/** One request. Answers the parsed body, null for 204; `as: "text"` for text, `quiet` when a 401 is not a lost session. */
-export async function call(method, path, { query, body, headers = {}, signal, quiet = false, as = "json" } = {}) {
+/** One request. Answers the parsed body, null for 204; `as: "text"` for text, `quiet` when a 401 is not a lost session, `priority` as fetch has it. */
+export async function call(method, path, { query, body, headers = {}, signal, quiet = false, as = "json", priority = "auto" } = {}) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const all = { Accept: as === "json" ? "application/json, application/problem+json" : "text/plain, application/problem+json", ...headers };
   if (method !== "GET") all["X-Mailroom"] = "1";
@@ -71,6 +71,7 @@ export async function call(method, path, { query, body, headers = {}, signal, qu
       headers: all,
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: "same-origin",
+      priority,
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
   } catch (cause) {

@@ -66,11 +66,11 @@ export class ConversationList extends RoomElement {
     try {
       await list.begin();
     } catch (error) {
-      if (error.name !== "AbortError" && this.rows.window === list) {
-        this.state.failed(error, () => this.#load());
-        this.rows.window = null;
-      }
+      if (error.name === "AbortError" || this.rows.window !== list) return;
+      this.state.failed(error, () => this.#load());
+      this.rows.window = null;
     }
+    this.tell("room-settled");
   }
 
   /** A view's own number is the length of its list, as long as nothing narrows it. */

@@ -4,6 +4,7 @@
  */
 
 import { h, icon } from "/web/js/dom.js";
+import { wholeDesk } from "/web/js/loading.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
 import { desk } from "/web/js/desk.js";
@@ -11,20 +12,40 @@ import { desk } from "/web/js/desk.js";
 const NARROW = matchMedia("(max-width: 720px)");
 
 export class DeskRoom extends RoomElement {
+  #shown = null;
+
   build() {
     this.list = document.createElement("conversation-list");
     this.view = document.createElement("conversation-view");
+    this.state = document.createElement("load-state");
+    this.state.hidden = true;
     this.nothing = h("div", { class: "nothing" }, icon("mail"), h("p", {}, "Choose a conversation"),
       h("p", { class: "faint" }, h("kbd", {}, "j"), " ", h("kbd", {}, "k"), " to move, ", h("kbd", {}, "?"), " for all keys"));
-    this.append(h("main", { class: "desk" }, this.list, h("section", { class: "detail", "aria-label": "Conversation" }, this.nothing, this.view)));
+    this.append(h("main", { class: "desk" }, this.list, h("section", { class: "detail", "aria-label": "Conversation" }, this.nothing, this.state, this.view)));
   }
 
   /** Shows a conversation by its id, or none. */
   show(id) {
-    this.view.hidden = id === null;
+    this.#shown = id;
+    const ready = customElements.get("conversation-view") !== undefined;
     this.nothing.hidden = id !== null;
-    if (id !== null) this.view.conversation = id;
-    else desk.conversation = null;
+    this.state.hidden = true;
+    this.view.hidden = id === null || !ready;
+    if (id === null) desk.conversation = null;
+    else if (ready) this.view.conversation = id;
+    else this.#load(id);
+  }
+
+  /** The first conversation waits for its modules; one that was chosen meanwhile takes its place. */
+  async #load(id) {
+    this.state.loading(3, "card");
+    try {
+      await wholeDesk();
+    } catch (error) {
+      if (this.#shown === id) this.state.failed(error, () => location.reload());
+      return;
+    }
+    if (this.#shown === id) this.show(id);
   }
 
   get inConversation() {

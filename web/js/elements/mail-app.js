@@ -5,6 +5,7 @@
 
 import { fill, h } from "/web/js/dom.js";
 import { bindKeys } from "/web/js/keys.js";
+import { wholeDesk } from "/web/js/loading.js";
 import { pageOf } from "/web/js/pages.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
@@ -15,6 +16,7 @@ import { notifyError } from "/web/js/elements/toast-stack.js";
 
 export class MailApp extends RoomElement {
   build() {
+    this.frame = this.querySelector(".frame"); // painted by the page itself, until it is known who is here
     this.banner = document.createElement("status-banner");
     this.nav = document.createElement("side-nav");
     this.desk = document.createElement("desk-room");
@@ -27,16 +29,17 @@ export class MailApp extends RoomElement {
     this.room = h("div", { class: "room", hidden: true },
       h("a", { class: "skip", href: "#page", onclick: (event) => this.#skip(event) }, "Skip to the content"),
       this.nav, this.shade, h("div", { class: "stage" }, this.banner, this.desk, this.page));
-    fill(this, this.room, this.door, this.help, this.palette, this.timeline, document.createElement("ask-dialog"), document.createElement("toast-stack"));
+    fill(this, this.frame, this.room, this.door, this.help, this.palette, this.timeline, document.createElement("ask-dialog"), document.createElement("toast-stack"));
   }
 
   attach() {
     this.listen(this, "entered", (event) => this.#enter(event.detail));
     this.listen(this, "shut-out", () => this.#shut());
     this.listen(this, "sign-out", () => this.door.leave());
-    this.listen(this, "show-help", () => this.help.show());
-    this.listen(this, "show-palette", () => this.palette.show());
-    this.listen(this, "show-timeline", (event) => this.timeline.show(event.detail));
+    this.listen(this, "show-help", () => this.open(this.help));
+    this.listen(this, "show-palette", () => this.open(this.palette));
+    this.listen(this, "show-timeline", (event) => this.open(this.timeline, event.detail));
+    this.listen(this, "room-settled", () => this.#complete(), { once: true });
     this.listen(this, "open-nav", () => this.toggleAttribute("nav-open", true));
     this.listen(router, "change", () => this.#routed());
     this.listen(store, "change", (event) => event.detail.key === "counts" && this.#title());
@@ -56,11 +59,35 @@ export class MailApp extends RoomElement {
     shellCommands(this);
     bindKeys(() => this.room.hidden, this.life);
     router.start();
+    if (!["conversations", "sign-in"].includes(router.current.name)) wholeDesk().catch(() => {}); // Ahead of the room, which says what failed.
     this.door.begin();
+  }
+
+  /** Opens one of the dialogs, also when its modules are still on their way. */
+  async open(dialog, ...about) {
+    try {
+      await wholeDesk();
+      dialog.show(...about);
+    } catch (error) {
+      notifyError(error);
+    }
+  }
+
+  /** Loads what the first room did without, once that is on screen. */
+  async #complete() {
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    this.classList.remove("first");
+    try {
+      await wholeDesk();
+      this.toggleAttribute("whole", true);
+    } catch (error) {
+      notifyError(error);
+    }
   }
 
   #enter(me) {
     store.set("me", me);
+    this.frame?.remove();
     this.room.hidden = false;
     stream.start();
     const complain = (error) => error.status === 403 || notifyError(error);
@@ -74,6 +101,7 @@ export class MailApp extends RoomElement {
   #shut() {
     stream.stop();
     store.set("me", null);
+    this.frame?.remove();
     this.room.hidden = true;
     for (const dialog of this.querySelectorAll("dialog[open]")) dialog.close();
   }

@@ -4,6 +4,7 @@
  */
 
 import { fill, h } from "/web/js/dom.js";
+import { loadElement, wholeDesk } from "/web/js/loading.js";
 import { pageOf } from "/web/js/pages.js";
 import { RoomElement } from "/web/js/room-element.js";
 
@@ -29,16 +30,14 @@ export class PageRoom extends RoomElement {
       blank.empty("Nothing here", "This address belongs to no room.", { iconName: "search", action: h("a", { class: "button primary", href: "/" }, "To the conversations") });
       return;
     }
-    if (!customElements.get(page.tag)) {
+    if (!customElements.get(page.tag) || !customElements.get("conversation-view")) {
       const state = document.createElement("load-state");
       fill(this.main, state);
       state.loading(3, "card");
       try {
-        await import(`/web/js/elements/${page.tag}.js`);
+        await Promise.all([wholeDesk(), loadElement(page.tag)]); // Pages use elements of the desk.
       } catch (error) {
-        console.warn(error);
-        const cause = new Error("A part of the client could not be loaded. Check that the server is running, then try again.");
-        if (turn === this.#turn) state.failed(cause, () => location.reload());
+        if (turn === this.#turn) state.failed(error, () => location.reload());
         return;
       }
       if (turn !== this.#turn) return;
@@ -47,6 +46,7 @@ export class PageRoom extends RoomElement {
     if (params.id) element.itemId = params.id;
     fill(this.main, element);
     this.main.scrollTop = 0;
+    this.tell("room-settled");
   }
 }
 

@@ -5,8 +5,10 @@
 
 import { health } from "/web/js/api/request.js";
 import { session } from "/web/js/api/session.js";
+import { whoIsHere } from "/web/js/arrival.js";
 import { button, fill, h, icon } from "/web/js/dom.js";
 import { forgetAll } from "/web/js/drafts.js";
+import { loadElement } from "/web/js/loading.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
 import { store } from "/web/js/store.js";
@@ -31,17 +33,23 @@ export class SessionDoor extends RoomElement {
 
   async begin() {
     if (location.pathname === "/join") {
-      fill(this, document.createElement("set-password"));
+      this.#hang(document.createElement("set-password"));
       this.hidden = false;
       this.tell("shut-out");
       return;
     }
     try {
-      this.#enter(await session.current());
+      this.#enter(await whoIsHere());
     } catch (error) {
       if (error.status === 401) this.ask();
       else this.#unreachable(error);
     }
+  }
+
+  /** Puts a form into the door; it comes alive when its module is there. */
+  #hang(form) {
+    fill(this, form);
+    loadElement(form.localName).catch((error) => this.contains(form) && this.#unreachable(error));
   }
 
   #unreachable(error) {
@@ -70,7 +78,7 @@ export class SessionDoor extends RoomElement {
     if (!this.hidden && this.querySelector("sign-in")) return;
     if (router.current.name !== "sign-in") this.back = router.current.path;
     this.tell("shut-out");
-    fill(this, h("sign-in", { lost: lost && this.back !== null }));
+    this.#hang(h("sign-in", { lost: lost && this.back !== null }));
     this.hidden = false;
     if (router.current.name !== "sign-in") router.replace("/sign-in");
   }

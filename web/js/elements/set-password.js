@@ -3,7 +3,7 @@
  */
 
 import { people } from "/web/js/api/people.js";
-import { button, fill, h, icon } from "/web/js/dom.js";
+import { brandMark, button, fill, h, icon } from "/web/js/dom.js";
 import { RoomElement } from "/web/js/room-element.js";
 
 export class SetPassword extends RoomElement {
@@ -14,7 +14,7 @@ export class SetPassword extends RoomElement {
     this.submit = button("Set the password", { kind: "primary wide", type: "submit" });
     this.append(h("main", { class: "door" },
       h("form", { onsubmit: (event) => this.#set(event), novalidate: true, "aria-labelledby": "set-password-title" },
-        h("img", { src: "/web/icons/mark.svg", alt: "", width: "44", height: "44" }), h("h1", { id: "set-password-title" }, "Welcome to Mailroom"),
+        brandMark(44), h("h1", { id: "set-password-title" }, "Welcome to Mailroom"),
         h("p", { class: "faint" }, "Choose a password of at least ten characters. Nobody else gets to know it."), this.notice,
         h("div", { class: "field" }, h("label", { for: this.password.id }, "New password"), this.password),
         h("div", { class: "field" }, h("label", { for: this.again.id }, "Once more"), this.again), this.submit)));

@@ -3,7 +3,7 @@
  * connection's state, what areas hang into `shell.tools`, and who is signed in.
  */
 
-import { button, fill, h, icon } from "/web/js/dom.js";
+import { brandMark, button, fill, h, icon } from "/web/js/dom.js";
 import { count, hue, initials, plain } from "/web/js/format.js";
 import { GROUPS, inSettings, markedBy, pagesIn } from "/web/js/pages.js";
 import { RoomElement } from "/web/js/room-element.js";
@@ -32,7 +32,7 @@ export class SideNav extends RoomElement {
       h("nav", { "aria-label": "Mailboxes", class: "nav-inboxes" }, h("h2", {}, "Inboxes"), this.inboxes),
     ];
     this.append(
-      h("a", { class: "brand", href: "/", "aria-label": "Mailroom, open conversations" }, h("img", { src: "/web/icons/mark.svg", alt: "", width: "24", height: "24" }), h("span", {}, "Mailroom")),
+      h("a", { class: "brand", href: "/", "aria-label": "Mailroom, open conversations" }, brandMark(24), h("span", {}, "Mailroom")),
       ...this.inDesk, h("nav", { "aria-label": "Rooms", class: "nav-rooms" }, this.rooms), this.settings, this.foot,
     );
   }

@@ -3,7 +3,7 @@
  */
 
 import { session } from "/web/js/api/session.js";
-import { button, fill, h, icon } from "/web/js/dom.js";
+import { brandMark, button, fill, h, icon } from "/web/js/dom.js";
 import { duration } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
 
@@ -17,7 +17,7 @@ export class SignIn extends RoomElement {
     this.append(
       h("main", { class: "door" },
         h("form", { onsubmit: (event) => this.#enter(event), novalidate: true, "aria-labelledby": "sign-in-title" },
-          h("img", { src: "/web/icons/mark.svg", alt: "", width: "44", height: "44" }),
+          brandMark(44),
           h("h1", { id: "sign-in-title" }, "Mailroom"), this.why, this.notice,
           h("div", { class: "field" }, h("label", { for: this.email.id }, "Email"), this.email),
           h("div", { class: "field" }, h("label", { for: this.password.id }, "Password"), this.password),
