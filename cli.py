@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from commands import balance, inbox, keys, message, reingest, user
+from commands import balance, events, inbox, keys, message, reingest, user
 from commands.api_client import DEFAULT_DATA, fail
 from commands.backup import backup as take_backup
 from commands.backup import make_restored_safe
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 inbox.app.command()(balance.audit)
 inbox.app.command()(balance.gaps)
+app.add_typer(events.app, name="events")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(keys.app, name="keys")
 app.add_typer(message.app, name="message")

@@ -33,6 +33,7 @@ CROSS_TENANT = {
     "activities/sweep.py": "finds what a crash left behind anywhere",
     "commands/backup.py": "a restored database is made safe whole, before anybody works with it",
     "commands/doctor.py": "asks whether the ring opens the rows of every tenant",
+    "commands/events.py": "a month of the event log is all tenants' and goes when the desk of each has read it",
     "commands/keys.py": "a key seals rows of every tenant, so moving to another one goes through all of them",
     "worker.py": "looks before its first step whether the rows were restored",
     "commands/first_people.py": "makes a tenant before there is one",
