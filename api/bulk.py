@@ -13,10 +13,12 @@ from api.conversation_lists import conversations_page
 from api.endpoint import Call, Empty, Endpoint
 from api.problems import FieldError, Problem, not_found, not_valid
 from api.schemas.bulks import BulkRun, NewBulk
+from store.bulk_merge import choose_survivor
 from store.bulk_steps import step_bulk
 from store.bulks import MOST, CannotUndo, cancel_bulk, create_bulk, order_undo, read_bulk
 from store.bulks import BulkRun as Run
 from store.pages import MOST as PAGE
+from store.shape_rows import CannotReshape
 
 AT_ONCE = 100
 
@@ -24,11 +26,16 @@ AT_ONCE = 100
 async def begin(call: Call[Empty, NewBulk]) -> BulkRun:
     viewer = call.who.viewer
     change = call.body.change.model_dump(mode="json", exclude_unset=True)
+    merge, field = call.body.change.merge, "ids" if call.body.ids is not None else "filter"
     async with call.deps.database.unit_of_work(viewer.tenant_id) as connection:
         ids = await _chosen(connection, call)
+        if merge is not None:
+            try:
+                change = {"merge": await choose_survivor(connection, viewer, ids, merge.into)}
+            except CannotReshape as wrong:
+                raise _refused(wrong, field) from None
         run = await create_bulk(connection, viewer, change, ids)
         if run is None:
-            field = "ids" if call.body.ids is not None else "filter"
             raise not_valid(FieldError(field, "names no conversation that you can see; look again"))
         inboxes: frozenset[uuid.UUID] = frozenset()
         if run.total <= AT_ONCE:
@@ -69,6 +76,12 @@ async def undo(call: Call[Empty, None]) -> BulkRun:
             409, "It is under way, or older than a day. Cancel it first, or change the conversations back.", name="cannot-undo"
         ) from None
     return await _shown(call, run, inboxes)
+
+
+def _refused(wrong: CannotReshape, field: str) -> Problem:
+    if wrong.name == "other-inbox":
+        return Problem(409, wrong.remedy, name=wrong.name)
+    return not_valid(FieldError("change.merge.into" if wrong.name == "no-target" else field, wrong.remedy))
 
 
 async def _chosen(connection: AsyncConnection, call: Call[Empty, NewBulk]) -> list[uuid.UUID]:
@@ -133,6 +146,7 @@ def _rendered(run: Run, now: dt.datetime) -> BulkRun:
             "ended_at": run.ended_at,
             "undo_until": run.undo_until,
             "can_undo": run.changed > 0 and run.undo_until is not None and run.undo_until > now,
+            "merged_into": run.change["merge"]["into"] if "merge" in run.change else None,
         }
     )
 
@@ -147,6 +161,7 @@ ENDPOINTS = (
         response=BulkRun,
         status=201,
         body=NewBulk,
+        conflicts=("other-inbox",),
     ),
     Endpoint("GET", "/v1/bulk/{bulk_id}", one, Access.AGENT, "How far a bulk change is", response=BulkRun),
     Endpoint(

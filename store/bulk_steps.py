@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.bulk_merge import hold_merge, merge_one, part_one
 from store.bulk_one import Made, change_one, restore_one
 from store.bulks import UNDO_FOR, BulkRun, read_bulk, tell_bulk
 from store.moving import lock_in_order
@@ -67,7 +68,12 @@ async def step_bulk(
     undoing = run.state == "undoing"
     wanted = {**key, "state": "changed" if undoing else "waiting", "limit": limit}
     rows = (await connection.execute(NEXT, wanted)).all()
-    await lock_in_order(connection, tenant_id, [row.conversation_id for row in rows])
+    merge, ids = run.change.get("merge"), [row.conversation_id for row in rows]
+    if merge is not None:
+        await hold_merge(connection, tenant_id, merge, ids)
+    else:
+        await lock_in_order(connection, tenant_id, ids)
+    make, take_back = (change_one, restore_one) if merge is None else (merge_one, part_one)
     viewer = await _viewer(connection, tenant_id, run)
     inboxes: set[uuid.UUID] = set()
     states: list[str] = []
@@ -75,9 +81,9 @@ async def step_bulk(
         if viewer is None:
             made = Made("left" if undoing else "skipped", row.before, row.after)
         elif undoing:
-            made = await restore_one(connection, viewer, row.conversation_id, row.before, row.after)
+            made = await take_back(connection, viewer, row.conversation_id, row.before, row.after)
         else:
-            made = await change_one(connection, viewer, row.conversation_id, run.change)
+            made = await make(connection, viewer, row.conversation_id, run.change)
         inboxes |= {made.inbox_id} if made.inbox_id else set()
         states.append(made.state)
         await connection.execute(

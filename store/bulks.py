@@ -87,7 +87,8 @@ async def create_bulk(
 ) -> BulkRun | None:
     """Write down what is asked, `running`; None when the viewer may see none of these conversations. Others are left out.
 
-    `change` holds `status`, `priority`, `category`, `assigned_to`, `add_tags`, `remove_tags`; what is missing stays as it is.
+    `change` holds `status`, `priority`, `category`, `assigned_to`, `add_tags`, `remove_tags`; what is missing stays as it is. Or it
+    holds `merge` alone, as `store/bulk_merge.py` makes it.
     """
     found = await connection.execute(
         select(Conversation.id).where(

@@ -14,8 +14,16 @@ TagNames = Annotated[
 ]
 
 
+class BulkMerge(Asked):
+    """`into` is one of the chosen conversations; the oldest where it is left out."""
+
+    into: uuid.UUID | None = None
+
+
 class BulkFields(Asked):
-    """What is left out stays. `assigned_to` null takes it from whoever has it."""
+    """What is left out stays. `assigned_to` null takes it from whoever has it. `merge` stands alone: the chosen conversations, of one
+    inbox, at most a hundred, become one.
+    """
 
     status: BulkStatus = "open"
     priority: Priority = "normal"
@@ -23,11 +31,16 @@ class BulkFields(Asked):
     assigned_to: uuid.UUID | None = None
     add_tags: TagNames = ()
     remove_tags: TagNames = ()
+    merge: BulkMerge | None = None
 
     @model_validator(mode="after")
     def _something(self) -> "BulkFields":
         if not self.model_fields_set:
-            raise ValueError("names nothing to change; give a status, priority, category, assigned_to or tags")
+            raise ValueError("names nothing to change; give a status, priority, category, assigned_to or tags, or a merge")
+        if self.merge is not None and len(self.model_fields_set) > 1:
+            raise ValueError("merges and changes; do one after the other")
+        if "merge" in self.model_fields_set and self.merge is None:
+            raise ValueError("merge may not be null; leave it out, or give `{}` to merge into the oldest")
         return self
 
 
@@ -47,7 +60,7 @@ class NewBulk(Asked):
 
 class BulkRun(Answer):
     """`done` of `total` conversations were looked at, `changed` of them changed. `can_undo` until `undo_until`; then `restored` ones
-    are as before, and `left` ones as somebody has made them since.
+    are as before, and `left` ones as somebody has made them since. `merged_into` is the conversation that a merge left.
     """
 
     id: str
@@ -61,3 +74,4 @@ class BulkRun(Answer):
     ended_at: Instant | None
     undo_until: Instant | None
     can_undo: bool
+    merged_into: str | None

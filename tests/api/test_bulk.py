@@ -78,6 +78,54 @@ async def test_what_the_agent_does_not_see_is_left_out(world: World) -> None:
     assert rows == [{"status": "open"}]
 
 
+async def test_many_are_merged_into_the_oldest_and_taken_apart_again(world: World) -> None:
+    ids = await made(world, 3)
+    for days, one in ((2, ids[0]), (9, ids[1]), (1, ids[2])):
+        await world.rows("update conversations set created_at = now() - make_interval(days => :d) where id = :c", d=days, c=uuid.UUID(one))
+    async with world.client() as agent:
+        for one in ids:
+            await agent.post(f"/v1/conversations/{one}/notes", json={"content": f"about {one}"})
+        run = (await agent.post("/v1/bulk", json={"ids": ids, "change": {"merge": {}}})).json()
+        assert (run["state"], run["total"], run["changed"], run["merged_into"]) == ("done", 3, 2, ids[1])
+        notes = (await agent.get(f"/v1/conversations/{ids[1]}/notes")).json()["items"]
+        assert len(notes) == 3
+        again = await agent.post("/v1/bulk", json={"ids": ids, "change": {"merge": {}}})
+        assert (again.status_code, again.json()["errors"][0]["field"]) == (422, "ids")
+        # Somebody takes one out meanwhile: it is left as it is.
+        assert (await agent.post(f"/v1/conversations/{ids[0]}/unmerge")).status_code == 200
+        back = (await agent.post(f"/v1/bulk/{run['id']}/undo")).json()
+        assert (back["state"], back["restored"], back["left"]) == ("undone", 1, 1)
+        for one in ids:
+            (note,) = (await agent.get(f"/v1/conversations/{one}/notes")).json()["items"]
+            assert note["content"] == f"about {one}"
+    assert await world.rows("select 1 from conversations where merged_into is not null") == []
+
+
+async def test_a_merge_of_many_goes_where_it_is_told_and_stays_in_one_inbox(world: World) -> None:
+    ids = await made(world, 2)
+    inbox = await world.insert("inboxes", name="Sales", email_address="sales@example.org", settings={"imap": {}})
+    elsewhere = str(await world.conversation(99, inbox_id=inbox))
+    hidden = await world.insert("inboxes", name="Board", email_address="board@example.org", settings={"imap": {}})
+    await world.rows(
+        "insert into inbox_members (tenant_id, inbox_id, user_id) values (:tenant, :i, :u)", i=hidden, u=world.people["admin"]
+    )
+    secret = str(await world.conversation(98, inbox_id=hidden))
+    async with world.client() as agent:
+        refused = await agent.post("/v1/bulk", json={"ids": [*ids, elsewhere], "change": {"merge": {}}})
+        assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "other-inbox")
+        # What the agent does not see is as unknown as what is not there, chosen or as the target.
+        for unknown in (secret, str(uuid.uuid4())):
+            alone = await agent.post("/v1/bulk", json={"ids": [ids[0], unknown], "change": {"merge": {}}})
+            target = await agent.post("/v1/bulk", json={"ids": [*ids, unknown], "change": {"merge": {"into": unknown}}})
+            assert (alone.status_code, alone.json()["errors"][0]["field"]) == (422, "ids")
+            assert (target.status_code, target.json()["errors"][0]["field"]) == (422, "change.merge.into")
+        assert await world.rows("select 1 from conversations where merged_into is not null") == []
+        run = (await agent.post("/v1/bulk", json={"ids": [*ids, secret], "change": {"merge": {"into": ids[1]}}})).json()
+        assert (run["total"], run["changed"], run["merged_into"]) == (2, 1, ids[1])
+    rows = await world.rows("select id from conversations where merged_into = :c", c=uuid.UUID(ids[1]))
+    assert [str(row["id"]) for row in rows] == [ids[0]]
+
+
 async def test_a_run_belongs_to_who_asked_for_it(world: World) -> None:
     async with world.client("admin") as admin:
         run = (await admin.post("/v1/bulk", json={"ids": await made(world, 1), "change": {"status": "closed"}})).json()
@@ -94,6 +142,8 @@ async def test_a_run_belongs_to_who_asked_for_it(world: World) -> None:
         {"ids": [str(uuid.uuid4())], "change": {}},
         {"ids": [str(uuid.uuid4())], "change": {"status": "snoozed"}},
         {"ids": [], "change": {"status": "closed"}},
+        {"ids": [str(uuid.uuid4())], "change": {"merge": {}, "status": "closed"}},
+        {"ids": [str(uuid.uuid4())], "change": {"merge": None}},
     ],
 )
 async def test_what_makes_no_sense_is_refused(world: World, asked: dict[str, object]) -> None:

@@ -86,8 +86,20 @@ def shape_routes(fake: Fake) -> list[Route]:
         body = request.state.body
         ids: list[str] = body.get("ids") or [row["id"] for row in fake.conversations.values() if row["status"] in body["filter"].get("status", [row["status"]])]
         run: Row = {"id": secrets.token_hex(8), "state": "done", "total": len(ids), "done": len(ids), "changed": len(ids), "restored": 0, "left": 0,
-               "created_at": "2025-03-04T09:00:00Z", "ended_at": "2025-03-04T09:00:00Z", "undo_until": "2035-03-04T09:00:00Z", "can_undo": True}
+               "created_at": "2025-03-04T09:00:00Z", "ended_at": "2025-03-04T09:00:00Z", "undo_until": "2035-03-04T09:00:00Z", "can_undo": True, "merged_into": None}
         before: dict[str, Row] = {}
+        if "merge" in body["change"]:
+            into = body["change"]["merge"]["into"]
+            if len({fake.conversations[one]["inbox"]["id"] for one in ids}) > 1:
+                return JSONResponse({"type": "/problems/other-inbox", "title": "Other inbox", "status": 409, "detail": "They are of different inboxes."}, 409)
+            run |= {"changed": len(ids) - 1, "merged_into": into}
+            for one in ids:
+                if one != into:
+                    before[one] = {"merged_into": None}
+                    fake.conversations[one] |= {"merged_into": into, "version": fake.conversations[one]["version"] + 1}
+                    fake.emit("conversation.updated", fake.conversations[one])
+            fake.bulks[run["id"]] = {**run, "before": before}
+            return JSONResponse(run, 201)
         for one in ids:
             row = fake.conversations[one]
             change = {name: value for name, value in body["change"].items() if name in ("status", "priority")}

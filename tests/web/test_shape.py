@@ -185,3 +185,44 @@ def test_viewers_are_offered_none_of_it(desk: Desk) -> None:
     expect(page.locator("shape-menu")).to_be_hidden()
     page.get_by_role("button", name="More about this message").last.click()
     expect(page.get_by_role("menuitem", name="Forward…")).to_have_count(0)
+
+
+def test_selected_rows_are_merged_into_the_one_that_is_chosen_and_taken_apart(desk: Desk) -> None:
+    page = desk.sign_in()
+    same = [row for row in desk.fake.conversations.values() if row["status"] == "open" and row["inbox"] == desk.fake.number(1042)["inbox"]][:3]
+    assert len(same) == 3
+    bar = page.locator("bulk-actions")
+    for place, row in enumerate(same):
+        shown = page.locator("conversation-row").filter(has=page.locator(f"a[href*='{row['id']}']"))
+        shown.hover()
+        shown.get_by_role("checkbox").check()
+        expect(bar.get_by_role("button", name="Merge…")).to_be_visible(visible=place > 0)
+    bar.get_by_role("button", name="Merge…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("radio")).to_have_count(3)
+    stays = same[-1]
+    dialog.get_by_role("radio", name=f"#{stays['number']}").check()
+    expect(dialog).to_contain_text(f"move to #{stays['number']}, which keeps its number")
+    picture(page, "bulk-merge")
+    dialog.get_by_role("button", name="Merge").click()
+    expect(page.locator("toast-stack")).to_contain_text(f"2 conversations merged into #{stays['number']}.")
+    (asked,) = desk.called("POST", "/v1/bulk")
+    assert asked == {"ids": [row["id"] for row in same], "change": {"merge": {"into": stays["id"]}}}
+    page.locator("toast-stack").get_by_role("button", name="Undo").click()
+    expect(page.locator("toast-stack")).to_contain_text("2 conversations are as before.")
+    assert [row["merged_into"] for row in same] == [None] * 3
+
+
+def test_selected_rows_of_several_inboxes_are_not_merged(desk: Desk) -> None:
+    page = desk.sign_in()
+    expect(page.locator("conversation-row").first).to_be_visible()
+    here = desk.fake.number(1042)
+    other = next(row for row in desk.fake.conversations.values() if row["status"] == "open" and row["inbox"] != here["inbox"])
+    for row in (here, other):
+        shown = page.locator("conversation-row").filter(has=page.locator(f"a[href*='{row['id']}']"))
+        shown.hover()
+        shown.get_by_role("checkbox").check()
+    page.locator("bulk-actions").get_by_role("button", name="Merge…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("They are of different inboxes")
+    expect(dialog.get_by_role("button", name="Merge")).to_be_disabled()

@@ -3,6 +3,7 @@
  */
 
 import { bulk } from "/web/js/api/shape.js";
+import { openDialog } from "/web/js/dialog-element.js";
 import { button, h } from "/web/js/dom.js";
 import { plain, plural } from "/web/js/format.js";
 import { place } from "/web/js/places.js";
@@ -11,6 +12,7 @@ import { store } from "/web/js/store.js";
 import { stream } from "/web/js/stream.js";
 import { PRIORITY } from "/web/js/words.js";
 import { ask } from "/web/js/elements/ask-dialog.js";
+import "/web/js/elements/bulk-merge-dialog.js";
 import { notify, notifyError } from "/web/js/elements/toast-stack.js";
 
 const STATES = [["open", "Open", "undo"], ["pending", "Pending", "pause"], ["closed", "Close", "check"], ["archived", "Archive", "file"], ["trash", "Move to trash", "trash"]];
@@ -67,23 +69,38 @@ export class BulkActions extends RoomElement {
     this.hidden = !store.mayWrite;
     if (ids.length > 0 && this.childElementCount === 0) this.#fill();
     else if (ids.length === 0) this.replaceChildren();
+    if (ids.length > 0) this.#mayMerge();
   }
 
   #fill() {
     this.all = button("All that match", { kind: "small", "aria-pressed": "false", title: "Everything that this list shows, not only the selected ones",
-      onclick: () => this.all.setAttribute("aria-pressed", String(!this.#everything)) });
+      onclick: () => {
+        this.all.setAttribute("aria-pressed", String(!this.#everything));
+        this.#mayMerge();
+      } });
+    this.merge = button("Merge…", { kind: "small", iconName: "merge", onclick: () => openDialog("bulk-merge-dialog", { chosen: this.#selection, merged: (run, stays) => this.#merged(run, stays) }) });
     const menu = (label, iconName, entries) => h("menu-button", { label, icon: iconName, text: label, props: { entries } });
     this.append(
       menu("Status", "check", STATES.map(([status, text, iconName]) => ({ text, iconName, run: () => this.#change({ status }) }))),
       menu("Assign", "people", () => [{ text: "Nobody", iconName: "cross", run: () => this.#change({ assigned_to: null }) },
         ...store.get("users").map((user) => ({ text: plain(user.name || user.email), iconName: "people", run: () => this.#change({ assigned_to: user.id }) }))]),
       menu("Priority", "warning", Object.entries(PRIORITY).map(([priority, text]) => ({ text, iconName: "warning", run: () => this.#change({ priority }) }))),
-      menu("Tag", "tag", [{ text: "Add a tag…", iconName: "plus", run: () => this.#tag("add_tags", "Add a tag") }, { text: "Take a tag off…", iconName: "cross", run: () => this.#tag("remove_tags", "Take a tag off") }]), this.all,
+      menu("Tag", "tag", [{ text: "Add a tag…", iconName: "plus", run: () => this.#tag("add_tags", "Add a tag") }, { text: "Take a tag off…", iconName: "cross", run: () => this.#tag("remove_tags", "Take a tag off") }]), this.merge, this.all,
     );
   }
 
   get #everything() {
     return this.all.getAttribute("aria-pressed") === "true";
+  }
+
+  /** What is merged is looked at first: two at least, and not all that a list shows. */
+  #mayMerge() {
+    this.merge.hidden = this.#selection.length < 2 || this.#everything;
+  }
+
+  #merged(run, stays) {
+    this.tell("bulk-done");
+    notify(`${plural(run.changed, "conversation")} merged into #${stays.number}.`, { action: run.can_undo ? { text: "Undo", run: () => takeBack(run) } : null });
   }
 
   async #tag(field, title) {

@@ -6,7 +6,7 @@ import { button, h, uid } from "/web/js/dom.js";
 import { RoomElement } from "/web/js/room-element.js";
 
 const LINES = [
-  ["printer jam", "both words in one message, also in other forms"],
+  ["printer jam", "both words in one message or note, also in other forms; accents do not matter"],
   ['"paper jam"', "exactly these words"],
   ["refund or credit", "one of the two"],
   ["-newsletter", "not this word"],
@@ -14,6 +14,7 @@ const LINES = [
   ["to:sales@example.com", "to whom it went"],
   ["subject:invoice", "in the subject"],
   ["filename:pdf", "in a file's name"],
+  ["note:refund", "in an internal note"],
   ["has:attachment", "with a file"],
   ["is:unread", "also open, closed, mine, unassigned, waiting, followed, vip, overdue"],
   ["tag:billing", "with this tag; inbox:, assigned:, priority: and status: alike"],
