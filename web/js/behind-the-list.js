@@ -30,6 +30,7 @@ import "/web/js/elements/subject-line.js";
 import "/web/js/elements/tag-picker.js";
 import "/web/js/elements/conversation-fields.js";
 import "/web/js/elements/conversation-header.js";
+import "/web/js/elements/pane-divider.js";
 import "/web/js/elements/details-panel.js";
 import "/web/js/elements/conversation-view.js";
 

@@ -21,7 +21,7 @@ export class DeskRoom extends RoomElement {
     this.state.hidden = true;
     this.nothing = h("div", { class: "nothing" }, icon("mail"), h("p", {}, "Choose a conversation"),
       h("p", { class: "faint" }, h("kbd", {}, "j"), " ", h("kbd", {}, "k"), " to move, ", h("kbd", {}, "?"), " for all keys"));
-    this.append(h("main", { class: "desk" }, this.list, h("section", { class: "detail", "aria-label": "Conversation" }, this.nothing, this.state, this.view)));
+    this.append(h("main", { class: "desk" }, this.list, h("section", { class: "detail", "aria-label": "Conversation" }, h("pane-divider", { pane: "list" }), this.nothing, this.state, this.view)));
   }
 
   /** Shows a conversation by its id, or none. */

@@ -21,7 +21,7 @@ export class DetailsPanel extends RoomElement {
     this.setAttribute("aria-label", "Details");
     this.body = h("div", { class: "details-body" });
     this.append(h("header", { class: "details-head" }, h("h2", {}, "Details"),
-      button("", { iconName: "cross", label: "Hide the details (d)", kind: "quiet small", onclick: () => this.toggle(false) })), this.body);
+      button("", { iconName: "cross", label: "Hide the details (d)", kind: "quiet small", onclick: () => this.toggle(false) })), this.body, h("pane-divider", { pane: "details" }));
   }
 
   attach() {

@@ -28,7 +28,7 @@ export class MailApp extends RoomElement {
     this.door = document.createElement("session-door");
     this.room = h("div", { class: "room", hidden: true },
       h("a", { class: "skip", href: "#page", onclick: (event) => this.#skip(event) }, "Skip to the content"),
-      this.nav, this.shade, h("div", { class: "stage" }, this.banner, this.desk, this.page));
+      this.nav, this.shade, h("div", { class: "stage" }, h("pane-divider", { pane: "nav" }), this.banner, this.desk, this.page));
     fill(this, this.frame, this.room, this.door, this.help, this.palette, this.timeline, document.createElement("ask-dialog"), document.createElement("toast-stack"));
   }
 
