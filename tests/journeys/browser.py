@@ -17,13 +17,13 @@ from playwright.async_api import (
     expect,
 )
 
-from tests.web.desk import ARGUMENTS, CHROMIUM
+from tests.web.desk import ARGUMENTS, CHROMIUM, LONG_MS
 
 __all__ = ["CHROMIUM", "PHONE", "WIDE", "Seat", "chromium", "expect", "seat"]
 
 WIDE = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=800)
-expect.set_options(timeout=20_000)  # behind a click stand a workflow and two mail servers
+expect.set_options(timeout=LONG_MS)  # behind a click stand a workflow and two mail servers
 
 
 class Seat:
@@ -125,6 +125,7 @@ async def seat(
     context = await browser.new_context(
         viewport=size, color_scheme=scheme, locale="en-GB", timezone_id="Europe/Berlin", reduced_motion="reduce", accept_downloads=True
     )
+    context.set_default_timeout(LONG_MS)
     try:
         yield Seat(await context.new_page(), origin)
     finally:

@@ -69,7 +69,7 @@ async def sent_id(page: Page) -> str:
 
 async def test_a_mail_arrives_live_is_read_and_answered(mailroom: Mailroom, me: Seat, pymap_box: Mailbox, customer: Mailbox, smtp) -> None:
     page, subject = me.page, unique("Club order")
-    await mailroom.connect_inbox(pymap_box, smtp(), undo_send_seconds=4)
+    inbox = await mailroom.connect_inbox(pymap_box, smtp(), undo_send_seconds=600)
     await page.evaluate("window.stayed = true")
     pymap_box.put(designed(f"The club <{customer.address}>", pymap_box.address, subject, remote="https://pictures.club.test/badge.png"))
     await expect(me.row(subject)).to_be_visible()
@@ -94,6 +94,8 @@ async def test_a_mail_arrives_live_is_read_and_answered(mailroom: Mailroom, me: 
     await expect(me.last_sent).to_contain_text("Cancelled")
     await expect(page.locator(".editor-area")).to_have_text("Here are the sizes.")
     await expect(page.locator("upload-tray .file.ready")).to_have_count(1)
+    shorter = await mailroom.api.patch(f"/v1/inboxes/{inbox['id']}", json={"undo_send_seconds": 1})
+    assert shorter.status_code == 200, shorter.text
     await page.locator(".editor-area").focus()
     await page.keyboard.press("End")
     await page.keyboard.type(" And more.")

@@ -9,11 +9,9 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
-from tests.web.desk import ARGUMENTS, CHROMIUM, Desk
+from tests.web.desk import ARGUMENTS, CHROMIUM, LONG_MS, Desk
 from tests.web.fake_api import build
 from tests.web.fake_state import Fake
-
-LONG_MS = 40_000  # a machine with much else to do is slow, not wrong
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +52,7 @@ def fake(server: Fake) -> Fake:
 def playwright() -> Iterator[Playwright]:
     if not CHROMIUM.exists():
         pytest.skip("no Chromium at /usr/bin/chromium; install the Debian package `chromium`")
-    expect.set_options(timeout=LONG_MS / 2)
+    expect.set_options(timeout=LONG_MS)
     with sync_playwright() as play:
         yield play
 

@@ -9,15 +9,14 @@ from tests.web.fake_crowd import Crowd
 
 pytestmark = pytest.mark.chromium
 MANY = 100_000
-LONG_MS = 60_000
 SCROLLER = "document.querySelector('conversation-list .scroller')"
 
 
 def many(desk: Desk) -> Page:
     desk.fake.crowd = Crowd(MANY, desk.fake.inboxes[fake_data.INBOX_SUPPORT])
     page = desk.sign_in()
-    expect(page.locator("conversation-row").first).to_contain_text("Label printer", timeout=LONG_MS)
-    expect(page.locator("conversation-row").first).to_have_attribute("aria-setsize", str(MANY + 6), timeout=LONG_MS)
+    expect(page.locator("conversation-row").first).to_contain_text("Label printer")
+    expect(page.locator("conversation-row").first).to_have_attribute("aria-setsize", str(MANY + 6))
     return page
 
 
@@ -30,7 +29,7 @@ def test_the_scroll_bar_stands_for_all_and_the_document_holds_few(desk: Desk) ->
     expect(page.locator("conversation-row").first).to_have_attribute("aria-setsize", str(MANY + 6))
     assert page.evaluate(f"{SCROLLER}.scrollHeight") > MANY * 60
     assert page.locator("conversation-row").count() < 60
-    assert sum(end - start for start, end in desk.fake.crowd.asked) <= 400, "only what is near the reader is read"
+    assert sum(end - start for start, end in desk.fake.crowd.asked) <= 1_000, "only what is near the reader is read"
 
 
 def test_rows_are_used_again_while_scrolling(desk: Desk) -> None:
@@ -43,7 +42,7 @@ def test_rows_are_used_again_while_scrolling(desk: Desk) -> None:
     for row in range(0, 300, 10):
         scroll(page, row)
         page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    expect(page.locator("conversation-row", has_text="Crowd 295").first).to_be_attached(timeout=LONG_MS)
+    expect(page.locator("conversation-row", has_text="Crowd 295").first).to_be_attached()
     assert page.evaluate("window.made") < 60
     assert page.locator("conversation-row").count() < 60
 
@@ -56,7 +55,7 @@ def test_a_far_jump_is_filled_and_the_way_back_is_read_again(desk: Desk) -> None
         new MutationObserver(() => (window.waited ||= rows.querySelector("conversation-row[waiting]") !== null)).observe(rows, { childList: true, subtree: true, attributes: true });
     }""")
     scroll(page, 9_000)
-    expect(page.locator("conversation-row", has_text="Crowd 9000").first).to_be_visible(timeout=LONG_MS)
+    expect(page.locator("conversation-row", has_text="Crowd 9000").first).to_be_visible()
     assert page.evaluate("window.waited"), "rows stand there before their data is read"
     held = page.evaluate("""() => {
         const list = document.querySelector("virtual-rows").window;
@@ -65,9 +64,9 @@ def test_a_far_jump_is_filled_and_the_way_back_is_read_again(desk: Desk) -> None
     assert held < 4_000, "what is far away is let go"
     desk.fake.crowd.asked.clear()
     scroll(page, 0)
-    expect(page.locator("conversation-row").first).to_contain_text("Label printer", timeout=LONG_MS)
+    expect(page.locator("conversation-row").first).to_contain_text("Label printer")
     scroll(page, 2_000)
-    expect(page.locator("conversation-row", has_text="Crowd 2000").first).to_be_visible(timeout=LONG_MS)
+    expect(page.locator("conversation-row", has_text="Crowd 2000").first).to_be_visible()
     order = page.evaluate("document.querySelector('virtual-rows').window.ids")
     assert len(order) == len(set(order))
     assert [fake_data.ident(f"crowd {place}") for place in range(2_500)] == order[6:2_506]
@@ -77,7 +76,8 @@ def test_an_event_changes_one_row_and_keeps_focus_selection_and_place(desk: Desk
     page = many(desk)
     scroll(page, 120)
     row = page.locator("conversation-row", has_text="Crowd 118").first
-    expect(row).to_be_visible(timeout=LONG_MS)
+    expect(row).to_be_visible()
+    desk.calm()
     row.get_by_role("checkbox").check(force=True)
     row.locator("a").focus()
     place = page.evaluate(f"{SCROLLER}.scrollTop")
@@ -90,7 +90,7 @@ def test_an_event_changes_one_row_and_keeps_focus_selection_and_place(desk: Desk
     changed = desk.fake.crowd.row(116)
     changed |= {"priority": "urgent", "version": 2}
     desk.fake.do(desk.fake.emit, "conversation.updated", changed)
-    expect(page.locator("conversation-row", has_text="Crowd 116").first).to_contain_text("Urgent", timeout=LONG_MS)
+    expect(page.locator("conversation-row", has_text="Crowd 116").first).to_contain_text("Urgent")
     assert page.evaluate("[...window.redrawn]") == [changed["id"]]
     assert len(desk.fake.called("GET", "/v1/conversations")) == before, "the list itself is not read again"
     assert page.evaluate(f"{SCROLLER}.scrollTop") == place
@@ -102,18 +102,18 @@ def test_what_does_not_belong_any_more_leaves_and_what_arrives_moves_nobody(desk
     page = many(desk)
     scroll(page, 120)
     row = page.locator("conversation-row", has_text="Crowd 120").first
-    expect(row).to_be_visible(timeout=LONG_MS)
+    expect(row).to_be_visible()
     before = desk.box(row)["y"]
     desk.fake.do(desk.fake.arrive, "Hello", subject="Fresh one")
-    expect(page.locator("#announcer")).to_contain_text("Fresh one", timeout=LONG_MS)
+    expect(page.locator("#announcer")).to_contain_text("Fresh one")
     assert abs(desk.box(row)["y"] - before) <= 1
     gone = desk.fake.crowd.row(122)
     gone["status"] = "closed"
     desk.fake.do(desk.fake.emit, "conversation.updated", gone)
-    expect(page.locator("conversation-row", has_text="Crowd 122")).to_have_count(0, timeout=LONG_MS)
+    expect(page.locator("conversation-row", has_text="Crowd 122")).to_have_count(0)
     assert abs(desk.box(row)["y"] - before) <= 1
     scroll(page, 0)
-    expect(page.locator("conversation-row").first).to_contain_text("Fresh one", timeout=LONG_MS)
+    expect(page.locator("conversation-row").first).to_contain_text("Fresh one")
 
 
 def test_many_are_selected_with_shift_and_none_with_escape(desk: Desk) -> None:

@@ -73,7 +73,7 @@ def test_a_hostile_mail_runs_nothing_and_reaches_nobody(desk: Desk, stranger: tu
     assert heard == []  # Not even a connection, before somebody clicks a link.
     for link in ("#post", "#inside", "#up", "#script", "#ping"):
         if inner.locator(link).count():
-            inner.locator(link).click(force=True, timeout=2_000)
+            inner.locator(link).click(force=True)
             page.wait_for_timeout(150)
         element.evaluate("(frame) => { frame.src = frame.src; }")  # A refused navigation may leave an error page behind.
         expect(inner.locator("#shown")).to_have_text("Dear victim")
@@ -172,4 +172,4 @@ def test_a_monstrous_mail_does_not_hold_up_the_page(desk: Desk) -> None:
         for (const part of ["<td style=padding:9px", "<", "<head", "<!--", "<img height=", "&#", "<style>", "< height ", "a<b"]) textOf(part.repeat(200_000));
         return performance.now() - start;
     }""")
-    assert took < 1_500
+    assert took < 15_000, "one pass takes milliseconds, a quadratic one minutes"

@@ -19,7 +19,7 @@ HANG = """async () => {
     place("conversation.banner", "test-broken", 1);
     place("conversation.banner", "test-banner", 2);
     place("conversation.panel", "test-panel", 10, { title: "Test section" });
-    place("composer.tabs", "test-tab", 10, { title: "Test tab", iconName: "pen" });
+    place("composer.tabs", "test-tab", 90, { title: "Test tab", iconName: "pen" });
     window.notes = [];
     threadItems("test-note", { read: async () => window.notes, wants: (event) => event.type === "conversation.updated" });
 }"""

@@ -47,7 +47,7 @@ def test_all_mail_has_to_be_said(desk: Desk) -> None:
     expect(page.get_by_label("Read by an older parser")).to_be_disabled()
     page.get_by_role("button", name="Compare").click()
     page.wait_for_url("**/reingest/*")
-    assert desk.fake.called("POST", "/v1/reingests") == [{"everything": True}]
+    desk.becomes(lambda: desk.fake.called("POST", "/v1/reingests"), [{"everything": True}])
 
 
 def test_progress_is_live_and_can_be_paused_resumed_and_ended(desk: Desk) -> None:
@@ -109,7 +109,7 @@ def test_taking_over_asks_first(desk: Desk) -> None:
     expect(dialog).to_contain_text("4 mails will be shown as the parser reads them now")
     dialog.get_by_role("button", name="Take over").click()
     expect(page.locator(".page-head .badge")).to_have_text("Taking over")
-    assert len(desk.fake.called("POST", f"/v1/reingests/{fake_reingests.RUN}/apply")) == 1
+    desk.becomes(lambda: len(desk.fake.called("POST", f"/v1/reingests/{fake_reingests.RUN}/apply")), 1)
     desk.fake.reingests[0] |= {"state": "applied", "applied": 1838}
     desk.fake.do(desk.fake.emit, "reingest.progress", payload={"reingest_id": fake_reingests.RUN})
     expect(page.locator(".page-head .badge")).to_have_text("Done")

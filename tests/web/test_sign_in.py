@@ -21,7 +21,7 @@ def test_sign_in_shows_the_open_conversations(desk: Desk) -> None:
     fill_in(page)
     expect(page.get_by_role("heading", name="Open")).to_be_visible()
     expect(page.locator("conversation-row")).to_have_count(6)
-    assert page.url == f"{desk.fake.origin}/"
+    expect(page).to_have_url(f"{desk.fake.origin}/")
     expect(page).to_have_title("(2) Conversations · Mailroom")
 
 
@@ -35,7 +35,7 @@ def test_missing_and_wrong_passwords_are_told_plainly(desk: Desk) -> None:
         expect(page.get_by_role("alert")).to_contain_text("do not match")
     fill_in(page, "wrong")
     expect(page.get_by_role("alert")).to_have_text("Too many attempts to sign in. Wait 2 min, then try again.")
-    assert len(desk.fake.called("POST", "/v1/session")) == 6
+    desk.becomes(lambda: len(desk.fake.called("POST", "/v1/session")), 6)
 
 
 def test_the_address_asked_for_is_shown_after_sign_in(desk: Desk) -> None:
@@ -43,7 +43,7 @@ def test_the_address_asked_for_is_shown_after_sign_in(desk: Desk) -> None:
     page = desk.open("/quarantine?state=resolved")
     fill_in(page)
     expect(page.get_by_role("heading", name="Quarantine")).to_be_visible()
-    assert page.url.endswith("/quarantine?state=resolved")
+    expect(page).to_have_url(f"{desk.fake.origin}/quarantine?state=resolved")
 
 
 def test_a_lost_session_leads_to_the_door_and_back_with_the_draft(desk: Desk) -> None:
@@ -55,7 +55,7 @@ def test_a_lost_session_leads_to_the_door_and_back_with_the_draft(desk: Desk) ->
     desk.fake.do(desk.fake.sessions.clear)
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Your session ended.")).to_be_visible()
-    assert page.url.endswith("/sign-in")
+    expect(page).to_have_url(f"{desk.fake.origin}/sign-in")
     fill_in(page)
     expect(page.locator(".editor-area")).to_have_text("Half a sentence")
     expect(page).to_have_url(where)
@@ -70,8 +70,8 @@ def test_signing_out_removes_drafts_and_shows_the_door(desk: Desk) -> None:
     expect(page.locator(".kept")).to_contain_text("Draft kept")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-    assert page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('mailroom.draft')).length") == 0
-    assert desk.fake.sessions == {}
+    desk.becomes(lambda: page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('mailroom.draft')).length"), 0)
+    desk.becomes(lambda: desk.fake.sessions, {})
 
 
 def test_another_person_finds_nothing_of_the_one_before(desk: Desk) -> None:

@@ -36,7 +36,8 @@ export class ReplyBox extends RoomElement {
   }
 
   #fill() {
-    for (const { tag, title, iconName } of [REPLY, ...inPlace(PLACE)]) {
+    const hung = [REPLY, ...inPlace(PLACE)];
+    for (const { tag, title, iconName } of hung) {
       if (this.#writers.has(tag)) continue;
       const element = tag === REPLY.tag ? this.form : h(tag, { class: "composer-tab", hidden: true });
       element.id ||= uid("writer");
@@ -52,6 +53,9 @@ export class ReplyBox extends RoomElement {
         this.others.append(h("button", { type: "button", class: "reply-opener other", "aria-label": title, title, onclick: () => this.expand({ tab: tag }) }, icon(iconName), h("span", {}, title)));
       }
     }
+    // In the registry's order, whichever module came first.
+    this.#writers = new Map(hung.map(({ tag }) => [tag, this.#writers.get(tag)]));
+    for (const { tab } of this.#writers.values()) this.tabs.append(tab);
     this.#mark();
   }
 

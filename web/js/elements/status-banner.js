@@ -17,6 +17,7 @@ export class StatusBanner extends RoomElement {
   #said = null; // what a refused request told
   #parts = []; // what the stream or a look at the server told
   #lost = false;
+  #words = "";
   #timer = 0;
   #looking = 0;
 
@@ -86,7 +87,9 @@ export class StatusBanner extends RoomElement {
   #show() {
     const message = this.#message();
     this.hidden = message === null;
-    if (message) fill(this, icon("warning"), h("p", {}, message.text), message.action);
+    // The same words stay as they are: they are read aloud when they change, and their button may be under a finger.
+    if (message && message.text !== this.#words) fill(this, icon("warning"), h("p", {}, message.text), message.action);
+    this.#words = message ? message.text : this.#words;
     this.#lookLater();
   }
 
