@@ -132,6 +132,7 @@ async def build(settings: Settings) -> Deps:
         web_directory=WEB,
         given=given,
         application_mailboxes=settings.application_mailboxes,
+        plain_webhooks=bool(settings.egress_allow),
     )
     policy = EgressPolicy(allow=tuple(ipaddress.ip_network(n) for n in settings.egress_allow))
     tls = tls_context()

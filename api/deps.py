@@ -29,6 +29,7 @@ from store.unit_of_work import Database
 class ApiConfig:
     """Values from the settings. `public_url` decides cookie and Origin; `s3_origin` is the one that browsers reach. `given` is what the
     operator told of the OAuth applications; `application_mailboxes` are a tenant's short name and an address or `@domain` each.
+    `plain_webhooks`: the operator listed networks, within which a webhook may do without TLS.
     """
 
     public_url: str
@@ -45,6 +46,7 @@ class ApiConfig:
     message_bytes: int = 25 * 1024 * 1024
     given: Given = NOTHING_GIVEN
     application_mailboxes: tuple[tuple[str, str], ...] = ()
+    plain_webhooks: bool = False
 
     @property
     def origin(self) -> str:

@@ -59,6 +59,7 @@ from api import (
     uploads,
     users,
     views,
+    webhooks,
 )
 from api.auth import Access
 from api.deps import Deps
@@ -123,6 +124,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *notifications.ENDPOINTS,
     *retention.ENDPOINTS,
     *erasures.ENDPOINTS,
+    *webhooks.ENDPOINTS,
     *ses_webhook.ENDPOINTS,
     *push_webhooks.ENDPOINTS,
     *health.ENDPOINTS,

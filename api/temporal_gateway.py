@@ -30,6 +30,7 @@ from contracts.refs import ConversationRef, FolderRef, MessageRef
 from contracts.reingest import ReingestRef
 from contracts.search_attributes import INBOX_ID, PROVIDER, TENANT_ID
 from contracts.sla import SlaRef
+from contracts.webhooks import WebhookRef
 
 T = TypeVar("T")
 log = logging.getLogger("mailroom.api.temporal")
@@ -89,6 +90,8 @@ class Gateway(Protocol):
     async def start_bulk(self, tenant_id: str, bulk_id: str) -> bool: ...
 
     async def start_erase(self, tenant_id: str, erasure_id: str) -> bool: ...
+
+    async def start_webhook(self, tenant_id: str, endpoint_id: str) -> bool: ...
 
     async def ping(self) -> None: ...
 
@@ -279,6 +282,16 @@ class TemporalGateway:
             workflow_id=ids.erase(erasure_id),
             attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
             summary="Remove a person for good",
+        )
+
+    async def start_webhook(self, tenant_id: str, endpoint_id: str) -> bool:
+        return await self._start(
+            "WebhookEndpoint",
+            WebhookRef(tenant_id, endpoint_id),
+            workflow_id=ids.webhook(endpoint_id),
+            attributes=[SearchAttributePair(TENANT_ID, tenant_id)],
+            summary="Tell a webhook",
+            signal="poke",  # one that waits until it is asked again asks now
         )
 
     async def signal_reingest(self, reingest_id: str) -> bool:

@@ -40,7 +40,7 @@ CHANGE = text(
     update webhook_endpoints set name = coalesce(cast(:name as text), name), url = coalesce(cast(:url as text), url),
       events = coalesce(cast(:events as text[]), events),
       inbox_ids = case when :sets_inboxes then cast(:inbox_ids as uuid[]) else inbox_ids end, updated_at = now()
-    where tenant_id = :tenant and id = :id returning id
+    where tenant_id = :tenant and id = :id
     """
 )
 # Switched on again it begins anew: what waits goes out now, and five days have to pass again before it is given up.
@@ -141,6 +141,8 @@ async def change_endpoint(
 ) -> bool:
     """`changes` of name, url, events, inbox_ids, and `status`: `active` or `disabled`. False: there is none. Raises NoSuchInbox."""
     key = {"tenant": viewer.tenant_id, "id": endpoint_id}
+    if (await connection.execute(LOCK, key)).first() is None:
+        return False
     await _check_inboxes(connection, viewer.tenant_id, changes.get("inbox_ids"))
     values = {
         "name": changes.get("name"),
@@ -149,8 +151,7 @@ async def change_endpoint(
         "sets_inboxes": "inbox_ids" in changes,
         "inbox_ids": _list(changes.get("inbox_ids")),
     }
-    if (await connection.execute(CHANGE, {**key, **values})).first() is None:
-        return False
+    await connection.execute(CHANGE, {**key, **values})
     if changes.get("status") is not None:
         await connection.execute(SWITCH_ON if changes["status"] == "active" else SWITCH_OFF, key)
     told = {"webhook_id": str(endpoint_id), "changed": sorted(changes)}

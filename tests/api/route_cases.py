@@ -34,7 +34,7 @@ MESSAGE, QUARANTINE = at("message_id", "message"), at("quarantine_id", "quaranti
 REINGEST = at("reingest_id", "reingest")
 DOMAIN = at("domain_id", "domain")
 BULK, CONTACT = at("bulk_id", "bulk"), at("contact_id", "contact")
-RULE = at("rule_id", "rule")
+RULE, WEBHOOK = at("rule_id", "rule"), at("webhook_id", "webhook")
 NEW_RULE = {"name": "Fire", "condition": {"field": "subject", "op": "contains", "value": "fire"}, "actions": [{"type": "priority", "value": "high"}]}
 FORGOTTEN = "forgotten@customer.example.com"
 SUPPRESSED = "gone@customer.example.com"
@@ -42,6 +42,7 @@ COLLEAGUE, TEAM = at("user_id", "colleague"), at("team_id", "team")
 URGENT = {"all": [{"field": "priority", "op": "in", "value": ["urgent"]}]}
 HOURS, POLICY = at("hours_id", "hours"), at("policy_id", "policy")
 NEW_HOURS = {"name": "Office", "time_zone": "UTC", "week": [[["09:00", "17:00"]]] * 5 + [[], []]}
+NEW_WEBHOOK = {"name": "Tickets", "url": "https://tickets.example.com/hooks", "events": ["message.received"]}
 NEW_POLICY = {"name": "All", "targets": {"first_response": {"minutes": 60, "time": "business"}}}
 CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/session"): Case(body=lambda w: {"email": w.emails["agent"], "password": PASSWORD}),
@@ -115,6 +116,15 @@ CASES: dict[tuple[str, str], Case] = {
     ("POST", "/v1/tags"): Case(body=lambda w: {"name": uuid.uuid4().hex}, status=201),
     ("PATCH", "/v1/tags/{tag_id}"): Case(at("tag_id", "tag"), lambda w: {"color": "#336699"}),
     ("DELETE", "/v1/tags/{tag_id}"): Case(at("tag_id", "tag"), status=204),
+    ("GET", "/v1/webhooks"): Case(),
+    ("POST", "/v1/webhooks"): Case(body=lambda w: {**NEW_WEBHOOK, "inbox_ids": [str(w.ids["inbox"])]}, status=201),
+    ("GET", "/v1/webhooks/{webhook_id}"): Case(WEBHOOK),
+    ("PATCH", "/v1/webhooks/{webhook_id}"): Case(WEBHOOK, lambda w: {"name": "More tickets", "inbox_ids": [str(w.ids["inbox"])]}),
+    ("DELETE", "/v1/webhooks/{webhook_id}"): Case(WEBHOOK, status=204),
+    ("POST", "/v1/webhooks/{webhook_id}/rotate"): Case(WEBHOOK),
+    ("POST", "/v1/webhooks/{webhook_id}/test"): Case(WEBHOOK, status=202),
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries"): Case(WEBHOOK),
+    ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"): Case(WEBHOOK + at("delivery_id", "delivery"), status=202),
     ("GET", "/v1/rules"): Case(),
     ("POST", "/v1/rules"): Case(body=lambda w: dict(NEW_RULE), status=201),
     ("PUT", "/v1/rules/order"): Case(body=lambda w: {"ids": [str(w.ids["rule"])]}),

@@ -3,7 +3,7 @@
 import uuid
 
 from tests.api.reingest_rows import planned_run
-from tests.api.route_cases import FORGOTTEN, NEW_HOURS, NEW_POLICY, NEW_RULE, SUPPRESSED
+from tests.api.route_cases import FORGOTTEN, NEW_HOURS, NEW_POLICY, NEW_RULE, NEW_WEBHOOK, SUPPRESSED
 from tests.api.world import World
 
 
@@ -35,6 +35,11 @@ async def fill(world: World) -> None:
         world.ids["dry run"] = uuid.UUID((await admin.post("/v1/rules/dry-run", json={"rule": NEW_RULE, "days": 1})).json()["id"])
         world.ids["hours"] = uuid.UUID((await admin.post("/v1/business-hours", json=NEW_HOURS)).json()["id"])
         world.ids["policy"] = uuid.UUID((await admin.post("/v1/sla-policies", json=NEW_POLICY)).json()["id"])
+    async with world.client("admin") as admin:
+        made = await admin.post("/v1/webhooks", json=NEW_WEBHOOK)
+        world.ids["webhook"] = uuid.UUID(made.json()["id"])
+        told = await admin.post(f"/v1/webhooks/{world.ids['webhook']}/test")
+        world.ids["delivery"] = uuid.UUID(told.json()["id"])
     world.ids["template"] = await world.insert("templates", name="Mine", body_text="Hi", user_id=world.people["agent"])
     world.ids["shared template"] = await world.insert("templates", name="Ours", body_text="Hi {{customer.name}}")
     world.ids["tag"] = await world.insert("tags", name=uuid.uuid4().hex)

@@ -89,6 +89,9 @@ class RecordingGateway(Gateway):
     async def start_erase(self, tenant_id: str, erasure_id: str) -> bool:
         return self._take("erase", tenant_id, erasure_id)
 
+    async def start_webhook(self, tenant_id: str, endpoint_id: str) -> bool:
+        return self._take("webhook", tenant_id, endpoint_id)
+
     async def start_bulk(self, tenant_id: str, bulk_id: str) -> bool:
         return self._take("bulk", tenant_id, bulk_id)
 

@@ -38,6 +38,7 @@ from tests.web.fake_sla import sla_routes
 from tests.web.fake_state import Fake
 from tests.web.fake_suppressions import suppression_routes
 from tests.web.fake_views import found_rows, of_view, view_routes
+from tests.web.fake_webhooks import webhook_routes
 
 WEB = Path(__file__).parents[2] / "web"
 PIXEL = bytes.fromhex(
@@ -372,6 +373,7 @@ def build(fake: Fake) -> Starlette:
             *balance_routes(fake),
             *analytics_routes(fake),
             *suppression_routes(fake),
+            *webhook_routes(fake),
             *notice_routes(fake),
             *domain_routes(fake),
             *view_routes(fake),

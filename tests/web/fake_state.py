@@ -50,6 +50,8 @@ class Fake:
         self.rule_versions: dict[str, list[Row]] = {}
         self.explained: Row = {"messages": [], "changes": []}
         self.templates: list[Row] = []
+        self.webhooks: list[Row] = []
+        self.deliveries: list[Row] = []
         self.signature = ""
         self.analytics: list[tuple[str, dict[str, str]]] = []
         self.no_figures = False

@@ -36,6 +36,7 @@ export const PAGES = [
   { name: "rule", path: "/rules/:id", tag: "rule-page", title: "Rule", under: "rules" },
   { name: "sla", path: "/sla", tag: "sla-page", title: "Service levels", group: "Automation", iconName: "clock", text: "How fast customers are answered, with a preview of each change" },
   { name: "hours", path: "/hours", tag: "hours-page", title: "Business hours", group: "Automation", iconName: "calendar", text: "Working time, holidays and half days" },
+  { name: "webhooks", path: "/webhooks", tag: "webhooks-page", title: "Webhooks", group: "Automation", iconName: "outside", when: manage, text: "Other programs that are told what happens" },
   { name: "templates", path: "/templates", tag: "templates-page", title: "Templates", group: "Content", iconName: "book", text: "Canned replies with shortcuts and placeholders" },
   { name: "signatures", path: "/signatures", tag: "signatures-page", title: "Signatures", group: "Content", iconName: "pen", text: "Your own, and those of inboxes" },
   { name: "preferences", path: "/preferences", tag: "preferences-page", title: "My account", group: "People", iconName: "bell", text: "Your name and password, and what you are told, by bell and by mail" },

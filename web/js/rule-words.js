@@ -25,7 +25,7 @@ export const operatorsOf = (field) => (FIELDS[field].kind === "text" ? Object.ke
 
 export const ACTIONS = {
   tag: "Add tags", untag: "Take tags off", assign: "Assign to a person", team: "Hand to a team", priority: "Set the priority", category: "Set the category", status: "Set the status",
-  spam: "Mark as spam", auto_response: "Answer automatically", draft: "Draft a reply",
+  spam: "Mark as spam", auto_response: "Answer automatically", draft: "Draft a reply", webhook: "Tell a webhook",
 };
 export const STATUSES = Object.fromEntries(["open", "pending", "closed", "archived"].map((one) => [one, STATUS[one]]));
 
@@ -71,6 +71,7 @@ export function actionWords(action, names = {}) {
     case "spam": return "mark as spam";
     case "auto_response": return `answer automatically with ${nameOf(names.templates, action.template)}`;
     case "draft": return `draft a reply with ${nameOf(names.templates, action.template)}`;
+    case "webhook": return `tell ${nameOf(names.webhooks, action.endpoint)}`;
     default: return plain(action.type);
   }
 }
@@ -79,6 +80,7 @@ const WHY = {
   "stands already": "it stood so already", "assigned by hand": "an agent holds it by hand", "at capacity": "the agent is at capacity", "cannot work here": "they cannot work in this inbox",
   "no such team": "the team is gone", "no such template": "the template is gone", "decided before": "an automatic answer was decided on before", "asked before": "another rule asked for one before",
   "nobody to draft for": "nobody has the conversation yet", "they are writing already": "they are writing a reply already",
+  "no such webhook": "the webhook is gone", "webhook is off": "the webhook is switched off", "told before": "it was told before",
 };
 export const outcomeWords = ({ type, done, why }) => `${ACTIONS[type] ?? plain(type)}: ${done ? "done" : WHY[why] ?? plain(why ?? "not done")}`;
 

@@ -17,7 +17,7 @@ export const rules = {
   explain: (conversation, options) => get(`/v1/conversations/${at(conversation)}/rules`, options),
 };
 
-/** What rules name: teams, calendars of business hours, templates. A list that this person may not read is empty. */
+/** What rules name: teams, calendars of business hours, templates, webhooks. A list that this person may not read is empty. */
 export async function ruleNames(options) {
   const listed = async (path) => {
     try {
@@ -27,6 +27,6 @@ export async function ruleNames(options) {
       return [];
     }
   };
-  const [teams, calendars, templates] = await Promise.all(["/v1/teams", "/v1/business-hours", "/v1/templates"].map(listed));
-  return { teams, calendars, templates: templates.filter((one) => !one.personal) };
+  const [teams, calendars, templates, webhooks] = await Promise.all(["/v1/teams", "/v1/business-hours", "/v1/templates", "/v1/webhooks"].map(listed));
+  return { teams, calendars, webhooks, templates: templates.filter((one) => !one.personal) };
 }

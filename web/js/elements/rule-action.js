@@ -1,5 +1,5 @@
 /**
- * `<rule-action>`: one thing that a rule does. `value` reads and writes its JSON form; `names` are the people, teams and templates.
+ * `<rule-action>`: one thing that a rule does. `value` reads and writes its JSON form; `names` are the people, teams, templates and webhooks.
  */
 
 import { button, fill, h } from "/web/js/dom.js";
@@ -8,7 +8,7 @@ import { RoomElement } from "/web/js/room-element.js";
 import { ACTIONS, STATUSES } from "/web/js/rule-words.js";
 import { PRIORITY } from "/web/js/words.js";
 
-const LISTS = { assign: "users", team: "teams", auto_response: "templates", draft: "templates" };
+const LISTS = { assign: "users", team: "teams", auto_response: "templates", draft: "templates", webhook: "webhooks" };
 const options = (entries) => entries.map(([value, label]) => h("option", { value }, label));
 
 export class RuleAction extends RoomElement {
@@ -45,6 +45,7 @@ export class RuleAction extends RoomElement {
     if (kind === "tag" || kind === "untag") return { type: kind, names: value.split(",").map((one) => one.trim()).filter(Boolean) };
     if (kind === "assign" || kind === "team") return { type: "assign", [kind === "team" ? "team" : "user"]: value, ...(this.override.checked ? { override: true } : {}) };
     if (kind === "auto_response" || kind === "draft") return { type: kind, template: value };
+    if (kind === "webhook") return { type: kind, endpoint: value };
     return kind === "spam" ? { type: kind } : { type: kind, value };
   }
 
@@ -56,14 +57,14 @@ export class RuleAction extends RoomElement {
 
   #shape() {
     const kind = this.kind.value;
-    const { type, names, user, team, template, value } = this.#given;
+    const { type, names, user, team, template, endpoint, value } = this.#given;
     const same = type === kind || (kind === "team" && type === "assign");
     this.overrideLine.hidden = kind !== "assign" && kind !== "team";
     this.input = null;
     if (LISTS[kind]) {
       const list = this.#names[LISTS[kind]] ?? [];
       this.input = h("select", { "aria-label": "Who or what" }, options(list.map((one) => [one.id, plain(one.name)])));
-      const held = same ? (user ?? team ?? template) : undefined;
+      const held = same ? (user ?? team ?? template ?? endpoint) : undefined;
       if (held && list.some((one) => one.id === held)) this.input.value = held;
       else if (held) this.input.append(h("option", { value: held, selected: true }, "(gone)"));
     } else if (kind === "priority" || kind === "status") {
