@@ -2,12 +2,17 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.desk import Followup
 from store.event_log import LoggedEvent
+from store.unit_of_work import Database
+
+
+class NotPrepared(Exception):
+    """A reactor lacks what it reads elsewhere: the batch is rolled back, prepared, and begun again."""
 
 
 class Reactor(Protocol):
@@ -25,3 +30,14 @@ class Reactor(Protocol):
         self, connection: AsyncConnection, tenant_id: uuid.UUID, events: Sequence[LoggedEvent]
     ) -> Sequence[Followup]:
         """What has to follow once the transaction stands. Should that be lost, the sweep finds it in the rows."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A reactor that reads something outside of the database, which no transaction may wait for."""
+
+    def prepares(self, tenant_id: uuid.UUID) -> bool:
+        """Whether there is anything to prepare for this tenant, as far as is known without looking."""
+
+    async def prepare(self, database: Database, tenant_id: uuid.UUID, events: Sequence[LoggedEvent]) -> None:
+        """Read what these events will need, before the batch's transaction. Raising leaves the events unread, to be tried again."""

@@ -5,48 +5,65 @@ nothing; run late, it sees the conversation as it is by then. A rule that a chai
 beyond depth ten (integrity L-10).
 """
 
-import asyncio
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.desk_heads import DeskHeads, ReadRaw
 from activities.rule_drafts import draft_for_assignee
 from contracts.desk import Followup, FollowupKind
-from providers.errors import Refused
-from providers.s3.blobs import BlobMissing
 from rules.routing import DEEPEST_CHAIN, Facts, Rule, Verdict, evaluate, read_rule
 from rules.routing_conditions import RuleProblem, calendars, reads_headers
-from rules.routing_facts import HEAD_OCTETS, facts_of, header_lines, hours_at
+from rules.routing_facts import facts_of, hours_at
 from store.event_log import LoggedEvent
 from store.routing_rules import RuleRow, list_rules
 from store.rule_actions import OnBehalf, do_actions, lock_conversations
 from store.rule_facts import MailFacts, facts_of_conversations, facts_of_messages
 from store.rule_hits import Hit, begin_look, end_chain, known_causes, record_hits
 from store.sla_settings import list_hours
+from store.unit_of_work import Database
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 50  # mails whose texts are in memory together
-READS = 8  # of the bucket, side by side
 # Changes that rules may be waiting for. Who is shown as reading, a new snippet and the like are none.
 WATCHED = frozenset({"status", "tags", "category", "priority", "assigned_to", "team_id", "subject"})
 
-# (key, offset, length) → octets of a raw mail.
-ReadRaw = Callable[[str, int, int], Awaitable[bytes]]
-
 
 class DeskRoute:
-    """`read_raw` is the bucket, which is asked only where a rule asks about header lines."""
+    """`read_raw` is the bucket, which is asked only where a rule asks about header lines, and before the transaction begins.
+    While it is away such a tenant's desk is tried again later; nobody else's waits.
+    """
 
     name = "routing"
 
     def __init__(self, read_raw: ReadRaw) -> None:
-        self._read_raw = read_raw
+        self._heads = DeskHeads(read_raw)
         self._read: dict[tuple[uuid.UUID, int], Rule] = {}
+
+    def prepares(self, tenant_id: uuid.UUID) -> bool:
+        return self._heads.are_asked(tenant_id)
+
+    async def prepare(self, database: Database, tenant_id: uuid.UUID, events: Sequence[LoggedEvent]) -> None:
+        """Read the header lines of what came in and of what speaks for a changed conversation, for the rules that ask."""
+        places: dict[uuid.UUID, tuple[uuid.UUID, str, int, int]] = {}
+        async with database.unit_of_work(tenant_id) as connection:
+            rows = await list_rules(connection, tenant_id, active=True)
+            mails: list[MailFacts] = []
+            if _ask_headers(self._rules(r for r in rows if r.said.trigger == "message")):
+                for ids in _chunks([e.message_id for e in events if _came_in(e) and e.message_id is not None]):
+                    mails += await facts_of_messages(connection, tenant_id, ids)
+            if _ask_headers(self._rules(r for r in rows if r.said.trigger == "change")):
+                for ids in _chunks([e.conversation_id for e in events if _was_changed(e) and e.conversation_id is not None]):
+                    mails += (await facts_of_conversations(connection, tenant_id, ids)).values()
+            for mail in mails:
+                if mail.raw_key is not None:
+                    places[mail.id] = (mail.id, mail.raw_key, mail.raw_offset, mail.raw_length)
+        await self._heads.read(tenant_id, list(places.values()))
 
     async def react(
         self, connection: AsyncConnection, tenant_id: uuid.UUID, events: Sequence[LoggedEvent]
@@ -58,6 +75,7 @@ class DeskRoute:
         rows = await list_rules(connection, tenant_id, active=True)
         on_mail = self._rules(r for r in rows if r.said.trigger == "message")
         on_change = self._rules(r for r in rows if r.said.trigger == "change")
+        self._heads.ask(tenant_id, _ask_headers([*on_mail, *on_change]))
         answers: dict[Followup, None] = {}
         if on_mail:
             for ids in _chunks(list(came)):
@@ -188,28 +206,19 @@ class DeskRoute:
         mails: Sequence[MailFacts],
         at: Sequence[dt.datetime],
     ) -> list[Facts]:
-        headers: Sequence[dict[str, list[str]] | None] = [None] * len(mails)
-        if any(reads_headers(r.condition) for r in rules):
-            seats = asyncio.Semaphore(READS)
-            headers = await asyncio.gather(*(self._headers(mail, seats) for mail in mails))
+        asked = _ask_headers(rules)
         wanted = {c for r in rules for c in calendars(r.condition)}
         rows = await list_hours(connection, tenant_id) if wanted else []
         return [
-            facts_of(mail, headers=lines, hours=hours_at(rows, wanted, moment))
-            for mail, lines, moment in zip(mails, headers, at, strict=True)
+            facts_of(
+                mail, headers=self._heads.of(tenant_id, mail) if asked else None, hours=hours_at(rows, wanted, moment)
+            )
+            for mail, moment in zip(mails, at, strict=True)
         ]
 
-    async def _headers(self, mail: MailFacts, seats: asyncio.Semaphore) -> dict[str, list[str]] | None:
-        """None where the raw mail is gone. A bucket that is away is waited for: the turn is repeated."""
-        if mail.raw_key is None:
-            return None
-        try:
-            async with seats:
-                return header_lines(
-                    await self._read_raw(mail.raw_key, mail.raw_offset, min(mail.raw_length, HEAD_OCTETS))
-                )
-        except (BlobMissing, Refused):
-            return None
+
+def _ask_headers(rules: Iterable[Rule]) -> bool:
+    return any(reads_headers(r.condition) for r in rules)
 
 
 def _came_in(event: LoggedEvent) -> bool:

@@ -17,13 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities._edges import edges, name_of
-from activities.desk_reactor import Reactor
+from activities.desk_reactor import NotPrepared, Preparing, Reactor
 from activities.event_line import EventLine
 from activities.heartbeat import heartbeats
 from activities.until_stopping import until_stopping
 from contracts.desk import DeskOrder, DeskReport, DeskSteps, Followup
 from contracts.failpoints import Failpoint, reached
-from store.desk_cursors import keep_failure, take_events
+from store.desk_cursors import keep_failure, peek_events, take_events
 from store.event_log import LoggedEvent
 from store.unit_of_work import Database
 
@@ -71,8 +71,26 @@ class DeskTurn(DeskSteps):
 
     async def once(self, tenant_id: uuid.UUID) -> Turned:
         """One batch. `more`: look again at once."""
+        limit = await self._prepared(tenant_id)
+        try:
+            return await self._batch(tenant_id, limit)
+        except NotPrepared:  # the first batch whose rules ask outside, or one whose mails changed since it was prepared
+            return Turned(0, (), 0, True)
+
+    async def _prepared(self, tenant_id: uuid.UUID) -> int:
+        """How many events the next batch may have: those that were prepared, where a reactor has to."""
+        preparing = [r for r in self._reactors if isinstance(r, Preparing) and r.prepares(tenant_id)]
+        if not preparing:
+            return BATCH
         async with self._database.unit_of_work(tenant_id) as connection:
-            events, more = await take_events(connection, tenant_id, limit=BATCH, now=dt.datetime.now(dt.UTC))
+            events = await peek_events(connection, tenant_id, limit=BATCH)
+        for reactor in preparing:
+            await reactor.prepare(self._database, tenant_id, events)
+        return len(events) or BATCH
+
+    async def _batch(self, tenant_id: uuid.UUID, limit: int) -> Turned:
+        async with self._database.unit_of_work(tenant_id) as connection:
+            events, more = await take_events(connection, tenant_id, limit=limit, now=dt.datetime.now(dt.UTC))
             followups: dict[Followup, None] = {}
             failed = 0
             for reactor in self._reactors if events else ():
@@ -111,6 +129,6 @@ class DeskTurn(DeskSteps):
 
 
 def _raise_weather(error: Exception) -> None:
-    """What passes by itself (the database is away, a deadlock) is not the event's fault: the batch is repeated."""
-    if name_of(error) is not None or (isinstance(error, SQLAlchemyError) and getattr(error, "connection_invalidated", False)):
+    """What passes by itself (the database is away, a deadlock, something not prepared) is not the event's fault: the batch is repeated."""
+    if isinstance(error, NotPrepared) or name_of(error) is not None or (isinstance(error, SQLAlchemyError) and getattr(error, "connection_invalidated", False)):
         raise error

@@ -13,12 +13,20 @@ FIRST = text(
     insert into desk_cursors (tenant_id, xid, id, moved_at) values (:tenant, '0', 0, :now) on conflict do nothing
     """
 )
+PLACE = text("select xid::text as xid, id from desk_cursors where tenant_id = :tenant")
 LOCK = text("select xid::text as xid, id from desk_cursors where tenant_id = :tenant for update")
 MOVE = text(
     "update desk_cursors set xid = cast(:xid as xid8), id = :id, moved_at = :now where tenant_id = :tenant"
 )
 WAITING = text("select exists (select from events where tenant_id = :tenant and (xid, id) > (cast(:xid as xid8), :id))")
 FAILED = text("insert into desk_failures (tenant_id, event_id, reactor, error) values (:tenant, :event, :reactor, :error)")
+
+
+async def peek_events(connection: AsyncConnection, tenant_id: uuid.UUID, *, limit: int) -> list[LoggedEvent]:
+    """What `take_events` would give, without a lock and without moving the cursor: by then another reader may have taken them."""
+    row = (await connection.execute(PLACE, {"tenant": tenant_id})).first()
+    cursor = Cursor(0, 0) if row is None else Cursor(int(row.xid), row.id)
+    return await read_after(connection, cursor, limit=limit, tenant_id=tenant_id)
 
 
 async def take_events(

@@ -15,6 +15,7 @@ from activities.desk_turn import DeskTurn
 from activities.event_line import EventLine
 from contracts.desk import FollowupKind
 from contracts.refs import ConversationRef
+from providers.errors import Unreachable
 from providers.s3.blobs import BlobMissing
 from store.bulk import new_id
 from store.event_log import NewEvent, append_events
@@ -229,7 +230,13 @@ async def test_header_lines_that_are_gone_are_no_match_and_those_that_stand_are_
 ) -> None:
     raw = b"xxPrecedence: bulk\r\nX-Team: =?utf-8?q?K=C3=B6ln?=\r\n\r\nbody"
 
+    away = True
+
     async def read(key: str, offset: int, length: int) -> bytes:
+        held = await desk.rows("select 1 from pg_locks where relation = 'desk_cursors'::regclass and mode = 'RowShareLock'")
+        assert held == [], "the transaction that holds the cursor waits for no bucket"
+        if away:
+            raise Unreachable("bucket_away")
         if key != "raw/1":
             raise BlobMissing
         return raw[offset : offset + length]
@@ -245,6 +252,10 @@ async def test_header_lines_that_are_gone_are_no_match_and_those_that_stand_are_
     await desk.rows("update messages set raw_key = 'raw/2', raw_length = 9 where id = :m", m=lost)
     for message in (desk.first_message_id, lost):
         await tell(desk, message)
+    with pytest.raises(Unreachable):
+        await run(desk, turn)
+    assert await hits(desk) == await desk.rows("select 1 from desk_failures") == []
+    away = False
     await run(desk, turn)
     assert await tags(desk) == {"team"}
     assert [h["message_id"] for h in await hits(desk)] == [desk.first_message_id]

@@ -161,7 +161,7 @@ async def test_a_conversation_explains_which_rules_hit_and_missed(world) -> None
         ("hit", 1, True, False, False),
         ("never", 1, False, False, False),
     ]
-    assert mail["rules"][1]["outcomes"] == [{"type": "priority", "done": True, "why": None, "template": None}]
+    assert mail["rules"][1]["outcomes"] == [{"type": "priority", "done": True, "why": None, "template": None, "endpoint": None}]
     assert mail["rules"][2]["stopped_by"] == hit["id"]
     assert mail["rules"][2]["rule_id"] == miss["id"]
     reason = mail["rules"][1]["reason"]
