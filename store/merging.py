@@ -74,13 +74,13 @@ ALIASES = text(
     from {PAIRS} where c.tenant_id = :tenant and c.merged_into = p.loser
     """
 )
-# The moved mails are news to whoever looks at the survivor: a reply that did not see them is asked to look again.
+# What moved is news to whoever looks at the survivor: a reply that did not see it is asked to look again.
+VERSIONS = "unnest(cast(:losers as uuid[]), cast(:survivors as uuid[]), cast(:versions as bigint[])) as p(loser, survivor, version)"
 MESSAGES = text(
-    """
+    f"""
     update messages m set conversation_id = p.survivor, home_id = coalesce(m.home_id, m.conversation_id),
       at_version = p.version
-    from unnest(cast(:losers as uuid[]), cast(:survivors as uuid[]), cast(:versions as bigint[]))
-      as p(loser, survivor, version)
+    from {VERSIONS}
     where m.tenant_id = :tenant and m.conversation_id = p.loser
     """
 )
@@ -98,8 +98,8 @@ DOCUMENTS = text(
 )
 NOTES = text(
     f"""
-    update notes n set conversation_id = p.survivor, home_id = coalesce(n.home_id, n.conversation_id)
-    from {PAIRS} where n.tenant_id = :tenant and n.conversation_id = p.loser
+    update notes n set conversation_id = p.survivor, home_id = coalesce(n.home_id, n.conversation_id), at_version = p.version
+    from {VERSIONS} where n.tenant_id = :tenant and n.conversation_id = p.loser
     """
 )
 FOLLOWERS = text(
@@ -180,8 +180,9 @@ async def merge_conversations(
     bound = {"tenant": tenant_id, "losers": losers, "survivors": survivors}
     await connection.execute(LOCK, {"tenant": tenant_id, "ids": [*losers, *survivors]})
     versions = {row.id: int(row.version) for row in await connection.execute(SUM, bound)}
-    await connection.execute(MESSAGES, {**bound, "versions": [versions[s] for s in survivors]})
-    for statement in (KEYS, DOCUMENTS, NOTES, FOLLOWERS, DRAFTS, TAGS, CLAIMS, APART, NOT_APART, ALIASES, RETIRE):
+    for statement in (MESSAGES, NOTES):
+        await connection.execute(statement, {**bound, "versions": [versions[s] for s in survivors]})
+    for statement in (KEYS, DOCUMENTS, FOLLOWERS, DRAFTS, TAGS, CLAIMS, APART, NOT_APART, ALIASES, RETIRE):
         await connection.execute(statement, bound)
     await connection.execute(SUGGESTIONS, {"tenant": tenant_id, "losers": losers})
     await append_events(

@@ -56,8 +56,10 @@ NOTES = text(
     """
     update notes set conversation_id = :id, home_id = case when home_id <> :id then home_id end
     where tenant_id = :tenant and conversation_id = :root and home_id = any(cast(:homes as uuid[]))
+    returning id
     """
 )
+NOTES_ARE_NEWS = text("update notes set at_version = :version where tenant_id = :tenant and id = any(cast(:ids as uuid[]))")
 RAISE = text(
     """
     update conversations set
@@ -115,13 +117,14 @@ async def unmerge(
     above = frozenset((await connection.execute(ABOVE, key)).scalars())
     going = going_back(messages, homes=frozenset(homes), above=above)
     await move_messages(connection, tenant_id, old=root, new=shape.id, message_ids=going, homes=homes)
-    await connection.execute(NOTES, {**key, "root": root, "homes": homes})
+    notes = list((await connection.execute(NOTES, {**key, "root": root, "homes": homes})).scalars())
     await connection.execute(RAISE, {**key, "homes": homes})
     await keep_apart(connection, tenant_id, shape.id, root)
     await recount(connection, tenant_id, [root, shape.id])
     await connection.execute(REOPEN, key)
     versions = await recount(connection, tenant_id, [root, shape.id])
     await are_news(connection, tenant_id, shape.id, going, versions[shape.id])
+    await connection.execute(NOTES_ARE_NEWS, {"tenant": tenant_id, "ids": notes, "version": versions[shape.id]})
     back, left = versions[shape.id], versions[root]
     await append_events(
         connection,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from store.differences import differences
 from store.joining import merge_by_person, merged_into
 from store.outbound import NewReply, Recipient, queue_reply
 from store.shape_rows import CannotReshape
@@ -113,10 +114,24 @@ async def test_notes_go_and_come_with_their_conversation(desk: ShapeDesk) -> Non
     await desk.rows(
         "insert into notes (tenant_id, conversation_id, content, at_version) values (:tenant, :c, 'Call them.', 1)", c=one
     )
+
+    async def version(of: uuid.UUID) -> int:
+        return (await desk.rows("select version from conversations where id = :c", c=of))[0]["version"]
+
+    async def notes_since(place: uuid.UUID, seen: int) -> list[str]:
+        async with desk.database.unit_of_work(desk.tenant_id) as connection:
+            return [d.snippet for d in await differences(connection, desk.tenant_id, place, seen) if d.kind == "note"]
+
+    seen = await version(other)
     await merged(desk, one, other)
     assert [r["c"] for r in await desk.rows("select conversation_id as c from notes")] == [other]
+    assert await notes_since(other, seen) == ["Call them."], "a reply that has not seen it is told of it"
+    assert await notes_since(other, await version(other)) == []
+    seen = await version(one)
     await taken_out(desk, one)
     assert [r["c"] for r in await desk.rows("select conversation_id as c from notes")] == [one]
+    assert await notes_since(one, seen) == ["Call them."]
+    assert await notes_since(one, await version(one)) == []
 
 
 async def test_nobody_is_answered_automatically_because_of_a_split(desk: ShapeDesk) -> None:
