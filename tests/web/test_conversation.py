@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.web.desk import Desk
 
@@ -105,6 +105,36 @@ def test_another_persons_change_shows_live(desk: Desk) -> None:
     row["priority"] = "low"
     desk.fake.do(desk.fake.emit, "conversation.updated", row)
     expect(page.get_by_label("Priority")).to_have_value("low")
+
+
+def test_what_happens_while_a_conversation_is_being_read_is_not_missed(desk: Desk) -> None:
+    """The answer is on its way already and knows nothing of it; the event comes before the answer."""
+    page = desk.sign_in()
+    held: list[Route] = []
+    page.route(re.compile("/v1/conversations/[^/]+/messages"), lambda route: held.append(route) if not held else route.continue_())
+    page.locator("conversation-row", has_text="Label printer").click()
+    desk.becomes(lambda: len(held), 1)
+    answer = held[0].fetch()
+    desk.fake.do(desk.fake.arrive, "Came meanwhile", number=1042)
+    page.wait_for_timeout(600)  # longer than the client gathers events; were it shorter, the test would prove less
+    held[0].fulfill(response=answer)
+    expect(page.locator("message-card").last).to_contain_text("Came meanwhile")
+
+
+def test_an_open_menu_and_the_focus_survive_a_reading_of_all(desk: Desk) -> None:
+    page = desk.open_number(1042)
+    card = page.locator("message-card").last
+    card.get_by_role("button", name="More about this message").click()
+    item = page.get_by_role("menuitem", name="Timeline")
+    item.focus()
+    before = len(desk.fake.called("GET", "/v1/conversations/[^/]+/messages"))
+    page.evaluate("async () => (await import('/web/js/stream.js')).stream.dispatchEvent(new CustomEvent('reload', { detail: 'reset' }))")
+    desk.fake.do(desk.fake.emit, "note.updated", desk.fake.number(1042))
+    desk.called("GET", "/v1/conversations/[^/]+/messages", before + 1)
+    desk.calm()
+    expect(item).to_be_focused()
+    item.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
 
 
 def test_a_new_message_is_offered_without_moving_a_reader(desk: Desk) -> None:

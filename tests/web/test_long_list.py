@@ -32,6 +32,18 @@ def test_the_scroll_bar_stands_for_all_and_the_document_holds_few(desk: Desk) ->
     assert sum(end - start for start, end in desk.fake.crowd.asked) <= 1_000, "only what is near the reader is read"
 
 
+def test_a_scroll_that_is_not_drawn_yet_is_not_undone_by_news(desk: Desk) -> None:
+    page = many(desk)
+    scroll(page, 40)
+    expect(page.locator("conversation-row", has_text="Crowd 40").first).to_be_visible()
+    place = page.evaluate(f"""() => {{
+        {SCROLLER}.scrollTop = 3000 * 76;
+        document.querySelector("virtual-rows").window.dispatchEvent(new CustomEvent("change"));
+        return {SCROLLER}.scrollTop / 76;
+    }}""")
+    assert place == 3000
+
+
 def test_rows_are_used_again_while_scrolling(desk: Desk) -> None:
     page = many(desk)
     page.evaluate("""() => {

@@ -31,6 +31,9 @@ export class ConversationFeed {
   #changed = new Set();
   #count = 0; // messages at the last reading
   #turn = 0;
+  #line = Promise.resolve(); // readings one after the other, so that no older answer comes behind a newer one
+  #waiting = null;
+  #missed = false;
 
   constructor(shows, signal) {
     this.#shows = shows;
@@ -58,6 +61,7 @@ export class ConversationFeed {
     const id = this.#id;
     const turn = (this.#turn += 1);
     this.#changed.clear();
+    [this.#line, this.#waiting, this.#missed] = [Promise.resolve(), null, false];
     this.#state = "loading";
     this.#shows.loading(id);
     try {
@@ -70,6 +74,7 @@ export class ConversationFeed {
       this.#state = "ready";
       this.#count = item.message_count;
       this.#shows.start(item, list);
+      if (this.#missed || this.#changed.size) this.refresh();
     } catch (error) {
       if (error.name === "AbortError" || turn !== this.#turn) return;
       this.#state = "failed";
@@ -77,9 +82,23 @@ export class ConversationFeed {
     }
   }
 
-  /** Reads what the stream said has changed: the conversation, and each named message. */
-  async catchUp() {
+  /** Reads what the stream said has changed: the conversation, and each named message. What is said while one waits for its turn is read with it. */
+  catchUp() {
+    this.#waiting ??= this.#inLine(() => {
+      this.#waiting = null;
+      return this.#catchUp();
+    });
+    return this.#waiting;
+  }
+
+  #inLine(reading) {
+    this.#line = this.#line.then(reading, reading);
+    return this.#line;
+  }
+
+  async #catchUp() {
     const id = this.#id;
+    if (this.#state === "loading") this.#missed = true;
     if (this.#state !== "ready") return;
     const ids = [...this.#changed];
     this.#changed.clear();
@@ -91,23 +110,27 @@ export class ConversationFeed {
       if (id !== this.#id) return;
       // A merge, its undoing or a split moves messages without naming them.
       const moved = item.message_count < this.#count || (item.message_count > this.#count && ids.length === 0);
-      if (moved) await this.refresh();
+      if (moved) await this.#readAll();
       else this.#merge(item, list);
     } catch (error) {
       if (error.name === "AbortError") return;
       ids.forEach((one) => this.#changed.add(one)); // Read again with the next event, or at the stream's reload.
-      if (error.status === 404) this.refresh();
+      if (error.status === 404) await this.#readAll();
     }
   }
 
   /** Reads everything again and merges it, keeping cards, scroll place and the reply in work. */
   async refresh() {
     const id = this.#id;
-    if (!id || this.#state === "loading") return;
-    if (this.#state !== "ready") {
-      this.#load();
-      return;
-    }
+    if (!id) return;
+    if (this.#state === "loading") this.#missed = true; // What is on its way may be older than what this is about.
+    else if (this.#state === "ready") await this.#inLine(() => this.#readAll());
+    else this.#load();
+  }
+
+  async #readAll() {
+    const id = this.#id;
+    if (this.#state !== "ready") return;
     try {
       const [item, list] = await Promise.all([conversations.get(id, { signal: this.#signal }), thread(id, this.#signal)]);
       if (id === this.#id) this.#merge(item, list, true);
