@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.desk import Followup
 from rules.assignment import Agent, Given, Policy, Work, give_out, is_free
+from rules.language import language_of
 from store.assignment_desk import (
     DeskPolicy,
     Queued,
@@ -23,6 +24,7 @@ from store.assignment_desk import (
     staff_of,
     turns_of,
     waiting_for,
+    written_last,
 )
 from store.assignment_moves import Move, loads_of, lock_agents, move_conversations
 from store.event_log import LoggedEvent
@@ -77,7 +79,8 @@ class DeskAssign:
                 if not queue:
                     break
                 behind = queue[-1]
-                given, agents = give_out(policy, agents, [_work(q) for q in queue])
+                spoken = await _spoken(connection, tenant_id, policy, agents, queue)
+                given, agents = give_out(policy, agents, [_work(q, spoken.get(q.id)) for q in queue])
                 where = {q.id: q for q in queue}
                 moves = [_move(g, where[g.work.id], row.strategy, depths) for g in given]
                 await move_conversations(connection, tenant_id, moves)
@@ -105,8 +108,18 @@ def _agents(
     ]
 
 
-def _work(row: Queued) -> Work:
-    return Work(row.id, row.inbox_id, row.priority, row.vip, row.language, row.labels, row.declined_by)
+async def _spoken(
+    connection: AsyncConnection, tenant_id: uuid.UUID, policy: Policy, agents: Sequence[Agent], queue: Sequence[Queued]
+) -> dict[uuid.UUID, str | None]:
+    """The languages of the texts, where somebody is chosen by language and nobody has written it down."""
+    if policy.strategy != "skills" or not any(a.languages for a in agents):
+        return {}
+    words = await written_last(connection, tenant_id, [q.id for q in queue if q.language is None])
+    return {conversation: language_of(text) for conversation, text in words.items()}
+
+
+def _work(row: Queued, spoken: str | None) -> Work:
+    return Work(row.id, row.inbox_id, row.priority, row.vip, row.language or spoken, row.labels, row.declined_by)
 
 
 def _move(given: Given, row: Queued, strategy: str, depths: Mapping[uuid.UUID, int]) -> Move:

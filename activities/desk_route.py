@@ -17,7 +17,7 @@ from activities.desk_heads import DeskHeads, ReadRaw
 from activities.rule_drafts import draft_for_assignee
 from contracts.desk import Followup, FollowupKind
 from rules.routing import DEEPEST_CHAIN, Facts, Rule, Verdict, evaluate, read_rule
-from rules.routing_conditions import RuleProblem, calendars, reads_headers
+from rules.routing_conditions import RuleProblem, asks_language, calendars, reads_headers
 from rules.routing_facts import facts_of, hours_at
 from store.event_log import LoggedEvent
 from store.routing_rules import RuleRow, list_rules
@@ -209,9 +209,13 @@ class DeskRoute:
         asked = _ask_headers(rules)
         wanted = {c for r in rules for c in calendars(r.condition)}
         rows = await list_hours(connection, tenant_id) if wanted else []
+        language = any(asks_language(r.condition) for r in rules)
         return [
             facts_of(
-                mail, headers=self._heads.of(tenant_id, mail) if asked else None, hours=hours_at(rows, wanted, moment)
+                mail,
+                headers=self._heads.of(tenant_id, mail) if asked else None,
+                hours=hours_at(rows, wanted, moment),
+                language=language,
             )
             for mail, moment in zip(mails, at, strict=True)
         ]

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.blobs import BlobMissing
 from api.deps import Deps
 from rules.routing import Facts, Rule
-from rules.routing_conditions import calendars, reads_headers
+from rules.routing_conditions import asks_language, calendars, reads_headers
 from rules.routing_facts import HEAD_OCTETS, facts_of, header_lines, hours_at
 from store.rule_facts import MailFacts
 from store.sla_settings import list_hours
@@ -31,8 +31,9 @@ async def facts_for(
         headers = await asyncio.gather(*(_headers(deps, mail, seats) for mail in mails))
     wanted = {name for rule in rules for name in calendars(rule.condition)}
     rows = await list_hours(connection, tenant_id) if wanted else []
+    language = any(asks_language(rule.condition) for rule in rules)
     return [
-        facts_of(mail, headers=lines, hours=hours_at(rows, wanted, mail.received_at))
+        facts_of(mail, headers=lines, hours=hours_at(rows, wanted, mail.received_at), language=language)
         for mail, lines in zip(mails, headers, strict=True)
     ]
 

@@ -39,7 +39,8 @@ def read_rule(
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a mail. `texts` has every value of a text field or choice, `flags` each yes or no, `hours` whether it
-    came within a calendar's hours ("" the usual one). A missing flag, calendar, or `headers` None cannot be known.
+    came within a calendar's hours ("" the usual one). A missing flag, calendar, or `headers` None cannot be known. `spoken` is
+    the language of the text, None where that would be a guess.
     """
 
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Facts:
     hours: Mapping[str, bool | None] = field(default_factory=dict)
     headers: Mapping[str, Sequence[str]] | None = None  # by name without capitals
     custom: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    spoken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +170,23 @@ def _values(leaf: Leaf, facts: Facts) -> Sequence[str] | None:
             return None
         if leaf.field == "header":
             return facts.headers.get(leaf.name.casefold(), ())
-        told = facts.headers.get("content-language", ())  # RFC 3282 §2: tags parted by commas
-        tags = [tag.strip() for line in told for tag in line.split(",") if tag.strip()]
-        return list(dict.fromkeys([*tags, *(tag.partition("-")[0] for tag in tags)]))
+        return _languages(leaf, facts.headers, facts.spoken)
     return facts.texts.get(leaf.field, ())
+
+
+def _languages(leaf: Leaf, headers: Mapping[str, Sequence[str]], spoken: str | None) -> Sequence[str] | None:
+    """What the mail declares wins. Which language a text is in that nobody can tell is not known; that none is known is."""
+    tags = declared_languages(headers)
+    if tags:
+        return list(dict.fromkeys([*tags, *(tag.partition("-")[0] for tag in tags)]))
+    if spoken is not None:
+        return (spoken,)
+    return () if leaf.op == "exists" else None
+
+
+def declared_languages(headers: Mapping[str, Sequence[str]]) -> list[str]:
+    """RFC 3282 §2: tags parted by commas."""
+    return [tag.strip() for line in headers.get("content-language", ()) for tag in line.split(",") if tag.strip()]
 
 
 def _fits(leaf: Leaf, text: str) -> bool:

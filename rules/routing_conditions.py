@@ -97,6 +97,11 @@ def reads_headers(condition: Condition) -> bool:
     return any(leaf.field in FROM_HEADERS for leaf in leaves(condition))
 
 
+def asks_language(condition: Condition) -> bool:
+    """Whether the answer may need the language of the text."""
+    return any(leaf.field == "language" for leaf in leaves(condition))
+
+
 def parse_condition(written: Any, field: str = "condition") -> Condition:
     """The tree from its JSON form. Raises RuleProblem naming the place."""
     condition = _parse(written, field, 1)

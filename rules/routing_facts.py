@@ -7,7 +7,8 @@ from uuid import UUID
 
 from mail.parse import parse_headers_only
 from rules.business_hours import SECOND, BadPlan, Hour
-from rules.routing import Facts
+from rules.language import language_of
+from rules.routing import Facts, declared_languages
 from rules.sla_policy import read_hours
 
 HEAD_OCTETS = 65_536  # of a raw mail that are read for its header lines
@@ -27,6 +28,8 @@ class MailOfDesk(Protocol):
     def subject(self) -> str: ...
     @property
     def body(self) -> str: ...
+    @property
+    def visible(self) -> str: ...
     @property
     def channel(self) -> str: ...
     @property
@@ -56,8 +59,11 @@ def facts_of(
     *,
     headers: Mapping[str, Sequence[str]] | None = None,
     hours: Mapping[str, bool | None] | None = None,
+    language: bool = False,
 ) -> Facts:
-    """`headers` None: they could not be read, or no rule asks. `hours` by calendar, "" the usual one."""
+    """`headers` None: they could not be read, or no rule asks. `hours` by calendar, "" the usual one. With `language`, that of the
+    text is looked for where the header lines declare none.
+    """
     domain = mail.from_address.rpartition("@")[2]
     texts = {
         "sender": (mail.from_address,),
@@ -82,7 +88,9 @@ def facts_of(
         "is_reply": not mail.first,
     }
     custom = {str(name): _custom(value) for name, value in mail.custom.items()}
-    return Facts(texts=texts, flags=flags, hours=hours or {}, headers=headers, custom=custom)
+    undeclared = language and headers is not None and not declared_languages(headers)
+    spoken = language_of(mail.visible) if undeclared else None
+    return Facts(texts=texts, flags=flags, hours=hours or {}, headers=headers, custom=custom, spoken=spoken)
 
 
 def hours_at(

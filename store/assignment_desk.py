@@ -73,6 +73,16 @@ left join contacts k on k.tenant_id = c.tenant_id and k.id = c.contact_id
 where {waiting_c}
 order by l.rank, l.id for no key update of c skip locked
 """
+# What their customers wrote last, without what it quotes.
+WRITTEN = text(
+    """
+    select w.id, m.words from unnest(cast(:ids as uuid[])) as w(id)
+    cross join lateral (
+      select left(m.body_visible, 2000) as words from messages m
+      where m.tenant_id = :tenant and m.conversation_id = w.id and m.direction = 'inbound' and m.classification = 'message'
+      order by m.sent_at desc, m.id desc limit 1) m
+    """
+)
 WAITING_C = " and ".join(f"not c.{w[4:]}" if w.startswith("not ") else f"c.{w}" for w in WAITING.split(" and "))
 OF_INBOX = text(
     QUEUE.format(
@@ -230,6 +240,15 @@ async def waiting_for(
         )
         for r in await connection.execute(statement, bound)
     ]
+
+
+async def written_last(
+    connection: AsyncConnection, tenant_id: uuid.UUID, ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, str]:
+    """By conversation, the beginning of what its customer wrote last; those without a customer's mail are left out."""
+    if not ids:
+        return {}
+    return {r.id: r.words for r in await connection.execute(WRITTEN, {"tenant": tenant_id, "ids": list(ids)})}
 
 
 async def hand_back_left(

@@ -14,10 +14,11 @@ from store.bulk import id_floor
 # Loops and floods (integrity L-5, L-9), by the word under which ingest keeps silent about them.
 EXEMPT = ("own-loop-header", "too-many-hops", "own-address", "incoming-flood")
 LONGEST_BODY = 100_000
+SPOKEN = 2_000  # characters of what the customer wrote, by which its language is known
 
 SELECT = """
     select m.id, m.conversation_id, m.inbox_id, m.from_address, m.from_name, m.subject,
-      left(m.body_text, :longest) as body, m.received_at, m.raw_key, m.raw_offset, m.raw_length,
+      left(m.body_text, :longest) as body, left(m.body_visible, :spoken) as visible, m.received_at, m.raw_key, m.raw_offset, m.raw_length,
       c.number, c.subject as conversation_subject, c.channel, c.status, c.priority, c.category, c.assigned_to, c.assigned_by, c.team_id,
       m.historical, m.silence_reason, m.is_auto,
       coalesce(k.vip, false) as vip, coalesce(k.custom, '{}') as custom,
@@ -76,7 +77,7 @@ ALL_OF_CONVERSATION = text(
 
 @dataclass(frozen=True, slots=True)
 class MailFacts:
-    """`first`: nothing stood in the conversation before it. `raw_*` say where its header lines can be read."""
+    """`first`: nothing stood in the conversation before it. `visible`: the beginning of the body without what it quotes. `raw_*` say where its header lines can be read."""
 
     id: uuid.UUID
     conversation_id: uuid.UUID
@@ -85,6 +86,7 @@ class MailFacts:
     from_name: str
     subject: str
     body: str
+    visible: str
     received_at: dt.datetime
     raw_key: str | None
     raw_offset: int
@@ -155,5 +157,5 @@ async def newest_message(connection: AsyncConnection, tenant_id: uuid.UUID) -> u
 
 
 async def _facts(connection: AsyncConnection, statement: Any, tenant_id: uuid.UUID, **bound: Any) -> list[MailFacts]:
-    rows = await connection.execute(statement, {"tenant": tenant_id, "longest": LONGEST_BODY, **bound})
+    rows = await connection.execute(statement, {"tenant": tenant_id, "longest": LONGEST_BODY, "spoken": SPOKEN, **bound})
     return [MailFacts(**row) for row in rows.mappings()]

@@ -14,6 +14,7 @@ from activities.desk_turn import DeskTurn
 from activities.event_line import EventLine
 from store.agent_status import choose_status, set_patience
 from store.assignment import place, take_next
+from store.bulk import new_id
 from store.conversations import change_conversation
 from store.event_log import NewEvent, append_events
 from store.people_changes import change_person, remove_person
@@ -141,6 +142,23 @@ async def test_language_labels_vip_and_urgency_are_read_from_the_rows(desk, turn
     await turn(desk)
     assert [(await owners(desk))[c] for c in (vip, urgent)] == [senior, senior]
     assert (await stays(desk, vip))[0][1:3] == ("priority", "Priority: from a VIP, so to a senior (seniority 3).")
+
+
+async def test_the_language_of_the_text_counts_where_nobody_wrote_one_down(desk, turn) -> None:
+    (german,) = await add_people(desk, 1, languages=["de"], capacity=1)
+    (other,) = await add_people(desk, 1)
+    await set_policy(desk, "skills")
+    spoken, told = (*await add_waiting(desk, 1), *await add_waiting(desk, 1, metadata={"language": "en"}))
+    for conversation in (spoken, told):
+        await desk.rows(
+            "insert into messages (tenant_id, id, conversation_id, inbox_id, direction, classification, sender_type, sent_at, body_text, body_visible)"
+            " values (:tenant, :id, :c, :i, 'inbound', 'message', 'customer', now(), 'x', 'Guten Tag, mein Drucker geht seit gestern nicht mehr.')",
+            id=new_id(), c=conversation, i=desk.inbox_id,
+        )  # fmt: skip
+    await news(desk, spoken, told)
+    await turn(desk)
+    assert {c: (await owners(desk))[c] for c in (spoken, told)} == {spoken: german, told: other}
+    assert (await stays(desk, spoken))[0][2] == "Skills: speaks de; has 0 of 1."
 
 
 async def test_a_teams_policy_holds_for_what_is_the_teams_and_manual_gives_nothing_out(desk, turn) -> None:

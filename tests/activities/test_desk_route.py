@@ -262,6 +262,31 @@ async def test_header_lines_that_are_gone_are_no_match_and_those_that_stand_are_
     await line.close()
 
 
+async def test_the_language_is_the_declared_one_else_that_of_the_text_without_what_it_quotes(desk: Desk, module_database: ServerDatabase) -> None:
+    heads = {"raw/silent": b"Subject: x\r\n\r\n", "raw/declared": b"Content-Language: fr-CA\r\n\r\n"}
+
+    async def read(key: str, offset: int, length: int) -> bytes:
+        return heads[key][offset : offset + length]
+
+    line = EventLine(module_database.url)
+    turn = DeskTurn(desk.database, line, [DeskRoute(read)])
+    rules = {name: await add(desk, name, condition={"field": "language", "op": "is", "value": name}) for name in ("de", "fr", "en")}
+    german, english = "Guten Tag, mein Drucker geht seit gestern nicht mehr.", "Hello, my printer stopped working yesterday, please help."
+    written = {}
+    for key, visible, quoted in (("raw/silent", german, english), ("raw/declared", german, ""), ("raw/silent", "Ok, danke", english)):
+        message = await desk.receive()
+        await desk.rows(
+            "update messages set raw_key = :k, raw_length = 99, body_visible = :v, body_text = :b where id = :m",
+            k=key, v=visible, b=f"{visible}\n{quoted}", m=message,
+        )  # fmt: skip
+        written[message] = visible
+        await tell(desk, message)
+    await run(desk, turn)
+    silent, declared, _ = written
+    assert {(h["message_id"], h["rule_id"]) for h in await hits(desk)} == {(silent, rules["de"]), (declared, rules["fr"])}
+    await line.close()
+
+
 async def test_business_hours_are_asked_at_the_moment_the_mail_came(desk: Desk, turn: DeskTurn) -> None:
     """The first mail came on a Tuesday at nine o'clock UTC."""
     nine_to_five = [[["09:00", "17:00"]]] * 5 + [[], []]

@@ -38,6 +38,19 @@ def true(written: dict[str, Any], facts: Facts = FACTS) -> bool | None:
     return explain(parse_condition(written), facts).result
 
 
+def test_a_declared_language_wins_and_what_would_be_a_guess_is_not_known() -> None:
+    german = leaf("language", "is", "de")
+    silent = Facts(headers={}, spoken="de")
+    assert true(german, silent) is True
+    assert true(german, Facts(headers={"content-language": ["en"]}, spoken="de")) is False
+    assert true(leaf("language", "exists"), silent) is True
+    nobody_knows = Facts(headers={}, spoken=None)
+    assert true(german, nobody_knows) is None
+    assert true({"not": german}, nobody_knows) is None
+    assert true(leaf("language", "exists", False), nobody_knows) is True
+    assert true(german, Facts(headers=None, spoken="de")) is None
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [

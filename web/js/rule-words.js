@@ -11,7 +11,7 @@ const flag = (label, yes, no) => ({ label, kind: "flag", yes, no });
 /** What can be asked about. `named` takes a name beside it. */
 export const FIELDS = {
   subject: text("the subject"), body: text("the text"), sender: text("the sender's address"), sender_name: text("the sender's name"), sender_domain: text("the sender's domain"),
-  recipient: text("a recipient"), header: text("the header", { named: "Name, such as X-Priority" }), language: text("the declared language"),
+  recipient: text("a recipient"), header: text("the header", { named: "Name, such as X-Priority" }), language: text("the language"),
   has_attachment: flag("attachments", "there is an attachment", "there is no attachment"), attachment_name: text("a file's name"), attachment_type: text("a file's type"),
   contact_vip: flag("the customer is a VIP", "the customer is a VIP", "the customer is no VIP"), contact_custom: text("the contact's field", { named: "Field" }),
   inside_hours: flag("business hours", "it comes within business hours", "it comes outside business hours"),
