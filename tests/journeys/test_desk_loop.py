@@ -1,5 +1,6 @@
-"""A mail finds its person by itself: rules, assignment, clocks, views, notices and figures, all by one reader of the event log."""
+"""A mail finds its person by itself: rules, assignment, clocks, views, notices, figures and webhooks, all by one reader of the event log."""
 
+import json
 import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 
 from tests.journeys.driver import Mailbox, Mailroom, letter, until
+from tests.servers.webhook_receiver import receiver
 
 PASSWORD = "a long enough passphrase"
 
@@ -37,10 +39,12 @@ async def test_a_mail_is_routed_assigned_timed_and_counted(
             open_clients.push_async_callback(client.aclose)
         answer = await mailroom.api.put(f"/v1/inboxes/{inbox['id']}/assignment-policy", json={"strategy": "skills", "must_match": True})
         assert answer.status_code == 200, answer.text
+        program = await open_clients.enter_async_context(receiver(500, 200))
+        webhook = await mailroom.post("/v1/webhooks", {"name": "Tickets", "url": program.url}, status=201)
         await mailroom.post("/v1/rules", {
             "name": f"Invoices {word}",
             "condition": {"all": [{"field": "subject", "op": "contains", "value": word}]},
-            "actions": [{"type": "tag", "names": ["billing"]}, {"type": "priority", "value": "high"}],
+            "actions": [{"type": "tag", "names": ["billing"]}, {"type": "priority", "value": "high"}, {"type": "webhook", "endpoint": webhook["id"]}],
         }, status=201)
         tag = await mailroom.post("/v1/tags", {"name": "billing", "color": "#b45309"}, status=201)
         view = await mailroom.post("/v1/views", {
@@ -65,3 +69,14 @@ async def test_a_mail_is_routed_assigned_timed_and_counted(
         await until("Ann is told", told)
         listed = await mailroom.get("/v1/conversations", view=view["id"])
         assert [one["id"] for one in listed["items"]] == [conversation["id"]]
+
+        async def taken() -> Any:
+            page = await mailroom.get(f"/v1/webhooks/{webhook['id']}/deliveries")
+            return [one for one in page["items"] if one["status"] == "delivered"]
+
+        (delivery,) = await until("another program has taken it at the second attempt", taken)
+        assert len(program.told) > 1
+        assert {told.headers["webhook-id"] for told in program.told} == {delivery["id"]}
+        data = json.loads(program.told[1].body)["data"]
+        assert (data["conversation"]["id"], data["conversation"]["tags"]) == (conversation["id"], ["billing"])
+        assert data["links"]["conversation"].endswith(f"/v1/conversations/{conversation['id']}")

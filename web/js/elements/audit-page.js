@@ -9,7 +9,7 @@ import { RoomElement } from "/web/js/room-element.js";
 import { phrase } from "/web/js/words.js";
 import { timeAgo } from "/web/js/elements/time-ago.js";
 
-const KINDS = { "": "Everything", user: "People", team: "Teams", inbox: "Inboxes", assignment_policy: "Assignment", rule: "Rules", tag: "Tags", api_key: "API keys" };
+const KINDS = { "": "Everything", user: "People", team: "Teams", inbox: "Inboxes", assignment_policy: "Assignment", rule: "Rules", tag: "Tags", webhook: "Webhooks", api_key: "API keys" };
 const SKIPPED = new Set(["user_id", "team_id", "version"]);
 
 /** `changed: capacity, role · role: admin` of ids, statuses and counts. */
