@@ -3,7 +3,7 @@
  */
 
 import { followers } from "/web/js/api/followers.js";
-import { announce, button, fill, fillRows, h } from "/web/js/dom.js";
+import { announce, button, fillRows, h } from "/web/js/dom.js";
 import { hue, initials, plain } from "/web/js/format.js";
 import { PlacedElement } from "/web/js/placed-element.js";
 import { place } from "/web/js/places.js";
@@ -36,7 +36,8 @@ export class FollowersPanel extends PlacedElement {
     this.mine.querySelector("span").textContent = following ? "Stop following" : "Follow";
     this.mine.setAttribute("aria-pressed", String(following));
     const rest = store.get("users").filter((user) => user.id !== this.#me && !people.some((one) => one.id === user.id));
-    fill(this.others, h("option", { value: "" }, "Add a colleague…"), rest.map((user) => h("option", { value: user.id }, plain(user.name || user.email))));
+    fillRows(this.others, [{ id: "", name: "Add a colleague…" }, ...rest], (user) => h("option", { value: user.id }, plain(user.name || user.email)), (user) => user.name || user.email);
+    this.others.value = "";
     this.others.hidden = rest.length === 0 || !store.mayWrite;
     this.mine.hidden = !store.mayWrite;
   }

@@ -2,7 +2,7 @@
  * `<list-filters>`: what the list shows: view, search, inbox, order, unread. It keeps them in the address, so that a reload finds the same list.
  */
 
-import { button, fill, h, icon } from "/web/js/dom.js";
+import { button, fillRows, h, icon } from "/web/js/dom.js";
 import { count, plain } from "/web/js/format.js";
 import { RoomElement, settle } from "/web/js/room-element.js";
 import { router } from "/web/js/router.js";
@@ -104,15 +104,14 @@ export class ListFilters extends RoomElement {
   #showChips() {
     const counts = store.get("counts") ?? {};
     const active = router.current.query.get("view") ?? "open";
-    fill(this.chips, Object.entries(VIEWS).map(([key, { word }]) =>
-      h("a", { class: "chip", href: key === "open" ? "/" : `/?view=${key}`, "aria-current": key === active ? "page" : null }, word,
-        key !== "closed" && counts[key] ? h("b", {}, count(counts[key])) : null)),
-    h("a", { class: "chip", href: "/spam" }, "Spam", counts.spam ? h("b", {}, count(counts.spam)) : null));
+    const chips = Object.entries(VIEWS).map(([key, { word }]) => ({ id: key, word, href: key === "open" ? "/" : `/?view=${key}`, here: key === active, amount: key === "closed" ? 0 : counts[key] }));
+    fillRows(this.chips, [...chips, { id: "spam", word: "Spam", href: "/spam", here: false, amount: counts.spam }], ({ word, href, here, amount }) =>
+      h("a", { class: "chip", href, "aria-current": here ? "page" : null }, word, amount ? h("b", {}, count(amount)) : null));
   }
 
   #showFilters() {
     const asked = router.current.query;
-    fill(this.inbox, h("option", { value: "" }, "All inboxes"), store.get("inboxes").map((one) => h("option", { value: one.id }, plain(one.name))));
+    fillRows(this.inbox, [{ id: "", name: "All inboxes" }, ...store.get("inboxes")], (one) => h("option", { value: one.id }, plain(one.name)), (one) => one.name);
     this.inbox.value = asked.get("inbox") ?? "";
     this.inbox.hidden = store.get("inboxes").length < 2;
     this.order.value = asked.get("sort") ?? "";

@@ -3,7 +3,7 @@
  * connection's state, what areas hang into `shell.tools`, and who is signed in.
  */
 
-import { brandMark, button, fill, h, icon } from "/web/js/dom.js";
+import { brandMark, button, fill, fillRows, h, icon } from "/web/js/dom.js";
 import { count, hue, initials, plain } from "/web/js/format.js";
 import { GROUPS, inSettings, markedBy, pagesIn } from "/web/js/pages.js";
 import { RoomElement } from "/web/js/room-element.js";
@@ -17,6 +17,9 @@ const LIVE = { open: "Live", connecting: "Connecting", lost: "Reconnecting", sto
 const HAS_COUNT = { open: "open", pending: "pending", mine: "mine", unassigned: "unassigned" };
 
 export class SideNav extends RoomElement {
+  #settingsLook = "";
+  #footLook = "";
+
   build() {
     this.views = h("ul", {});
     this.more = h("place-slot", { name: "nav.views" });
@@ -56,31 +59,39 @@ export class SideNav extends RoomElement {
     for (const part of this.inDesk) part.hidden = settings;
     this.settings.hidden = !settings;
     if (settings) this.#showSettings(name, counts);
-    fill(this.views, Object.entries(VIEWS).map(([key, { word, iconName }]) =>
-      this.#link(`/${key === "open" ? "" : `?view=${key}`}`, word, iconName, inList && view === key && !inbox, counts[HAS_COUNT[key]])));
+    this.#links(this.views, Object.entries(VIEWS).map(([key, { word, iconName }]) =>
+      [`/${key === "open" ? "" : `?view=${key}`}`, word, iconName, inList && view === key && !inbox, counts[HAS_COUNT[key]]]));
     const boxes = store.get("inboxes");
     this.inDesk.at(-1).hidden = settings || boxes.length < 2;
-    fill(this.inboxes, boxes.map((one) => this.#link(`/?inbox=${encodeURIComponent(one.id)}`, plain(one.name), "inbox", inList && inbox === one.id)));
+    this.#links(this.inboxes, boxes.map((one) => [`/?inbox=${encodeURIComponent(one.id)}`, plain(one.name), "inbox", inList && inbox === one.id]));
     const refused = boxes.some((one) => one.health === "auth_failed");
-    fill(
+    this.#links(
       this.rooms,
       settings ? [] : [...pagesIn("Desk").map((page) => this.#page(page, name, counts)),
         // What waits for somebody is named here too, so that calm means that nothing waits.
         ...GROUPS.flatMap(pagesIn).filter((page) => page.alarm && counts[page.count] > 0).map((page) => this.#page(page, name, counts)),
-        refused ? this.#link("/inboxes", "Sign-in refused", "warning", name === "inboxes", null, true) : null,
-        this.#link("/settings", "Settings", "gear", false)],
+        refused ? ["/inboxes", "Sign-in refused", "warning", name === "inboxes", null, true] : null,
+        ["/settings", "Settings", "gear", false]].filter(Boolean),
     );
     this.#showFoot();
   }
 
   #showSettings(name, counts) {
+    const groups = GROUPS.map((group) => [group, pagesIn(group).map((page) => this.#page(page, name, counts))]).filter(([, links]) => links.length);
+    const look = JSON.stringify(groups);
+    if (look === this.#settingsLook) return;
+    this.#settingsLook = look;
     fill(this.settings, h("ul", {}, this.#link("/", "Back to the desk", "back", false)),
-      GROUPS.map((group) => [group, pagesIn(group)]).filter(([, pages]) => pages.length).map(([group, pages]) =>
-        h("nav", { "aria-label": group }, h("h2", {}, group), h("ul", {}, pages.map((page) => this.#page(page, name, counts))))));
+      groups.map(([group, links]) => h("nav", { "aria-label": group }, h("h2", {}, group), h("ul", {}, links.map((link) => this.#link(...link))))));
   }
 
   #page(page, name, counts) {
-    return this.#link(page.path, page.title, page.iconName, markedBy(name) === page.name, counts[page.count], page.alarm && counts[page.count] > 0);
+    return [page.path, page.title, page.iconName, markedBy(name) === page.name, counts[page.count], page.alarm && counts[page.count] > 0];
+  }
+
+  /** Counts change with every mail: a link that says what it said stays under the pointer and keeps the focus. */
+  #links(list, links) {
+    fillRows(list, links.map((link) => ({ id: `${link[0]} ${link[1]}`, link })), ({ link }) => this.#link(...link));
   }
 
   #link(href, word, iconName, active, amount = null, alarm = false) {
@@ -90,7 +101,9 @@ export class SideNav extends RoomElement {
 
   #showFoot() {
     const user = store.get("me")?.user;
-    if (!user) return;
+    const look = JSON.stringify([user, store.get("me")?.tenant]);
+    if (!user || look === this.#footLook) return;
+    this.#footLook = look;
     const face = h("span", { class: "face", "aria-hidden": "true" }, initials(user));
     face.style.setProperty("--hue", hue(user.email));
     const paint = button("", { iconName: "theme", kind: "quiet", label: `Theme: ${theme()}`, onclick: () => {

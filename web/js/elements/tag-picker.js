@@ -3,7 +3,7 @@
  */
 
 import { tags } from "/web/js/api/tags.js";
-import { fill, h, icon, uid } from "/web/js/dom.js";
+import { fill, fillRows, h, icon, uid } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { PlacedElement } from "/web/js/placed-element.js";
 import { store } from "/web/js/store.js";
@@ -55,8 +55,9 @@ export class TagPicker extends PlacedElement {
 
   show({ tags: held = [] }) {
     this.input.hidden = this.#disabled;
-    fill(this.held, held.map((tag) => h("li", {}, tagBadge(tag, this.#disabled ? null
-      : h("button", { type: "button", class: "tag-off", "aria-label": `Remove the tag ${plain(tag.name)}`, title: "Remove", onclick: () => this.#tell(this.#names.filter((name) => name !== tag.name)) }, icon("cross"))))));
+    fillRows(this.held, held.map((tag) => ({ ...tag, id: tag.name })), (tag) => h("li", {}, tagBadge(tag, this.#disabled ? null
+      : h("button", { type: "button", class: "tag-off", "aria-label": `Remove the tag ${plain(tag.name)}`, title: "Remove", onclick: () => this.#tell(this.#names.filter((name) => name !== tag.name)) }, icon("cross")))),
+    (tag) => [tag, this.#disabled]);
   }
 
   async #offer() {
