@@ -36,6 +36,7 @@ import "/web/js/elements/conversation-view.js";
 
 // Places: elements that areas hang into the desk.
 import "/web/js/elements/snooze-menu.js";
+import "/web/js/elements/snooze-chip.js";
 import "/web/js/elements/snooze-line.js";
 import "/web/js/elements/sla-panel.js";
 import "/web/js/elements/presence-line.js";

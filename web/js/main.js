@@ -20,7 +20,6 @@ import "/web/js/elements/page-room.js";
 
 // Places: elements that areas hang into the list and beside it.
 import "/web/js/elements/saved-views.js";
-import "/web/js/elements/snooze-chip.js";
 import "/web/js/elements/sla-chip.js";
 
 import "/web/js/elements/mail-app.js";
