@@ -2,7 +2,7 @@
  * `<notice-bell>`: a bell with the number of unread notices in the side bar; it opens the list of what this person was told.
  */
 
-import { announce, button, fill, h, icon, uid } from "/web/js/dom.js";
+import { announce, button, fillRows, h, icon, uid } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { noticeBoard } from "/web/js/notice-board.js";
 import { KINDS, sentence } from "/web/js/notice-words.js";
@@ -71,7 +71,8 @@ export class NoticeBell extends RoomElement {
     this.#said = unread;
     this.all.disabled = unread === 0;
     if (this.panel.hidden) return;
-    fill(this.list, items.length ? items.map((notice) => this.#row(notice)) : h("li", { class: "faint" }, "Nothing was told to you yet."));
+    fillRows(this.list, items, (notice) => this.#row(notice));
+    if (items.length === 0) this.list.append(h("li", { class: "faint" }, "Nothing was told to you yet."));
   }
 
   #row(notice) {
