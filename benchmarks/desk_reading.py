@@ -149,7 +149,7 @@ async def paint(url: str, token: str, rounds: int = 7) -> Painted:
                 await context.add_cookies([{"name": "mailroom", "value": token, "url": url}])
                 page = await context.new_page()
                 await page.goto(url, wait_until="commit")
-                await page.wait_for_selector("conversation-row", timeout=60_000)
+                await page.wait_for_selector("conversation-row[data-id]", timeout=60_000)
                 row.append(await page.evaluate("performance.now()"))
                 first.append(
                     await page.evaluate(
