@@ -22,7 +22,7 @@ class Note(ChildRow, Base):
         own("conversations", "conversation_id"),
         own("users", "user_id", ondelete="SET NULL"),
         Index(None, "tenant_id", "conversation_id", "created_at", "id"),
-        Index("ix_notes_document", "document", postgresql_using="gin"),
+        Index("ix_notes_document", "document", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("ix_notes_unindexed", "tenant_id", "id", postgresql_where=text("document is null")),
     )
 
