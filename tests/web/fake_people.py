@@ -90,6 +90,7 @@ def people_routes(fake: Fake) -> list[Route]:
             wrong = [{"field": "current_password", "message": "is not your present password"}]
             return refused(422, "invalid", "One field is wrong.", errors=wrong)
         user["name"] = body.get("name", user["name"])
+        fake.signature = body.get("signature_html", fake.signature)
         return JSONResponse({"user": profile(fake, user), "tenant": TENANT, "links": {"temporal_ui": None}, "limits": LIMITS})
 
     async def status(request: Request) -> Response:

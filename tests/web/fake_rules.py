@@ -105,10 +105,6 @@ def rule_routes(fake: Fake) -> list[Route]:
         text = fake.signature
         return JSONResponse({"html": text, "text": text, "nodes": [text] if text else []})
 
-    async def change_me(request: Request) -> Response:
-        fake.signature = request.state.body["signature_html"]
-        return JSONResponse({})
-
     async def none_yet(_: Request) -> Response:
         return JSONResponse({"items": [], "next": None})
 
@@ -123,7 +119,6 @@ def rule_routes(fake: Fake) -> list[Route]:
         Route("/v1/conversations/{id}/signature", signature),
         Route("/v1/inboxes/{id}/signature", signature),
         Route("/v1/me/signature", signature),
-        Route("/v1/me", change_me, methods=["PATCH"]),
         Route("/v1/templates", templates, methods=["GET", "POST"]),
         Route("/v1/templates/{id}", one_template, methods=["PATCH", "DELETE"]),
         Route("/v1/templates/{id}/fill", filled, methods=["POST"]),

@@ -3,7 +3,7 @@
  */
 
 import { signatures } from "/web/js/api/templates.js";
-import { button, h, uid } from "/web/js/dom.js";
+import { button, fillRows, h, uid } from "/web/js/dom.js";
 import { plain } from "/web/js/format.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
@@ -26,8 +26,13 @@ export class SignaturesPage extends RoomElement {
 
   #show() {
     if (this.body.contains(document.activeElement)) return; // somebody writes
-    this.body.replaceChildren(this.#panel("Your own", { read: () => signatures.own({ signal: this.life }), save: (html) => signatures.saveOwn(html) }));
-    if (store.mayManage) this.body.append(...store.get("inboxes").map((inbox) => this.#ofInbox(inbox)));
+    // News of an inbox leave the other panels alone, and what is written in them.
+    fillRows(this.body, [{ id: "own" }, ...(store.mayManage ? store.get("inboxes") : [])], (one) => (one.id === "own" ? this.#own() : this.#ofInbox(one)),
+      ({ id, name, signature, signature_in_automatic: automatic }) => [id, name, signature, automatic]);
+  }
+
+  #own() {
+    return this.#panel("Your own", { read: () => signatures.own({ signal: this.life }), save: (html) => signatures.saveOwn(html) });
   }
 
   #ofInbox(inbox) {
@@ -54,9 +59,11 @@ export class SignaturesPage extends RoomElement {
         wrong.textContent = Object.values(error.fields ?? {}).join(" ") || error.message;
       }
     } });
-    // Saving before it was read would wipe what stands.
+    // Saving before it was read would wipe what stands, and the reading what is written before it.
+    editor.inert = true;
     read().then(({ nodes }) => {
       editor.nodes = nodes;
+      editor.inert = false;
       submit.disabled = false;
     }, (error) => error.name !== "AbortError" && (wrong.textContent = error.message));
     return h("section", { class: "panel signature-panel", "aria-label": title }, h("h2", {}, title), editor, more, wrong, h("div", { class: "form-foot" }, submit));
