@@ -4,8 +4,10 @@ import base64
 import datetime as dt
 import hashlib
 import hmac
+import time
 
 import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from rules.webhooks import (
     ATTEMPTS,
@@ -40,6 +42,21 @@ def test_during_a_rotation_both_secrets_sign() -> None:
     both = signature([other, SECRET], DELIVERY, STAMP, BODY).split(" ")
     mac = hmac.new(b"\x07" * 32, b"%s.%d.%s" % (DELIVERY.encode(), STAMP, BODY), hashlib.sha256).digest()
     assert both == [f"v1,{base64.b64encode(mac).decode()}", SIGNED]
+
+
+def test_the_reference_library_takes_what_either_secret_signs_and_nothing_that_was_changed() -> None:
+    secret, before, now = make_secret(b"\x07" * 32), make_secret(b"\x08" * 32), int(time.time())
+    body = b'{"type":"rule.matched","data":{"rule":"Gr\xc3\xb6\xc3\x9fe"}}'
+    headers = {
+        "webhook-id": DELIVERY,
+        "webhook-timestamp": str(now),
+        "webhook-signature": signature([secret, before], DELIVERY, now, body),
+    }
+    for known in (secret, before):
+        assert Webhook(known).verify(body, headers)["type"] == "rule.matched"
+    for changed, about in ((body + b" ", headers), (body, {**headers, "webhook-id": "msg_other"})):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify(changed, about)
 
 
 def test_a_secret_that_is_none_is_an_error() -> None:
