@@ -1,9 +1,10 @@
 """A person who asked to be forgotten: what goes, what stays of others, what the receipt says, whatever dies meanwhile."""
 
 import datetime as dt
+import hashlib
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
@@ -16,8 +17,10 @@ from store.bulk import new_id
 from store.erasures import NotTheirAddress, ask_erasure, get_erasure, hash_of
 from store.unit_of_work import Database
 from tests.activities.dying import Died
+from tests.activities.mail_room import MailRoom, letter
 from tests.activities.test_removal import Bucket, folder, packed
 from tests.servers.databases import Database as ServerDatabase
+from tests.servers.dovecot import Dovecot, DovecotAccount
 from tests.store.desk import NOW, Desk, open_desk
 
 CARLA, DORA = "carla@customer.example.com", "dora@customer.example.com"
@@ -235,3 +238,40 @@ async def test_people_who_were_made_one_go_together(desk: Desk, bucket: Bucket) 
     assert (await run(desk, bucket, erasure_id)).state == "done"
     assert await anywhere(desk, DORA) == []
     assert await desk.rows("select 1 from contacts") == []
+
+
+@pytest.mark.dovecot
+async def test_in_a_real_bucket_one_mail_leaves_its_pack_and_no_new_look_brings_it_back(
+    room: MailRoom, deliver: Callable[..., None], dovecot: Dovecot, account: DovecotAccount
+) -> None:
+    await room.connect()
+    deliver(letter(1, sender=f"Carla <{CARLA}>", body="Something private."))
+    deliver(letter(2, sender=f"Dora <{DORA}>", body="Something else."))
+    await room.sync()
+    (key,) = [row["raw_key"] for row in await room.rows("select distinct raw_key from ledger")]
+    before = await room.blobs.get(key)
+    contact_id = await room.one("select contact_id from contact_identities where identifier_key = :a", a=CARLA)
+    async with room.database.unit_of_work(room.tenant_id) as connection:
+        erasure_id = await ask_erasure(connection, room.tenant_id, contact_id, confirm=CARLA, user_id=None, actor="user:1")
+    assert erasure_id is not None
+    made = Erasing(room.database, ObjectDrops(room.database, room.blobs, clock=lambda: dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)))
+    while (await made._step(room.tenant_id, erasure_id)).state != "done":
+        assert await room.one("select state from erasures") != "done"
+
+    after = await room.blobs.get(key)
+    assert len(after) == len(before)
+    assert (b"private" in before, b"private" in after) == (True, False)
+    (dora,) = await room.rows("select raw_offset as at, raw_length as n, raw_sha256 from messages")
+    stays = slice(dora["at"], dora["at"] + dora["n"])
+    assert hashlib.sha256(after[stays]).hexdigest() == dora["raw_sha256"]
+    assert not any(after[: stays.start] + after[stays.stop :])
+
+    await room.pool.close()
+    dovecot.forget_uids(account)  # every mail of the mailbox is listed and fetched anew
+    deliver(letter(3, sender=f"Dora <{DORA}>"))
+    room.__post_init__()
+    await room.sync()
+    assert {r["message_id_header"] for r in await room.rows("select message_id_header from messages")} == {
+        "<m2@customer.example.com>", "<m3@customer.example.com>",
+    }  # fmt: skip
+    assert len(await room.rows("select from ledger where reason = 'erased'")) == 2
