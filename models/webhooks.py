@@ -75,6 +75,7 @@ class WebhookDelivery(ChildRow, Base):
             "ix_webhook_deliveries_pending", "tenant_id", "endpoint_id", "id", postgresql_where=text("status = 'pending'")
         ),
         Index("ix_webhook_deliveries_list", "tenant_id", "endpoint_id", text("id desc")),
+        Index("ix_webhook_deliveries_event", "tenant_id", "event_id"),
         Index(None, "created_at"),
     )
 

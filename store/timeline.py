@@ -15,6 +15,7 @@ from store.timeline_inbound import inbound_steps
 from store.timeline_outbound import outbound_steps
 from store.timeline_rules import rule_steps
 from store.timeline_steps import MOST, StepKind, TimelineStep
+from store.timeline_webhooks import webhook_steps
 from store.visibility import Viewer, may_see
 
 # Told by the ledger or the send steps already, in more detail.
@@ -72,10 +73,11 @@ async def read_timeline(
     )
     outbound = await outbound_steps(connection, tenant_id=viewer.tenant_id, message_id=message_id)
     ruled = await rule_steps(connection, tenant_id=viewer.tenant_id, message_id=message_id)
+    hooked = await webhook_steps(connection, tenant_id=viewer.tenant_id, message_id=message_id)
     skip = TOLD_BETTER if any(s.kind is StepKind.SEND for s in outbound) else ()
     events = await _events(connection, viewer.tenant_id, message_id, skip=skip)
     # Stable: what one transaction wrote keeps the order in which its source tells it.
-    return Timeline(place.inbox_id, tuple(sorted([*inbound, *ruled, *outbound, *events], key=lambda s: s.at)))
+    return Timeline(place.inbox_id, tuple(sorted([*inbound, *ruled, *outbound, *hooked, *events], key=lambda s: s.at)))
 
 
 async def _events(

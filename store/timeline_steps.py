@@ -9,12 +9,13 @@ MOST = 500
 
 
 class StepKind(StrEnum):
-    """What a step is about, so that a reader can group and filter. Further sources (webhooks) bring a kind of their own."""
+    """What a step is about, so that a reader can group and filter."""
 
     MAIL = "mail"  # the mail itself: where it lay, its bytes, its folder
     RULE = "rule"  # something was judged: classified, threaded, answered or not
     SEND = "send"  # an attempt of ours to hand it over, and what became of it
     REPORT = "report"  # what others told about it: bounces, deliveries, complaints
+    WEBHOOK = "webhook"  # another program was told of it
     PERSON = "person"  # somebody decided
     EVENT = "event"  # told by the event log alone
 

@@ -140,7 +140,7 @@ class TimelineItem(Answer):
 
     at: Instant
     step: str
-    kind: Literal["mail", "rule", "send", "report", "person", "event"]
+    kind: Literal["mail", "rule", "send", "report", "webhook", "person", "event"]
     detail: str
     attempt: int
     code: int | None

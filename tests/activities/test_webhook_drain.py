@@ -30,6 +30,8 @@ from rules.webhooks import ATTEMPTS, make_secret
 from store.event_log import NewEvent, append_events
 from store.routing_rules import RuleText, create_rule
 from store.sealing import Sealer
+from store.timeline import read_timeline
+from store.timeline_steps import StepKind, TimelineStep
 from store.unit_of_work import Database
 from store.visibility import Viewer
 from store.webhook_deliveries import Result, deliver_again, queue_test, settle, take_next
@@ -112,6 +114,13 @@ class Hooks:
     async def state(self, endpoint: uuid.UUID) -> dict[str, Any]:
         return (await self.desk.rows("select * from webhook_endpoints where id = :id", id=endpoint))[0]
 
+    async def timeline(self) -> list[TimelineStep]:
+        """What the mail's timeline says of webhooks."""
+        async with self.desk.database.unit_of_work(self.desk.tenant_id) as connection:
+            found = await read_timeline(connection, self.viewer, self.desk.first_message_id)
+        assert found is not None
+        return [step for step in found.steps if step.kind is StepKind.WEBHOOK]
+
     async def told(self, kind: str) -> list[dict[str, Any]]:
         rows = await self.desk.rows("select payload from events where type = :kind order by id", kind=kind)
         return [row["payload"] for row in rows]
@@ -162,10 +171,15 @@ async def test_a_rule_that_fires_once_is_told_under_one_id_until_it_is_taken(hoo
         assert await hooks.drain(endpoint) == WebhookReport(0, 0, first.wait_seconds)
         assert len(there.told) == 1
         assert first.wait_seconds == 5
+        (put_off,) = await hooks.timeline()
+        assert (put_off.step, put_off.detail, put_off.attempt, put_off.code) == ("webhook put off", "“Tickets”: server_error", 1, 500)
+        assert put_off.next_at == hooks.now + dt.timedelta(seconds=5)
         hooks.now += dt.timedelta(seconds=5)
         assert await hooks.drain(endpoint) == WebhookReport(1, 0, None)
     (row,) = await hooks.deliveries()
     assert ids(there) == [str(row["id"])] * 2
+    (taken,) = await hooks.timeline()
+    assert (taken.step, taken.detail, taken.attempt, taken.code, taken.next_at) == ("webhook delivered", "“Tickets”", 2, 200, None)
     assert (row["status"], row["attempts"], row["response_status"], row["error"]) == ("delivered", 2, 200, None)
     earlier, later = (int(told.headers["webhook-timestamp"]) for told in there.told)
     assert later - earlier == 5

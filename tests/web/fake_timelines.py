@@ -40,5 +40,7 @@ def inbound(answer: str) -> list[dict[str, Any]]:
         step(1499.7, "suggested", "rule", "#1017: same-ticket-number"),
         step(1499.7, "message.received", "event"),
         step(1499.5, "automatic answer", "rule", about=answer, link=run.replace("inbox-sync", "auto-response")),
+        step(1499.4, "webhook delivered", "webhook", "“Ticket board”", attempt=1, code=200),
+        step(1499.3, "webhook put off", "webhook", "“Telephone system”: server_error", attempt=1, code=503, next_at=ago(minutes=-2)),
         step(30, "message.updated", "event"),
     ]

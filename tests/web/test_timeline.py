@@ -50,5 +50,7 @@ def test_a_mail_that_came_is_told_in_words(desk: Desk) -> None:
     drawer = opened(page, page.locator("message-card").last)
     for words in ("Received by the mail server", "Judged: message", "Opened a new conversation", "Answered automatically"):
         expect(drawer).to_contain_text(words)
+    expect(drawer.locator("[data-step='webhook delivered']")).to_contain_text("Another program was told")
+    expect(drawer.locator("[data-step='webhook put off']")).to_contain_text("“Telephone system”: answered 503: it failed. Tried again at")
     expect(drawer.locator("[data-step='message.updated']")).to_have_count(1)
     desk.check()

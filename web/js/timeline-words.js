@@ -4,6 +4,7 @@
  */
 
 import { exact } from "/web/js/format.js";
+import { errorWords } from "/web/js/webhook-words.js";
 import { CLASSIFICATION, phrase, poisonWords, reasonText } from "/web/js/words.js";
 
 const STEPS = {
@@ -57,6 +58,11 @@ const STEPS = {
   "reports: delivered": ["Tells that a mail of ours was delivered", "good", "double-check"],
   "reports: deferred": ["Tells that a mail of ours is delayed", "warn", "clock"],
   "reports: complained": ["Tells that a mail of ours was marked as spam", "bad", "spam"],
+  "webhook delivered": ["Another program was told", "good", "link"],
+  "webhook waiting": ["Another program will be told", "info", "link"],
+  "webhook put off": ["Another program did not take it; told again later", "warn", "link"],
+  "webhook held back": ["Not told: the webhook is switched off", "warn", "link"],
+  "webhook given up": ["Another program never took it; given up", "bad", "link"],
   suppressed: ["Gets no automatic mail any more", "warn", "shield"],
 };
 
@@ -109,6 +115,10 @@ function told(item) {
   if (step.startsWith("quarantined")) {
     const [reason, ...why] = detail.split(": ");
     return ["", [phrase(reason), poisonWords(why.join(": "))].filter(Boolean).join(". ")];
+  }
+  if (step.startsWith("webhook ")) {
+    const [name, why] = detail.split(/(?<=”): /);
+    return ["", [name, why ? errorWords(why, item.code) : ""].filter(Boolean).join(": ")];
   }
   if (step === "quarantine resolved") return ["", phrase(detail)];
   const [, stage, rest] = /^(\w+)(?:: (.*))?$/s.exec(detail) ?? [];
