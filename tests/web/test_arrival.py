@@ -25,7 +25,7 @@ def test_the_frame_is_painted_without_any_module_and_stands_where_the_panes_will
     page = desk.page
     page.goto(desk.fake.origin, wait_until="commit")
     expect(page.locator(".frame .brand")).to_be_visible()
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length === 1")
+    page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length === 1")
     frame = page.evaluate(PLACES, [".frame-nav", ".frame-list", ".frame-list .skeleton"])
     assert page.evaluate("customElements.get('mail-app')") is None
     desk.becomes(lambda: len(held) > 0, True)
