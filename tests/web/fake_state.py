@@ -138,10 +138,10 @@ class Fake:
 
     def thread(self, conversation: str) -> list[Row]:
         rows = [row for row in self.messages.values() if row["conversation_id"] == conversation]
-        return sorted(rows, key=lambda row: row["created_at"])
+        return sorted(rows, key=lambda row: row["sent_at"])
 
-    def arrive(self, text: str, *, number: int | None = None, subject: str = "", customer: Row | None = None, html: str | None = None) -> Row:
-        """A mail comes in: into conversation `number`, or as a new one."""
+    def arrive(self, text: str, *, number: int | None = None, subject: str = "", customer: Row | None = None, html: str | None = None, written: str | None = None) -> Row:
+        """A mail comes in: into conversation `number`, or as a new one; `written` just now, or then."""
         if number is None:
             top = max(row["number"] for row in self.conversations.values()) + 1
             conversation = self._conversation({"number": top, "subject": subject, "customer": customer or data.ANNA, "mails": []})
@@ -149,6 +149,7 @@ class Fake:
         else:
             conversation, kind = self.number(number), "conversation.updated"
         message = self._message(conversation, data.mail(text, minutes=0, unread=True, html=html))
+        message["sent_at"] = written or message["sent_at"]
         self._touch(conversation, message)
         message["arrived_version"] = conversation["version"]
         self.emit("message.received", conversation, message)

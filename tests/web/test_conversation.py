@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.web.desk import Desk
+from tests.web.fake_data import ago
+from tests.web.fake_state import now
 
 pytestmark = pytest.mark.chromium
 
@@ -28,6 +30,20 @@ def test_messages_stand_in_order_with_marks_files_and_folded_quotes(desk: Desk) 
     last.get_by_role("button", name="to Northwind Support").click()
     expect(last.locator(".details")).to_contain_text("Anna Sample <anna@customer.example.org>")
     expect(page.locator(".suggestions")).to_contain_text("Perhaps belongs to #1017 Printer: paper jam same customer, similar subject")
+
+
+def test_mail_that_is_fetched_later_stands_where_it_was_written(desk: Desk) -> None:
+    """History comes behind new mail: what counts is when people wrote, as the server orders it."""
+    first, *_, last = desk.fake.thread(desk.fake.number(1042)["id"])
+    first["created_at"] = now()  # the oldest mail was fetched last of all
+    first["sent_at"] = first["sent_at"].partition(".")[0].removesuffix("Z") + "Z"  # a Date has whole seconds
+    page = desk.open_number(1042)
+    cards = page.locator("message-card")
+    expect(cards.last).to_contain_text(last["body_visible"].split("\n")[0])
+    wanted = [message["id"] for message in desk.fake.thread(desk.fake.number(1042)["id"])]
+    assert cards.evaluate_all("cards => cards.map((card) => card.message.id)") == wanted
+    desk.fake.do(lambda: desk.fake.arrive("Written before all others", number=1042, written=ago(days=90)))
+    expect(cards.first).to_contain_text("Written before all others")
 
 
 def test_a_folded_message_opens_by_click_and_by_button(desk: Desk) -> None:

@@ -45,10 +45,11 @@ export class ThreadExtras {
     if (other) threadSources().forEach((source) => this.#read(source));
   }
 
-  /** Puts an element at its place in time. */
+  /** Puts an element at its place in time, behind what is of the same moment. `at` may have fractions of a second or none. */
   insert(element, at) {
-    this.#times.set(element, at);
-    const after = [...this.#list.children].findLast((one) => this.#times.get(one) <= at);
+    const time = Date.parse(at);
+    this.#times.set(element, time);
+    const after = [...this.#list.children].findLast((one) => this.#times.get(one) <= time);
     if (after) after.after(element);
     else this.#list.prepend(element);
   }

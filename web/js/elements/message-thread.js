@@ -5,6 +5,7 @@
 
 import { announce, button, h } from "/web/js/dom.js";
 import { plural, shortName } from "/web/js/format.js";
+import { messageTime } from "/web/js/message-words.js";
 import { RoomElement } from "/web/js/room-element.js";
 import { store } from "/web/js/store.js";
 import { ThreadExtras } from "/web/js/thread-extras.js";
@@ -77,7 +78,7 @@ export class MessageThread extends RoomElement {
     fresh.message = message;
     fresh.open = open;
     this.#cards.set(message.id, fresh);
-    this.#extras.insert(fresh, message.created_at ?? message.sent_at);
+    this.#extras.insert(fresh, messageTime(message)); // as the server orders them: older mail may be fetched later
     return true;
   }
 
