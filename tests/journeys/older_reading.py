@@ -10,7 +10,7 @@ SPOIL = (
     "update messages set parser_version = 0 where direction = 'inbound'",
     "update messages set subject = replace(subject, 'ö', 'Ã¶'), from_name = replace(from_name, 'ö', 'Ã¶') where direction = 'inbound'",
     f"update messages set body_visible = body_visible || E'\\nOn Friday somebody wrote:\\n> Thank you.' where direction = 'inbound' and {WITH_FILES}",
-    "update attachments set filename = 'part-2' where position = 0",
+    "update attachments set filename = 'part-2' where position = 0 and message_id in (select id from messages where direction = 'inbound')",
 )
 
 
