@@ -51,18 +51,20 @@ class DeskRoute:
     async def prepare(self, database: Database, tenant_id: uuid.UUID, events: Sequence[LoggedEvent]) -> None:
         """Read the header lines of what came in and of what speaks for a changed conversation, for the rules that ask."""
         places: dict[uuid.UUID, tuple[uuid.UUID, str, int, int]] = {}
-        async with database.unit_of_work(tenant_id) as connection:
-            rows = await list_rules(connection, tenant_id, active=True)
-            mails: list[MailFacts] = []
-            if _ask_headers(self._rules(r for r in rows if r.said.trigger == "message")):
-                for ids in _chunks([e.message_id for e in events if _came_in(e) and e.message_id is not None]):
-                    mails += await facts_of_messages(connection, tenant_id, ids)
-            if _ask_headers(self._rules(r for r in rows if r.said.trigger == "change")):
-                for ids in _chunks([e.conversation_id for e in events if _was_changed(e) and e.conversation_id is not None]):
-                    mails += (await facts_of_conversations(connection, tenant_id, ids)).values()
+
+        def note(mails: Iterable[MailFacts]) -> None:  # only the places: a whole batch's texts are too much at once
             for mail in mails:
                 if mail.raw_key is not None:
                     places[mail.id] = (mail.id, mail.raw_key, mail.raw_offset, mail.raw_length)
+
+        async with database.unit_of_work(tenant_id) as connection:
+            rows = await list_rules(connection, tenant_id, active=True)
+            if _ask_headers(self._rules(r for r in rows if r.said.trigger == "message")):
+                for ids in _chunks([e.message_id for e in events if _came_in(e) and e.message_id is not None]):
+                    note(await facts_of_messages(connection, tenant_id, ids))
+            if _ask_headers(self._rules(r for r in rows if r.said.trigger == "change")):
+                for ids in _chunks([e.conversation_id for e in events if _was_changed(e) and e.conversation_id is not None]):
+                    note((await facts_of_conversations(connection, tenant_id, ids)).values())
         await self._heads.read(tenant_id, list(places.values()))
 
     async def react(
