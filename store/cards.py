@@ -87,13 +87,13 @@ async def drop_cards(
     holders = {m.pending.message_id: m for m in batch if m.pending.message_id is not None}
     if not holders:
         return {}
-    gone = await connection.execute(DROP, {"tenant": tenant_id, "ids": list(holders)})
-    cards = {holders[row.id].pending.id: Card(row.id, row.conversation_id) for row in gone}
-    places = {
-        m.header_id: (place, True)
-        for m in holders.values()
-        if (card := cards.get(m.pending.id)) is not None and (place := card.conversation_id) is not None
-    }
+    cards: dict[uuid.UUID, Card] = {}
+    places: dict[str, tuple[uuid.UUID, bool]] = {}
+    for row in await connection.execute(DROP, {"tenant": tenant_id, "ids": list(holders)}):
+        mail = holders[row.id]
+        cards[mail.pending.id] = Card(row.id, row.conversation_id)
+        if row.conversation_id is not None:
+            places[mail.header_id] = (row.conversation_id, True)
     await save_keys(connection, tenant_id, inbox_id, places)
     return cards
 

@@ -53,6 +53,16 @@ async def retry_all(room: MailRoom) -> None:
     await room.ingest()
 
 
+async def carded(room: MailRoom, deliver: Deliver, blindness: Blindness, mail: bytes) -> dict[str, Any]:
+    """The conversation that the card of a mail opened of which not even the headers can be read."""
+    blindness.wholly = True
+    await room.connect()
+    deliver(mail)
+    await room.sync()
+    (opened,) = await room.rows("select id, number from conversations")
+    return opened
+
+
 async def sound(room: MailRoom) -> None:
     """What the fault rig asks of the rows, of this room."""
     for check in CHECKS:
@@ -84,11 +94,7 @@ async def test_rows_of_a_changed_uidvalidity_follow_the_card_to_its_mail(
 async def test_a_card_of_nothing_keeps_its_conversation_and_number_for_the_mail(
     room: MailRoom, deliver: Deliver, blindness: Blindness
 ) -> None:
-    blindness.wholly = True
-    await room.connect()
-    deliver(letter(1, body="unreadable"))
-    await room.sync()
-    (before,) = await room.rows("select id, number from conversations")
+    before = await carded(room, deliver, blindness, letter(1, body="unreadable"))
     blindness.heal()
     await retry_all(room)
     (after,) = await room.rows("select id, number, message_count from conversations")
@@ -103,11 +109,7 @@ async def test_a_card_whose_mail_belongs_elsewhere_becomes_an_alias(
     room: MailRoom, deliver: Deliver, blindness: Blindness
 ) -> None:
     """Its answer came first and was read: the id leads to the answer's conversation."""
-    blindness.wholly = True
-    await room.connect()
-    deliver(letter(1, body="unreadable"))
-    await room.sync()
-    (card,) = await room.rows("select id from conversations")
+    card = await carded(room, deliver, blindness, letter(1, body="unreadable"))
     deliver(letter(2, parents=("<m1@customer.example.com>",)))
     await room.sync()
     blindness.heal()
@@ -120,8 +122,6 @@ async def test_a_card_whose_mail_belongs_elsewhere_becomes_an_alias(
 
 async def test_a_report_stands_where_its_card_stood(room: MailRoom, deliver: Deliver, blindness: Blindness) -> None:
     """Reports stand in no conversation; one that people saw, and may have written notes about, stays in their sight."""
-    blindness.wholly = True
-    await room.connect()
     report = (
         b"Return-Path: <>\r\nFrom: mailer-daemon@customer.example.com\r\nTo: desk@example.org\r\nSubject: Undelivered Mail\r\n"
         b"Message-ID: <bounce@customer.example.com>\r\nMIME-Version: 1.0\r\n"
@@ -129,9 +129,7 @@ async def test_a_report_stands_where_its_card_stood(room: MailRoom, deliver: Del
         b"unreadable\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.customer.example.com\r\n\r\n"
         b"Final-Recipient: rfc822; nobody@customer.example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n--b--\r\n"
     )
-    deliver(report)
-    await room.sync()
-    (card,) = await room.rows("select id from conversations")
+    card = await carded(room, deliver, blindness, report)
     blindness.heal()
     await retry_all(room)
     (message,) = await room.rows("select conversation_id, classification from messages")
