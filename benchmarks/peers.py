@@ -93,7 +93,7 @@ async def measure(arguments: argparse.Namespace, console: Console) -> list[Row]:
                 ),
             )
             async with mailroom(base / "data", demo_mail=False) as stack, submission(base / "smtp") as smtp:
-                ours = argparse.Namespace(mails=arguments.mails, server="dovecot", quick=True)
+                ours = argparse.Namespace(mails=arguments.mails, server="dovecot", quick=True, rows_only=False)
                 result = await ingest.measure_connected(ours, console, stack, mailbox, smtp, mean)
             stored = result.messages_stored + result.duplicates + result.quarantined
             note = f"{result.conversations} conversations, {result.duplicates} duplicates, {result.quarantined} in quarantine"

@@ -22,7 +22,10 @@ from store.search_notes import MARK
 from store.search_query import HAS, IN_FILE, IN_NOTE, IN_SUBJECT, Term, read_query
 from store.view_conditions import Group
 
-FREQUENT = 5_000  # messages that the planner expects; of a word that it does not know it expects some thousands
+FREQUENT = 5_000  # messages that the planner expects
+# Of a word that it does not know it expects half of what the rarest has that it knows: some thousands, more with each message. As many
+# for each word that is looked for say nothing, and a word that is hardly there must not be looked for by walking down the whole list.
+UNKNOWN = 1.01
 STEPS = 50_000  # conversations that a walk looks at, about 3 µs each
 LANGUAGES_KEPT = 3600.0  # seconds; what a desk writes in changes slowly
 LANGUAGES_MOST = 1000
@@ -55,7 +58,12 @@ FORMS = text(
       and cardinality(ts_lexize((language || '_stem')::regdictionary, word)) > 0
     """
 )
-EXPECTED = text("select mailroom_search_expected(cast(:query as tsquery))")
+EXPECTED = text(
+    """
+    select mailroom_search_expected(cast(:query as tsquery)) as expected,
+      mailroom_search_expected($$'is=in_no_mail'$$::tsquery) as unknown
+    """
+)
 SPOKEN_HERE = text(
     """
     with recent as materialized (
@@ -127,8 +135,8 @@ async def read_search(connection: AsyncConnection, tenant_id: uuid.UUID, words: 
     frequent = False
     if query:
         # Of the words as typed: the planner takes each form that it does not know for a frequent one.
-        expected = (await connection.execute(EXPECTED, {"query": _query(asked.terms, plain, {}, {})})).scalar_one()
-        frequent = expected > FREQUENT
+        guess = (await connection.execute(EXPECTED, {"query": _query(asked.terms, plain, {}, {})})).one()
+        frequent = guess.expected > max(FREQUENT, UNKNOWN * guess.unknown * len(asked.terms))
     marked = tuple(
         Word(tuple(dict.fromkeys(fold(w).lower() for w in (t.text, *respelled.get(n, ()), *forms.get(n, ())))), t.typing, t.place)
         for n, t in enumerate(asked.terms)

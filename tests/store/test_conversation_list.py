@@ -104,9 +104,19 @@ async def test_no_list_reads_or_sorts_everything(house, desk) -> None:
                 assert "Sort" not in plan.replace("Sort Key", ""), f"{condition}\n{plan}"
 
 
+async def test_words_that_the_planner_does_not_know_are_not_taken_for_frequent(house, desk, monkeypatch) -> None:
+    """Of each it expects a share of all messages, so with enough messages every rare word would be walked for."""
+    monkeypatch.setattr(conversation_search, "FREQUENT", 0)
+    async with house.unit_of_work(desk.tenant_id) as connection:
+        for words, frequent in (("w1", True), ("w1 OR nowhere", True), ("nowhere", False), ('nowhere OR neverseen OR "not here"', False)):
+            search = await conversation_search.read_search(connection, desk.tenant_id, words)
+            assert search.frequent is frequent, words
+
+
 @pytest.mark.parametrize(("frequent", "steps"), [(0, 50_000), (0, 40), (10**9, 50_000)])
 async def test_both_ways_of_searching_find_the_same(house, desk, monkeypatch, frequent, steps) -> None:
     monkeypatch.setattr(conversation_search, "FREQUENT", frequent)
+    monkeypatch.setattr(conversation_search, "UNKNOWN", 0)
     monkeypatch.setattr(conversation_list, "STEPS", steps)
     viewer = Viewer(desk.tenant_id, None, True)
     async with house.unit_of_work(desk.tenant_id) as connection:

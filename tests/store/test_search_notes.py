@@ -46,6 +46,7 @@ async def test_a_note_is_found_and_shown_as_one(desk: ShapeDesk, monkeypatch) ->
     written = await note(desk, conversation, "Ask the Müller café about the refunds before Friday.")
     for frequent in (5_000, 0):
         monkeypatch.setattr(conversation_search, "FREQUENT", frequent)
+        monkeypatch.setattr(conversation_search, "UNKNOWN", 0)
         for words in ("refund", "cafe", "CAFÉ muller", '"before friday"', "note:refund", 'note:"cafe about"', "note:fri", "refund -logo"):
             (found,) = await search(desk, words)
             assert (found.id, found.match.field, found.match.note_id, found.match.message_id) == (conversation, "note", written, None), words
