@@ -72,6 +72,9 @@ AWS = "https://s3.{region}.amazonaws.com"
 BUCKET_SECONDS = 20.0
 PING_SECONDS = 2.0
 DRAIN_SECONDS = 20
+# Longer than proxies (nginx and AWS's balancers 60 s) and clients keep an idle connection: whoever closes first must be who
+# sends, else a request may go out on a connection that ends at this moment, and nobody knows whether it was taken.
+KEEP_ALIVE_SECONDS = 75
 log = logging.getLogger("mailroom.api")
 
 
@@ -373,7 +376,7 @@ def serve(settings: Settings) -> None:
             server_header=False,
             proxy_headers=True,
             h11_max_incomplete_event_size=16 * 1024,  # integrity X-61: headers
-            timeout_keep_alive=5,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         await uvicorn.Server(config).serve()

@@ -248,6 +248,20 @@ async def test_afterwards_everything_is_in_and_out_exactly_once(house: House) ->
     assert {part for part, _ in house.refusals} == {"PostgreSQL", "The S3 store"}
 
 
+async def test_an_idle_connection_is_not_closed_before_its_client_would(house: House) -> None:
+    """Five seconds are httpx's, and were uvicorn's: a request that went out at that moment was lost, taken or not."""
+    reader, writer = await asyncio.open_connection(house.api.base_url.host, house.api.base_url.port)
+    try:
+        for pause in (5.5, 0.0):
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: mailroom\r\n\r\n")
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LONGEST)
+            assert head.startswith(b"HTTP/1.1 200 ")
+            await reader.readexactly(len(b'{"ok":true}'))
+            await asyncio.sleep(pause)
+    finally:
+        writer.close()
+
+
 async def test_the_worker_kept_its_size(house: House) -> None:
     worker = house.rig.process_of("worker")
     assert worker is not None, "it survived every outage"

@@ -146,7 +146,9 @@ async def _put_to_sleep(rig: Rig, gauntlet: Gauntlet) -> dict[Failpoint, psutil.
         return not left
 
     try:
-        await until("every sleeper is asleep", all_asleep, 90)
+        # What a sleeper had polled for when it fell asleep goes to it for the minute that a long poll lasts, and waits there
+        # until its step is given up: the last one may have work only when the polls of all others have ended.
+        await until("every sleeper is asleep", all_asleep, 180)
     except AssertionError as late:
         raise AssertionError(f"{late}: {sorted(left)} are still awake") from None
     finally:
