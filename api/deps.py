@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from api.blobs import Blobs
 from api.consents import Consents
+from api.gateway import Gateway
 from api.mail_frames import MailFrames
 from api.metrics import Metrics
 from api.part_watch import PartWatch
@@ -19,7 +20,6 @@ from api.remote_pictures import RemotePictures
 from api.setup_door import SetupDoor
 from api.sns import SnsDoor
 from api.stream import EventStreams
-from api.temporal_gateway import Gateway
 from rules.access_expiry import NOTHING_GIVEN, Given
 from store.sealing import Sealer
 from store.unit_of_work import Database

@@ -21,9 +21,9 @@ from api.blobs import BlobMissing, BlobsAway
 from api.bodies import read_json, read_query
 from api.deps import Deps
 from api.endpoint import Call, Endpoint
+from api.gateway import OrdersWait, TemporalAway
 from api.patience import GivenUp, bounded
 from api.problems import FieldError, Problem, away, not_valid
-from api.temporal_gateway import TemporalAway
 from store.pages import BadCursor
 
 log = logging.getLogger("mailroom.api")
@@ -120,6 +120,8 @@ def problem_of(error: Exception, where: str) -> Problem:
         return away(
             "Temporal", "Try again in a moment; sends already accepted wait and go out when it is back."
         )
+    if isinstance(error, OrdersWait):
+        return away("The worker", "Orders to look again wait for it already and will be done; try again in a moment.")
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout | ConnectionError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     ):

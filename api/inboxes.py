@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.auth import Access
 from api.deps import ApiConfig, Deps
 from api.endpoint import Call, Empty, Endpoint
+from api.gateway import CheckOutcome
 from api.problems import FieldError, not_found, not_valid
 from api.schemas.base import PageOf
 from api.schemas.inboxes import AskedServer, ChangeInbox, Check, Checks, Inbox, NewInbox
-from api.temporal_gateway import CheckOutcome
 from api.timeline import workflow_link
 from contracts import ids
 from contracts.failures import SENTENCES

@@ -8,17 +8,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, TemporalError
 from temporalio.exceptions import TimeoutError as StepTimeout
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.gateway import CheckOutcome, OrdersWait, TemporalAway
 from api.patience import GivenUp, Patience
 from contracts import ids, queues
 from contracts.bulk import BulkRef
@@ -40,64 +45,8 @@ CHECK_SECONDS = 30.0
 REST_SECONDS = 5.0  # after a failure, callers are told at once for this long instead of each waiting it out
 
 
-class TemporalAway(Exception):
-    """Temporal did not answer in time. Rows that stand are started by the sweep."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOutcome:
-    """`report` is None when the check itself did not finish; `failure` then names why (`contracts.failures`)."""
-
-    report: ConnectReport | None
-    failure: str | None = None
-
-
-class Gateway(Protocol):
-    """Methods that answer bool say whether Temporal took it; False leaves it to the sweep."""
-
-    async def start_send(self, tenant_id: str, inbox_id: str, message_id: str) -> bool: ...
-
-    async def cancel_send(self, message_id: str) -> bool: ...
-
-    async def snooze(self, tenant_id: str, inbox_id: str, conversation_id: str) -> bool: ...
-
-    async def signal_snooze(self, conversation_id: str) -> bool: ...
-
-    async def connect_inbox(self, tenant_id: str, inbox_id: str) -> bool: ...
-
-    async def check_inbox(self, tenant_id: str, inbox_id: str) -> CheckOutcome: ...
-
-    async def check_domain(self, tenant_id: str, domain_id: str) -> bool: ...
-
-    async def start_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool: ...
-
-    async def poke_sync(self, tenant_id: str, inbox_id: str, provider: str) -> bool: ...
-
-    async def signal_sync(self, inbox_id: str, name: str) -> bool: ...
-
-    async def resync(self, tenant_id: str, inbox_id: str, provider: str, order: ResyncOrder) -> bool: ...
-
-    async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool: ...
-
-    async def signal_backfill(self, inbox_id: str, folder_id: str, name: str) -> bool: ...
-
-    async def poke_sla(self, tenant_id: str) -> bool: ...
-
-    async def start_reingest(self, tenant_id: str, reingest_id: str) -> bool: ...
-
-    async def signal_reingest(self, reingest_id: str) -> bool: ...
-
-    async def start_bulk(self, tenant_id: str, bulk_id: str) -> bool: ...
-
-    async def start_erase(self, tenant_id: str, erasure_id: str) -> bool: ...
-
-    async def start_webhook(self, tenant_id: str, endpoint_id: str) -> bool: ...
-
-    async def ping(self) -> None: ...
-
-
 class TemporalGateway:
-    """The real one. Workflows are named by type, so nothing of theirs is imported."""
+    """The Gateway of a running server. Workflows are named by type, so nothing of theirs is imported."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -221,16 +170,33 @@ class TemporalGateway:
         return True
 
     async def resync(self, tenant_id: str, inbox_id: str, provider: str, order: ResyncOrder) -> bool:
-        """Start the sync where it does not run, then hand it the order. Raises TemporalAway: an order has no row."""
+        """Start the sync where it does not run, then hand it the order. Raises TemporalAway: an order has no row; and
+        OrdersWait where no worker took those that were given before.
+        """
+        try:
+            await self._order(tenant_id, inbox_id, provider, order)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+            # The run ended before it read the order, to go on as another one or since the inbox was away: ask the next.
+            await self._order(tenant_id, inbox_id, provider, order)
+        return True
+
+    async def _order(self, tenant_id: str, inbox_id: str, provider: str, order: ResyncOrder) -> None:
         if not await self.start_sync(tenant_id, inbox_id, provider):
             raise TemporalAway
         handle = self._client.get_workflow_handle(ids.inbox_sync(inbox_id))
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 await self._reached(handle.execute_update("resync", order), seconds=CHECK_SECONDS)
-        except TimeoutError:
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             raise TemporalAway from None
-        return True
+        except WorkflowUpdateFailedError:  # the run itself has as many as it keeps
+            raise OrdersWait from None
+        except RPCError as error:
+            if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:  # ten updates of a run may be under way
+                raise OrdersWait from None
+            raise
 
     async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool:
         return await self._start(

@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from api.app import Push, SignIns, Sns
 from api.blobs import BlobMissing, BlobsAway
 from api.deps import ApiConfig, Deps
+from api.gateway import CheckOutcome, Gateway, TemporalAway
 from api.mail_frames import MailFrames
 from api.metrics import Metrics
 from api.part_watch import PartWatch
@@ -19,7 +20,6 @@ from api.push_pokes import PushPokes
 from api.rate_limits import Rate, RateLimits
 from api.remote_pictures import RemotePictures
 from api.stream import EventStreams
-from api.temporal_gateway import CheckOutcome, Gateway, TemporalAway
 from contracts.connect import ConnectCheck, ConnectReport
 from providers.egress import EgressPolicy
 from providers.egress_http import web_client

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from api.auth import Access
 from api.dispatch import Dispatcher
 from api.endpoint import Endpoint
-from api.temporal_gateway import TemporalAway
+from api.gateway import TemporalAway
 from tests.api.stand_ins import make_deps
 from tests.api.world import client_of, make_world
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from api.gateway import CheckOutcome
 from api.inboxes import COLUMN
-from api.temporal_gateway import CheckOutcome
 from contracts.connect import ConnectCheck, ConnectReport
 from tests.api.world import World, new_inbox
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import time
 import uuid
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,7 +15,8 @@ from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from api.temporal_gateway import CheckOutcome, TemporalAway, TemporalGateway
+from api.gateway import CheckOutcome, OrdersWait, TemporalAway
+from api.temporal_gateway import TemporalGateway
 from contracts import ids
 from contracts.connect import ConnectCheck, ConnectInput, ConnectReport
 from contracts.domains import DomainRef, DomainReport
@@ -128,6 +131,36 @@ async def test_a_resync_starts_what_does_not_run(gateway, temporal_client) -> No
         "resume",
     ]
     await gateway.ping()
+
+
+async def test_an_order_whose_run_ends_unread_goes_to_the_next_run(gateway, temporal_client) -> None:
+    tenant, inbox = str(uuid.uuid4()), str(uuid.uuid4())
+    unserved = await temporal_client.start_workflow(
+        "InboxSync", InboxSyncInput(tenant, inbox, "imap"), id=ids.inbox_sync(inbox), task_queue=f"nobody-{uuid.uuid4().hex}"
+    )
+    ordered = asyncio.create_task(gateway.resync(tenant, inbox, "imap", ResyncOrder(ResyncScope.ALL)))
+    await asyncio.sleep(0.5)
+    await unserved.terminate()
+    assert await ordered
+    await gateway.signal_sync(inbox, "resume")
+    assert await temporal_client.get_workflow_handle(ids.inbox_sync(inbox)).result() == ["imap", "all", "resume"]
+
+
+async def test_orders_that_nobody_takes_are_refused_and_no_defect(temporal_client, monkeypatch) -> None:
+    """A run takes ten updates at a time; the next was a 500."""
+    monkeypatch.setattr("contracts.queues.FLOW", f"nobody-{uuid.uuid4().hex}")
+    gateway, tenant, inbox = TemporalGateway(temporal_client), str(uuid.uuid4()), str(uuid.uuid4())
+
+    def order() -> Coroutine[Any, Any, bool]:
+        return gateway.resync(tenant, inbox, "imap", ResyncOrder(ResyncScope.ALL))
+
+    taken = [asyncio.create_task(order()) for _ in range(10)]
+    await asyncio.sleep(0.5)
+    with pytest.raises(OrdersWait):  # after the ten seconds for which the client tries by itself
+        await order()
+    for one in taken:
+        one.cancel()
+    await asyncio.gather(*taken, return_exceptions=True)
 
 
 async def test_with_temporal_away_it_says_so_once_and_at_once(caplog) -> None:
