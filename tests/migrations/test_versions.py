@@ -137,3 +137,52 @@ def test_what_an_inbox_writes_back_becomes_a_list_and_a_word_again(empty) -> Non
     command.downgrade(config, "0026")
     assert told() == ["read", "off", None]
     engine.dispose()
+
+
+FOREIGN_KEYS = text(
+    """
+    select k.conname::text as name, k.confrelid::regclass::text as named,
+      array(select a.attname::text from unnest(k.confkey) with ordinality as n(number, place)
+            join pg_attribute a on a.attrelid = k.confrelid and a.attnum = n.number order by n.place) as columns,
+      array(select format_type(a.atttypid, null) from unnest(k.confkey) with ordinality as n(number, place)
+            join pg_attribute a on a.attrelid = k.confrelid and a.attnum = n.number order by n.place) as types
+    from pg_constraint k
+    join pg_class t on t.oid = k.confrelid and t.relkind = 'r'
+    where k.contype = 'f' and k.conparentid = 0
+    """
+)
+
+
+def test_foreign_keys_are_checked_by_their_keys_before_anybody_has_analysed(migrated) -> None:
+    """By an index that only begins with the tenant each check would read all rows that there are, until the connection ends."""
+    with migrated.begin() as connection:
+        keys = connection.execute(FOREIGN_KEYS).all()
+        assert len(keys) > 60
+        slow = []
+        for number, key in enumerate(keys):
+            where = " and ".join(f"x.{column} = ${n}" for n, column in enumerate(key.columns, 1))
+            connection.exec_driver_sql(f"prepare check_{number} ({', '.join(key.types)}) as select 1 from only {key.named} x where {where} for key share of x")
+            connection.exec_driver_sql("set local plan_cache_mode = force_generic_plan")
+            plan = "\n".join(connection.exec_driver_sql(f"explain execute check_{number} ({', '.join(['null'] * len(key.types))})").scalars())
+            conditions = " ".join(line for line in plan.splitlines() if "Index Cond:" in line)
+            if not all(f"({column} = ${n})" in conditions for n, column in enumerate(key.columns, 1)):
+                slow.append(f"{key.name}: {plan}")
+        assert not slow, "\n".join(slow)
+
+
+def test_a_ledger_row_that_was_just_written_changes_without_touching_an_index(migrated) -> None:
+    """Counted as started, then settled: without room on their pages the new versions would go into every index once more."""
+    with migrated.begin() as connection:
+        tenant = connection.execute(text("insert into tenants (name, slug) values ('t', 't3') returning id")).scalar_one()
+        inbox = connection.execute(text("insert into inboxes (tenant_id, name, email_address) values (:t, 'i', 'i@example.com') returning id"), {"t": tenant}).scalar_one()
+        folder = connection.execute(text("insert into folders (tenant_id, inbox_id, name, path, uidvalidity) values (:t, :i, 'INBOX', 'INBOX', 7) returning id"), {"t": tenant, "i": inbox}).scalar_one()
+        connection.execute(
+            text(
+                "insert into ledger (tenant_id, inbox_id, folder_id, uidvalidity, uid, state, raw_key, raw_sha256)"
+                " select :t, :i, :f, 7, n, 'stored', repeat('k', 90), repeat('h', 64) from generate_series(1, 400) n"
+            ),
+            {"t": tenant, "i": inbox, "f": folder},
+        )
+    with migrated.begin() as connection:
+        connection.execute(text("update ledger set attempts = attempts + 1, updated_at = now()"))
+        assert connection.execute(text("select pg_stat_get_xact_tuples_hot_updated('ledger'::regclass)")).scalar_one() == 400
