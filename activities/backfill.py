@@ -18,7 +18,7 @@ from activities.accounts import Accounts
 from activities.beside import Beside
 from activities.heartbeat import heartbeats
 from activities.ingestion import Ingestion, Lane
-from activities.packing import LARGEST_MAIL, Fetched, Packer, Stretch, prefetched, stretches
+from activities.packing import LARGEST_MAIL, MOST_MAILS, Fetched, Packer, Stretch, prefetched, stretches
 from activities.turns import FairTurns
 from contracts.backfill import BackfillProgress, BackfillSteps
 from contracts.failpoints import Failpoint, reached
@@ -50,6 +50,7 @@ TELL_EVERY = 2.0  # seconds between two progress events
 WINDOW = 1_000
 AHEAD = 16 * 1024 * 1024  # octets of stored mail that may wait for their ingestion: they are still in memory then
 SEATS = 2  # stretches at a time
+FIRST_MAILS = 25  # in the first stretch of a step: while it is ingested, the next is fetched
 OURS = frozenset({"StorageUnavailable", "BlobMissing"})
 
 
@@ -193,7 +194,7 @@ class Backfilling(BackfillSteps):
     ) -> bool:
         """Store stretch after stretch, a few ahead of those that are ingested, until all is stored (True) or time is up."""
         clock = _StepClock(self._step_seconds)
-        told = 0.0
+        told, first = 0.0, FIRST_MAILS
         async with self._pool.lease(str(inbox.id), self._accounts.imap(inbox)) as source:
             uids = await self._below(source, row)
             for end in range(len(uids), 0, -WINDOW):
@@ -205,7 +206,8 @@ class Backfilling(BackfillSteps):
                 async with self._database.unit_of_work(place.tenant_id) as connection:
                     known = await known_uids(connection, place, young[0], young[-1])
                 wanted = [uid for uid in reversed(young) if uid not in known]
-                cut = clock.in_time(stretches(wanted, metas, largest=self._largest))
+                cut = clock.in_time(stretches(wanted, metas, largest=self._largest, first=first))
+                first = MOST_MAILS
                 async with aclosing(prefetched(source, cut)) as fetching:
                     async for stretch, fetched in fetching:
                         async with self._turns.turn(place.tenant_id):

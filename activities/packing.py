@@ -21,6 +21,8 @@ from store.ledger import KnownRaw, LedgerRow, LedgerState
 MOST_MAILS = 200
 MOST_BYTES = 8 * 1024 * 1024
 LARGEST_MAIL = 50 * 1024 * 1024
+# A store that compresses by itself whatever has no type (SeaweedFS does) would have to unpack all of it for one mail out of it.
+PACK = "application/vnd.mailroom.pack"
 TOO_LARGE = "too_large"
 
 IsHistory = Callable[[dt.datetime | None], bool]
@@ -48,22 +50,25 @@ class Fetched:
 
 
 def stretches(
-    uids: Sequence[int], metas: Mapping[int, MailMeta], *, largest: int = LARGEST_MAIL
+    uids: Sequence[int], metas: Mapping[int, MailMeta], *, largest: int = LARGEST_MAIL, first: int = MOST_MAILS
 ) -> Iterator[Stretch]:
     """Cut `uids`, in their order, into stretches of some megabytes. A mail without a size is asked for like the others:
-    the answer shows whether it is gone.
+    the answer shows whether it is gone. The first holds at most `first` mails, each further one up to twice as many: what
+    comes after the fetch has work early.
     """
     together: list[int] = []
     large: list[int] = []
     size = 0
+    most = min(first, MOST_MAILS)
     for uid in uids:
         weight = metas[uid].size if uid in metas else 0
         if weight > largest:
             large.append(uid)
             continue
-        if together and (len(together) >= MOST_MAILS or size + weight > MOST_BYTES):
+        if together and (len(together) >= most or size + weight > MOST_BYTES):
             yield Stretch(tuple(together), tuple(large))
             together, large, size = [], [], 0
+            most = min(2 * most, MOST_MAILS)
         together.append(uid)
         size += weight
     if together or large:
@@ -192,7 +197,7 @@ class Packer:
         name = hashlib.sha256("".join(hashes).encode("ascii")).hexdigest()  # as good as of the octets, and seldom as long
         key = f"raw/{tenant_id}/{name}.pack"
         reached(Failpoint.FETCH_BEFORE_PUT)
-        await self._blobs.put(key, data)
+        await self._blobs.put(key, data, PACK)
         reached(Failpoint.FETCH_AFTER_PUT)
         if self._packs is not None:
             self._packs.add(key, data)
