@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from benchmarks.cpu_by_part import CpuByPart
 from benchmarks.mailbox import mails
 from benchmarks.served import Mailbox, imap_pid, mailroom, served_by_dovecot, submission
-from benchmarks.yardsticks import fetch_and_drop, hashing
+from benchmarks.yardsticks import fetch_and_drop, fetch_and_parse, hashing
 from stack.maildir import make_maildir
 from stack.ports import PortBook
 
@@ -59,6 +59,7 @@ class Result:
     worker_peak_mb: float
     resync_seconds: float
     yardstick_fetch_and_drop_mails_per_second: float
+    yardstick_fetch_and_parse_mails_per_second: float
     yardstick_hashing_seconds: float
     load_average: float
     new_mail_p50_ms: float
@@ -270,9 +271,9 @@ async def measure_connected(
         async with httpx.AsyncClient(
             base_url=stack["api_url"], headers=headers, trust_env=False, timeout=60
         ) as api:
-            _, dropped = await asyncio.to_thread(
-                fetch_and_drop, mailbox.host, mailbox.port, mailbox.user, mailbox.password
-            )
+            place = (mailbox.host, mailbox.port, mailbox.user, mailbox.password)
+            _, dropped = await asyncio.to_thread(fetch_and_drop, *place)
+            parsed = await asyncio.to_thread(fetch_and_parse, *place)
             hashed = await asyncio.to_thread(hashing)
             watcher = CpuByPart.of_stack(stack["pid"], {"imap server": mailbox.pid})
             if arguments.rows_only:
@@ -313,6 +314,7 @@ async def measure_connected(
         worker_peak_mb=round(watcher.worker_peak / 1e6, 1),
         resync_seconds=round(resync, 3),
         yardstick_fetch_and_drop_mails_per_second=round(dropped),
+        yardstick_fetch_and_parse_mails_per_second=round(parsed),
         yardstick_hashing_seconds=round(hashed, 3),
         load_average=round(load, 2),
         new_mail_p50_ms=round(statistics.median(latencies), 1) if latencies else -1.0,
