@@ -173,16 +173,13 @@ class TemporalGateway:
         """Start the sync where it does not run, then hand it the order. Raises TemporalAway: an order has no row; and
         OrdersWait where no worker took those that were given before.
         """
-        try:
-            await self._order(tenant_id, inbox_id, provider, order)
-        except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise
-            # The run ended before it read the order, to go on as another one or since the inbox was away: ask the next.
-            await self._order(tenant_id, inbox_id, provider, order)
-        return True
+        for _ in range(2):  # a run may end before it reads the order, to go on as another one: that one is asked
+            if await self._order(tenant_id, inbox_id, provider, order):
+                return True
+        raise TemporalAway
 
-    async def _order(self, tenant_id: str, inbox_id: str, provider: str, order: ResyncOrder) -> None:
+    async def _order(self, tenant_id: str, inbox_id: str, provider: str, order: ResyncOrder) -> bool:
+        """False: the run ended with the order unread."""
         if not await self.start_sync(tenant_id, inbox_id, provider):
             raise TemporalAway
         handle = self._client.get_workflow_handle(ids.inbox_sync(inbox_id))
@@ -196,7 +193,10 @@ class TemporalGateway:
         except RPCError as error:
             if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:  # ten updates of a run may be under way
                 raise OrdersWait from None
-            raise
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
 
     async def start_backfill(self, tenant_id: str, inbox_id: str, folder_id: str) -> bool:
         return await self._start(
