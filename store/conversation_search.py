@@ -60,8 +60,8 @@ FORMS = text(
 )
 EXPECTED = text(
     """
-    select mailroom_search_expected(cast(:query as tsquery)) as expected,
-      mailroom_search_expected($$'is=in_no_mail'$$::tsquery) as unknown
+    select expected, case when expected > :frequent then mailroom_search_expected($$'is=in_no_mail'$$::tsquery) else 0 end as unknown
+    from (select mailroom_search_expected(cast(:query as tsquery)) as expected offset 0) as asked
     """
 )
 SPOKEN_HERE = text(
@@ -135,7 +135,7 @@ async def read_search(connection: AsyncConnection, tenant_id: uuid.UUID, words: 
     frequent = False
     if query:
         # Of the words as typed: the planner takes each form that it does not know for a frequent one.
-        guess = (await connection.execute(EXPECTED, {"query": _query(asked.terms, plain, {}, {})})).one()
+        guess = (await connection.execute(EXPECTED, {"query": _query(asked.terms, plain, {}, {}), "frequent": FREQUENT})).one()
         frequent = guess.expected > max(FREQUENT, UNKNOWN * guess.unknown * len(asked.terms))
     marked = tuple(
         Word(tuple(dict.fromkeys(fold(w).lower() for w in (t.text, *respelled.get(n, ()), *forms.get(n, ())))), t.typing, t.place)
