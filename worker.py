@@ -6,7 +6,6 @@ seconds: running steps get 25 to finish, what is longer is retried elsewhere; ki
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -34,6 +33,7 @@ from temporalio.workflow import SandboxImportNotificationPolicy
 
 from contracts import failpoints, ids, queues
 from contracts.payload_guard import data_converter
+from garbage import seldom_collected
 from settings import Settings, load_settings
 from store.key_rotation import check_ring
 from store.restores import RestoredRows, check_cluster
@@ -233,15 +233,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def seldom_collected() -> None:
-    """What was imported stays for good and need not be looked through for garbage again and again: measured, that took an
-    eighth of this process's time while mail was ingested.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 async def run(settings: Settings, chosen: Sequence[str]) -> None:

@@ -46,6 +46,7 @@ from api.sns import NotBelieved, Notice, SnsAway
 from api.stream import EventStreams
 from api.temporal_gateway import TemporalGateway
 from contracts import failpoints
+from garbage import seldom_collected
 from providers.egress import EgressPolicy, Purpose, blur, connect, tls_context
 from providers.egress_http import web_client
 from providers.errors import ProviderError
@@ -367,6 +368,7 @@ def serve(settings: Settings) -> None:
 
     async def run() -> None:
         app = create_app(await build(settings))
+        seldom_collected()
         config = uvicorn.Config(
             app,
             host=settings.api_host,

@@ -1,5 +1,6 @@
 """Reads JSON bodies and query strings within limits (integrity X-61) and turns what is wrong into named fields."""
 
+import functools
 import json
 from typing import Any
 
@@ -53,7 +54,7 @@ async def read_json(request: Request, model: type[BaseModel], *, optional: bool)
 
 def read_query(request: Request, model: type[BaseModel]) -> BaseModel:
     """The query string as `model`. A parameter may come once, or often where the model holds a list."""
-    lists = {n for n, f in model.model_fields.items() if str(f.annotation).startswith(("tuple[", "list["))}
+    lists = _lists(model)
     values: dict[str, Any] = {}
     for name, value in request.query_params.multi_items():
         if "\0" in value or "\0" in name or _has_surrogate(value):
@@ -68,6 +69,11 @@ def read_query(request: Request, model: type[BaseModel]) -> BaseModel:
         return model.model_validate(values)
     except ValidationError as error:
         raise not_valid(*field_errors(error)) from None
+
+
+@functools.cache
+def _lists(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(n for n, f in model.model_fields.items() if str(f.annotation).startswith(("tuple[", "list[")))
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:

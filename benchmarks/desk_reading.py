@@ -72,7 +72,7 @@ def views(desk: BigDesk) -> dict[str, dict[str, Any]]:
 async def make_views(agents: Agents, api: httpx.AsyncClient, token: str, desk: BigDesk) -> tuple[dict[str, str], float]:
     """The ids of the views by name, filled; and how many seconds that took."""
     headers = {"Cookie": f"mailroom={token}", "X-Mailroom": "1", "Origin": str(api.base_url).rstrip("/")}
-    _, known = await agents.get("/v1/views", {})
+    _, known = agents.get("/v1/views", {})
     made = {v["name"]: v["id"] for v in known["items"]}
     began = time.monotonic()
     for name, conditions in views(desk).items():
@@ -82,7 +82,7 @@ async def make_views(agents: Agents, api: httpx.AsyncClient, token: str, desk: B
             answer.raise_for_status()
             made[name] = answer.json()["id"]
     while time.monotonic() - began < FILLED_WITHIN:
-        _, known = await agents.get("/v1/views", {})
+        _, known = agents.get("/v1/views", {})
         if all(v["filling"] is None for v in known["items"]):
             return made, time.monotonic() - began
         await asyncio.sleep(0.5)
@@ -171,10 +171,10 @@ async def measure(arguments: argparse.Namespace, console: Console) -> tuple[list
             desk, tokens = await asyncio.to_thread(prepare, dsn, base, arguments.conversations, messages_each=EACH)
             async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as api:
                 below = psutil.Process(stack["pid"]).children(recursive=True)
-                agents = Agents(api, tokens, next(p for p in below if p.cmdline()[-1:] == ["api.app"]))
+                agents = Agents(url, tokens, next(p for p in below if p.cmdline()[-1:] == ["api.app"]))
                 made, took = await make_views(agents, api, tokens[0], desk)
                 console.print(f"{len(made)} views filled after {took:.1f} s")
-                results = await time_cases(agents, cases(desk, made), arguments, console)
+                results = time_cases(agents, cases(desk, made), arguments, console)
             return results, None if arguments.no_browser else await paint(url, tokens[0])
     finally:
         if kept is None:

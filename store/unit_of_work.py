@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import psycopg
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-SET_TENANT = text("select set_config('app.tenant', :tenant, true)")
-SET_SYSTEM = text("set local role mailroom_system")
+# Beginning and saying for whom is one round trip: the driver would send its own `begin` and wait for the answer first.
+BEGIN_AS_TENANT = "begin; select set_config('app.tenant', '{}', true)"
+BEGIN_AS_SYSTEM = "begin; set local role mailroom_system"
 # A server that vanished from the network without a word is noticed within a minute; by default it takes two hours.
 KEEPALIVE = {
     "keepalives": 1,
@@ -36,46 +37,48 @@ class Database:
             max_overflow=pool_size,
             # No ping before each use: `_begun` opens with a statement anyway, and begins anew where that finds the line dead.
             pool_timeout=10,
+            isolation_level="AUTOCOMMIT",  # of the driver: it begins nothing by itself, `_opened` does
             hide_parameters=True,  # an error's text must not quote mail
             connect_args={
                 "application_name": application,
                 "connect_timeout": 5,
                 **KEEPALIVE,
                 # A statement that runs longer than this is a defect; bulk work is cut into batches.
-                "options": "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000",
+                "options": "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
             },
         )
 
     @asynccontextmanager
     async def unit_of_work(self, tenant_id: uuid.UUID | str) -> AsyncIterator[AsyncConnection]:
         """One transaction that sees and writes this tenant's rows only. Commits at the end, rolls back on an error."""
-        async with self._begun(SET_TENANT, {"tenant": str(tenant_id)}) as connection:
+        async with self._begun(BEGIN_AS_TENANT.format(uuid.UUID(str(tenant_id)))) as connection:
             yield connection
 
     @asynccontextmanager
     async def system_unit_of_work(self) -> AsyncIterator[AsyncConnection]:
         """One transaction over all tenants. Only the jobs that `tests/house/test_tenancy.py` lists may call it."""
-        async with self._begun(SET_SYSTEM, {}) as connection:
+        async with self._begun(BEGIN_AS_SYSTEM) as connection:
             yield connection
 
     @asynccontextmanager
-    async def _begun(self, first: TextClause, values: dict[str, str]) -> AsyncIterator[AsyncConnection]:
-        """A transaction that has run `first`. A pooled connection may have died since its last use; nothing was done on it
+    async def _begun(self, opening: str) -> AsyncIterator[AsyncConnection]:
+        """A transaction that `opening` began. A pooled connection may have died since its last use; nothing was done on it
         yet, so a new one begins again, and SQLAlchemy replaces all that are as old.
         """
         async with AsyncExitStack() as stack:
             try:
-                connection = await stack.enter_async_context(self._opened(first, values))
+                connection = await stack.enter_async_context(self._opened(opening))
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
-                connection = await stack.enter_async_context(self._opened(first, values))
+                connection = await stack.enter_async_context(self._opened(opening))
             yield connection
 
     @asynccontextmanager
-    async def _opened(self, first: TextClause, values: dict[str, str]) -> AsyncIterator[AsyncConnection]:
+    async def _opened(self, opening: str) -> AsyncIterator[AsyncConnection]:
+        """Committed by SQLAlchemy at the end, or rolled back, whoever began."""
         async with self._engine.begin() as connection:
-            await connection.execute(first, values)
+            await connection.exec_driver_sql(opening)
             yield connection
 
     async def ping(self) -> None:

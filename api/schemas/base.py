@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mail.outgoing_addresses import checked
 from mail.outgoing_errors import ComposeError
@@ -36,10 +36,6 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, str_max_length=4_000_000)
 
 
-def _utc(value: dt.datetime) -> str:
-    return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-
-
 def _aware(value: dt.datetime) -> dt.datetime:
     if value.tzinfo is None:
         raise ValueError("needs a time zone, as in 2025-01-31T09:00:00Z")
@@ -58,11 +54,8 @@ def _not_blank(value: str) -> str:
     return value
 
 
-Instant = Annotated[
-    dt.datetime,
-    PlainSerializer(_utc, return_type=str, when_used="json"),
-    Field(json_schema_extra={"format": "date-time"}),
-]
+# Written with `Z`: our own clock and the database's sessions are in UTC.
+Instant = dt.datetime
 AskedInstant = Annotated[dt.datetime, AfterValidator(_aware)]
 HeaderLine = Annotated[str, AfterValidator(_header_safe), Field(max_length=998)]
 Name = Annotated[str, AfterValidator(_header_safe), AfterValidator(_not_blank), Field(max_length=200)]
