@@ -207,20 +207,20 @@ class Keys:
         return found
 
 
+TAGGED = text(
+    f"""
+    with asked as materialized (select id from tags where tenant_id = :tenant and name = any(:names))
+    select array(select id from asked) as ids, (select count(*) from (select from conversation_tags
+      where tenant_id = :tenant and tag_id = any(array(select id from asked)) limit {FEW_TAGGED + 1}) c) as n
+    """
+)
+
+
 async def find_tagged(
     connection: AsyncConnection, tenant_id: uuid.UUID, names: Sequence[str]
 ) -> Tagged | None:
     """The tags of these names, and whether few conversations have one; None when none is asked for."""
     if not names:
         return None
-    row = (
-        await connection.execute(
-            text(
-                "with asked as materialized (select id from tags where tenant_id = :tenant and name = any(:names))"
-                " select array(select id from asked) as ids, (select count(*) from (select from conversation_tags"
-                f" where tenant_id = :tenant and tag_id = any(array(select id from asked)) limit {FEW_TAGGED + 1}) c) as n"
-            ),
-            {"tenant": tenant_id, "names": list(names)},
-        )
-    ).one()
+    row = (await connection.execute(TAGGED, {"tenant": tenant_id, "names": list(names)})).one()
     return Tagged(row.ids, row.n <= FEW_TAGGED)
