@@ -42,6 +42,7 @@ from store.unit_of_work import Database
 from telemetry import MetricsEndpoint, log_json
 from worker_steps import Steps, composed
 from worker_telemetry import HISTOGRAMS, CountingFailures, WorkerTelemetry
+from workflow_code import share_workflow_code
 from workflows.auto_response import AutoResponse
 from workflows.backfill import Backfill
 from workflows.bulk import Bulk
@@ -296,6 +297,7 @@ async def run(settings: Settings, chosen: Sequence[str]) -> None:
 def main() -> None:
     settings = load_settings()
     log_json(settings.log_level)
+    share_workflow_code()
     failpoints.arm(failpoints.parse(settings.failpoint) if settings.failpoint else None)
     named = os.environ.get("MAILROOM_WORKER_QUEUES", "")
     chosen = tuple(q.strip() for q in named.split(",") if q.strip()) or queues.ALL
