@@ -9,4 +9,5 @@ def seldom_collected() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 20, 20)

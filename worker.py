@@ -4,6 +4,11 @@
 seconds: running steps get 25 to finish, what is longer is retried elsewhere; kill -9 at any point is safe.
 """
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # until `seldom_collected`: looking for garbage, of which there is none yet, took a fifth of the imports
+
 import asyncio
 import contextlib
 import logging

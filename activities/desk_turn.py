@@ -31,7 +31,9 @@ log = logging.getLogger(__name__)
 
 BATCH = 500
 FOLLOWUPS_MOST = 200  # a report is an input of the workflow: it stays small
-HIDDEN_SECONDS = 0.05  # before looking again for what an open transaction hides
+# Before looking again for what an open transaction hides, and at most after looking in vain again and again: while history is
+# ingested, something is hidden most of the time, and looking at it twenty times a second took a tenth of the worker.
+HIDDEN_SECONDS, HIDDEN_MOST = 0.05, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class DeskTurn(DeskSteps):
     async def turn(self, order: DeskOrder) -> DeskReport:
         tenant_id, ends = uuid.UUID(order.tenant_id), time.monotonic() + order.seconds
         events = failed = 0
+        hidden = HIDDEN_SECONDS
         with edges():
             async with heartbeats():
                 while True:
@@ -65,8 +68,11 @@ class DeskTurn(DeskSteps):
                         return DeskReport(turned.followups, events, failed)
                     # A worker that stops ends the turn between two batches.
                     if turned.more:
-                        await until_stopping(asyncio.sleep(0 if turned.events else HIDDEN_SECONDS))
+                        pause = 0.0 if turned.events else hidden
+                        hidden = HIDDEN_SECONDS if turned.events else min(2 * hidden, HIDDEN_MOST)
+                        await until_stopping(asyncio.sleep(pause))
                     else:
+                        hidden = HIDDEN_SECONDS
                         await until_stopping(self._line.wait(heard, left))
 
     async def once(self, tenant_id: uuid.UUID) -> Turned:

@@ -3,6 +3,11 @@
 `python -m api.app` runs it; `create_app` makes the application from given parts, for tests and for other roots.
 """
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # until `seldom_collected`: looking for garbage, of which there is none yet, took a fifth of the imports
+
 import asyncio
 import contextlib
 import functools

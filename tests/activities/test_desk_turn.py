@@ -1,6 +1,8 @@
 """The desk's reader: each event is reacted to exactly once, whatever dies, and one bad event does not stop the others."""
 
 import asyncio
+import itertools
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.desk_turn import BATCH, DeskTurn
+from activities.desk_turn import BATCH, DeskTurn, Turned
 from activities.event_line import EventLine
 from contracts.desk import DeskOrder, Followup, FollowupKind
 from store.event_log import LoggedEvent, NewEvent, append_events
@@ -144,6 +146,41 @@ async def test_what_an_older_transaction_hides_is_not_passed_over(desk: Desk, li
         assert (turned.events, turned.more) == (0, True)
     await drain(turn, desk)
     assert clerk.seen == ["early", "late"]
+
+
+async def test_what_stays_hidden_is_looked_for_less_and_less_often(
+    desk: Desk, line: EventLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk = Clerk(follows="late")
+    turn = DeskTurn(desk.database, line, [clerk])
+    await drain(turn, desk)
+    looks: list[float] = []
+    release, held = asyncio.Event(), asyncio.Event()
+    once = turn.once
+
+    async def look(tenant_id: uuid.UUID) -> Turned:
+        looks.append(time.monotonic())
+        if len(looks) == 6:
+            release.set()
+        return await once(tenant_id)
+
+    monkeypatch.setattr(turn, "once", look)
+
+    async def hold() -> None:
+        async with desk.database.unit_of_work(desk.tenant_id) as older:
+            await append_events(older, [NewEvent("early", desk.tenant_id)])
+            await tell(desk, "late")
+            held.set()
+            await release.wait()
+
+    holding = asyncio.create_task(hold())
+    await held.wait()
+    report = await asyncio.wait_for(ActivityEnvironment().run(turn.turn, DeskOrder(str(desk.tenant_id), 120)), 60)
+    await holding
+    pauses = [later - earlier for earlier, later in itertools.pairwise(looks)]
+    assert all(took >= least for took, least in zip(pauses, (0.05, 0.1, 0.2, 0.4, 0.4), strict=False))
+    assert clerk.seen == ["early", "late"]
+    assert len(report.followups) == 1
 
 
 async def test_a_turn_waits_for_what_comes_and_ends_with_what_has_to_follow(desk: Desk, line: EventLine) -> None:
