@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -82,6 +82,8 @@ async def insert_rows(
         await connection.execute(statement, {"tenant": tenant_id, **bound(rows)})
 
 
-def array_text(values: Sequence[str]) -> str:
-    """A PostgreSQL array literal of texts, for arrays of arrays, which would have to be rectangular."""
+def array_text(values: Iterable[str]) -> str:
+    """A PostgreSQL array literal of texts. For arrays of arrays, which would have to be rectangular, and for long ones that are
+    read as rows: the driver dumps a list element by element in Python. As a condition it would be read again for each row.
+    """
     return "{" + ",".join('"' + v.replace("\\", "\\\\").replace('"', '\\"') + '"' for v in values) + "}"

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.enums import ThreadKeyKind
 from store.addresses import address_key
 from store.apart import pairs_apart
+from store.bulk import array_text
 from store.thread_plan import MOST_PARENTS, KnownConversation, Letter, ThreadPlan, contested, plan_threads
 
 KEYS = text(
@@ -153,12 +154,11 @@ async def save_keys(
         {
             "tenant": tenant_id,
             "inbox": inbox_id,
-            "keys": usable,
-            "kinds": [
-                (ThreadKeyKind.MESSAGE_ID if keys[key][1] else ThreadKeyKind.REFERENCE).value
-                for key in usable
-            ],
-            "conversations": [keys[key][0] for key in usable],
+            "keys": array_text(usable),
+            "kinds": array_text(
+                (ThreadKeyKind.MESSAGE_ID if keys[key][1] else ThreadKeyKind.REFERENCE).value for key in usable
+            ),
+            "conversations": array_text(keys[key][0].hex for key in usable),
         },
     )
 
