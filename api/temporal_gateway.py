@@ -45,6 +45,10 @@ CHECK_SECONDS = 30.0
 REST_SECONDS = 5.0  # after a failure, callers are told at once for this long instead of each waiting it out
 
 
+class _Busy(TemporalAway):
+    """It is there and takes no more of this just now: what has a row is left to the sweep all the same."""
+
+
 class TemporalGateway:
     """The Gateway of a running server. Workflows are named by type, so nothing of theirs is imported."""
 
@@ -188,11 +192,9 @@ class TemporalGateway:
                 await self._reached(handle.execute_update("resync", order), seconds=CHECK_SECONDS)
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             raise TemporalAway from None
-        except WorkflowUpdateFailedError:  # the run itself has as many as it keeps
+        except (WorkflowUpdateFailedError, _Busy):  # the run has as many as it keeps, or ten that no worker took yet
             raise OrdersWait from None
         except RPCError as error:
-            if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:  # ten updates of a run may be under way
-                raise OrdersWait from None
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
             return False
@@ -323,6 +325,9 @@ class TemporalGateway:
             ):
                 self._note_away()
                 raise TemporalAway from None
+            if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:
+                log.warning("Temporal takes no more of this just now")
+                raise _Busy from None
             raise
         except RuntimeError:
             # Seen in practice: a client that connects lazily reports a refused connection as a bare RuntimeError.

@@ -13,6 +13,7 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from api.gateway import CheckOutcome, OrdersWait, TemporalAway
@@ -161,6 +162,24 @@ async def test_orders_that_nobody_takes_are_refused_and_no_defect(temporal_clien
     for one in taken:
         one.cancel()
     await asyncio.gather(*taken, return_exceptions=True)
+
+
+async def test_where_temporal_takes_no_more_the_row_waits_and_the_next_call_goes_out(
+    gateway: TemporalGateway, temporal_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its limits for a namespace: the row is committed by then, so this was a 500 for a reply that went out all the same."""
+    tenant, inbox, message = (str(uuid.uuid4()) for _ in range(3))
+
+    async def refused(*_: object, **__: object) -> None:
+        raise RPCError("namespace rate limit exceeded", RPCStatusCode.RESOURCE_EXHAUSTED, b"")
+
+    with monkeypatch.context() as limited:
+        limited.setattr(temporal_client, "start_workflow", refused)
+        assert not await gateway.start_send(tenant, inbox, message)
+        with pytest.raises(TemporalAway):
+            await gateway.check_inbox(tenant, inbox)
+    assert await gateway.start_send(tenant, inbox, message)
+    assert await gateway.cancel_send(message)
 
 
 async def test_with_temporal_away_it_says_so_once_and_at_once(caplog) -> None:
