@@ -21,7 +21,7 @@ from api.schemas.inboxes import (
 from contracts import ids
 from contracts.inbound import ResyncOrder, ResyncScope
 from store.backfill import order_backfill
-from store.inboxes import FolderRow, folders_of, has_folder, ledger_counts
+from store.inboxes import FolderRow, folders_of, has_folder, tally_ledger
 from store.loop_breaches import Breach, current_breaches
 from store.push_meter import PushView, read_push
 
@@ -33,8 +33,8 @@ async def status(call: Call[Empty, None]) -> InboxStatus:
     inbox_id = call.id("inbox_id")
     async with call.deps.database.unit_of_work(call.who.tenant_id) as connection:
         row = await found(connection, call)
-        folders = await folders_of(connection, call.who.tenant_id, inbox_id)
-        counts = await ledger_counts(connection, call.who.tenant_id, inbox_id)
+        tally = await tally_ledger(connection, call.who.tenant_id, inbox_id)
+        folders = await folders_of(connection, call.who.tenant_id, inbox_id, tally)
         now = call.now()
         admin = call.who.access >= Access.ADMIN
         push = await read_push(connection, call.who.tenant_id, inbox_id, now=now) if row.provider in ANNOUNCED else None
@@ -45,7 +45,7 @@ async def status(call: Call[Empty, None]) -> InboxStatus:
         **{name: getattr(base, name) for name in type(base).model_fields},
         folders=[_folder(f) for f in folders],
         backfills=[_backfill(f, now) for f in folders if f.backfill_state != "none"],
-        ledger=LedgerCounts.model_validate(counts),
+        ledger=LedgerCounts.model_validate(tally.in_state),
         lag_seconds=max(0.0, round(lag, 1)) if lag is not None else None,
         pauses=[_pause(b) for b in breaches],
         push=_push(push, now) if push is not None else None,
