@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 500
 FOLLOWUPS_MOST = 200  # a report is an input of the workflow: it stays small
-# Before looking again for what an open transaction hides, and at most after looking in vain again and again: while history is
-# ingested, something is hidden most of the time, and looking at it twenty times a second took a tenth of the worker.
+# Before looking again for what an open transaction hides, and at most after looking in vain again and again. While history is
+# ingested something is hidden much of the time; each look is a lock and a commit.
 HIDDEN_SECONDS, HIDDEN_MOST = 0.05, 0.4
 
 
@@ -67,13 +67,12 @@ class DeskTurn(DeskSteps):
                     if turned.followups or left <= 0:
                         return DeskReport(turned.followups, events, failed)
                     # A worker that stops ends the turn between two batches.
-                    if turned.more:
-                        pause = 0.0 if turned.events else hidden
-                        hidden = HIDDEN_SECONDS if turned.events else min(2 * hidden, HIDDEN_MOST)
-                        await until_stopping(asyncio.sleep(pause))
+                    if turned.more and not turned.events:
+                        await until_stopping(asyncio.sleep(hidden))
+                        hidden = min(2 * hidden, HIDDEN_MOST)
                     else:
                         hidden = HIDDEN_SECONDS
-                        await until_stopping(self._line.wait(heard, left))
+                        await until_stopping(asyncio.sleep(0) if turned.more else self._line.wait(heard, left))
 
     async def once(self, tenant_id: uuid.UUID) -> Turned:
         """One batch. `more`: look again at once."""

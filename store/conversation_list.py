@@ -156,7 +156,7 @@ async def rows_of(
 
 def _row(values: tuple[Any, ...]) -> ConversationRow:
     tags: Sequence[tuple[str, str]] = values[-1]
-    return ConversationRow._make((*values[:-1], tuple(TagOfConversation(*t) for t in tags), None))
+    return ConversationRow._make((*values[:-1], tuple(TagOfConversation(*t) for t in tags), None))  # no match yet
 
 
 @lru_cache(maxsize=256)
