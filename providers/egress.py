@@ -227,9 +227,14 @@ def tls_context(*, verify: bool = True, ca_file: str | None = None) -> ssl.SSLCo
 
 def refuse_unprotected(sock: socket.socket, policy: EgressPolicy) -> None:
     """Call before a sign-in without verified TLS: that is the operator's choice by listing the network (integrity X-23), not
-    a tenant's. Closes `sock` and raises TlsFailed elsewhere.
+    a tenant's. Closes `sock` and raises TlsFailed elsewhere; Unreachable if the server has reset the connection by now.
     """
-    if not _is_listed(_address(str(sock.getpeername()[0])), policy):
+    try:
+        peer = str(sock.getpeername()[0])
+    except OSError:  # ENOTCONN: a reset connection has no peer any more
+        sock.close()
+        raise Unreachable("connection_lost") from None
+    if not _is_listed(_address(peer), policy):
         sock.close()
         raise TlsFailed(
             "unprotected_sign_in",

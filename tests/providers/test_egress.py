@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
@@ -16,6 +17,7 @@ from providers.egress import (
     connect,
     is_allowed,
     parse_networks,
+    refuse_unprotected,
     resolve,
     resolve_checked,
     tls_context,
@@ -229,3 +231,16 @@ async def test_a_socket_that_comes_too_late_is_closed(
                 "127.0.0.1", server.getsockname()[1], local_policy, purpose=Purpose.WEB, seconds=0.05
             )
         await asyncio.sleep(0.4)
+
+
+def test_a_connection_that_was_reset_before_the_sign_in_is_closed_and_named(local_policy: EgressPolicy) -> None:
+    """Neither an OSError that no caller expects nor a socket left to the garbage collector."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        sock = checked_socket("127.0.0.1", server.getsockname()[1], local_policy, 1.0, Purpose.SMTP)
+        theirs, _ = server.accept()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()
+        with pytest.raises(Unreachable) as caught:
+            refuse_unprotected(sock, local_policy)
+    assert caught.value.reason == "connection_lost"
+    assert sock.fileno() == -1
