@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 Guard = Callable[[AsyncConnection], Awaitable[object]]
 
-MOST_MAILS = 200
+MOST_MAILS = 400
 MOST_BYTES = 16 * 1024 * 1024
 ATTEMPTS = 3  # integrity I-6
 MOST_DEATHS = 8  # of parser children in one fresh batch: a batch full of poison must end long before its step's time is up
@@ -226,21 +226,21 @@ class Ingestion:
                 written = await index_messages(connection, tenant_id, limit=INDEX_AT_ONCE)
             reached(Failpoint.INGEST_INDEXED)
 
-    async def raws(self, pending: Sequence[PendingMail]) -> dict[uuid.UUID, bytes]:
-        """The bytes of each mail. One whose object is missing or has changed is left out: it is that mail's trouble, not the
+    async def raws(self, pending: Sequence[PendingMail]) -> dict[uuid.UUID, memoryview]:
+        """The bytes of each mail, within those of its pack. One whose object is missing or has changed is left out: it is that mail's trouble, not the
         inbox's.
         """
         packs: dict[str, list[PendingMail]] = {}
         for mail in pending:
             packs.setdefault(mail.raw_key, []).append(mail)
-        raws: dict[uuid.UUID, bytes] = {}
+        raws: dict[uuid.UUID, memoryview] = {}
         for key, mails in packs.items():
             try:
                 for stretch in _stretches(mails):
                     start = stretch[0].raw_offset
                     end = max(m.raw_offset + m.raw_length for m in stretch)
                     remembered = self.packs.get(key, start, end - start)
-                    data = remembered or await self._blobs.get(key, start, end - start)
+                    data = remembered or memoryview(await self._blobs.get(key, start, end - start))
                     for m in stretch:
                         raw = data[m.raw_offset - start : m.raw_offset - start + m.raw_length]
                         if remembered is not None or m.raw_sha256 in (None, hashlib.sha256(raw).hexdigest()):
@@ -256,7 +256,7 @@ class Ingestion:
         self,
         lane: Lane,
         pending: Sequence[PendingMail],
-        raws: Mapping[uuid.UUID, bytes],
+        raws: Mapping[uuid.UUID, memoryview],
         own: frozenset[str],
     ) -> list[_Read]:
         """What was read, and the cards of what never will be. The rest is left for another attempt."""

@@ -32,16 +32,20 @@ UNREADABLE = Verdict(MailKind.MESSAGE, "unreadable", may_answer=False, silence_r
 @dataclass(frozen=True, slots=True)
 class ReadOrder:
     """A mail to read. `headers_only` makes the card of one that cannot be read; `tenant` is what its tokens were signed for;
-    `raw_sha256` is known of bytes that were checked.
+    `raw_sha256` is known of bytes that were checked. `raw` may lie in a pack until it goes into the pipe.
     """
 
-    raw: bytes
+    raw: bytes | memoryview
     tenant: str
     folder_role: str
     own_addresses: frozenset[str]
     labels: tuple[str, ...] = ()
     headers_only: bool = False
     raw_sha256: str | None = None
+
+    def __reduce__(self) -> tuple[type["ReadOrder"], tuple[object, ...]]:
+        rest = (self.tenant, self.folder_role, self.own_addresses, self.labels, self.headers_only, self.raw_sha256)
+        return ReadOrder, (bytes(self.raw), *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ def _limit_cpu(seconds: int) -> None:
 
 
 def _whole(order: ReadOrder) -> ReadMail:
-    mail = parse_mail(order.raw, raw_sha256=order.raw_sha256)
+    mail = parse_mail(bytes(order.raw), raw_sha256=order.raw_sha256)
     context = ClassifyContext(
         own_addresses=order.own_addresses,
         folder_role=order.folder_role,
@@ -162,7 +166,7 @@ def _whole(order: ReadOrder) -> ReadMail:
 
 
 def _card(order: ReadOrder) -> ReadMail:
-    return _told(parse_headers_only(order.raw), UNREADABLE, order)
+    return _told(parse_headers_only(bytes(order.raw)), UNREADABLE, order)
 
 
 def _told(mail: ParsedMail, verdict: Verdict, order: ReadOrder) -> ReadMail:

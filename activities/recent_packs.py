@@ -25,7 +25,7 @@ class RecentPacks:
             _, oldest = self._packs.popitem(last=False)
             self._size -= len(oldest)
 
-    def get(self, key: str, offset: int, length: int) -> bytes | None:
-        """A stretch of a pack, or None if it is not remembered."""
+    def get(self, key: str, offset: int, length: int) -> memoryview | None:
+        """A stretch of a pack, not copied, or None if it is not remembered. Who holds it holds the whole pack."""
         data = self._packs.get(key)
-        return None if data is None or offset + length > len(data) else data[offset : offset + length]
+        return None if data is None or offset + length > len(data) else memoryview(data)[offset : offset + length]

@@ -35,6 +35,7 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
+            pool_use_lifo=True,  # few that know the statements already, instead of many in turn
             # No ping before each use: `_begun` opens with a statement anyway, and begins anew where that finds the line dead.
             pool_timeout=10,
             isolation_level="AUTOCOMMIT",  # of the driver: it begins nothing by itself, `_opened` does

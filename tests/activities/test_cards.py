@@ -35,7 +35,7 @@ class Blindness:
         monkeypatch.setattr(ParserPool, "read_alone", read_alone)
 
     def hides(self, order: ReadOrder) -> bool:
-        return bool(self.word) and self.word in order.raw and (self.wholly or not order.headers_only)
+        return bool(self.word) and self.word in bytes(order.raw) and (self.wholly or not order.headers_only)
 
     def heal(self) -> None:
         self.word = b""

@@ -147,11 +147,11 @@ async def test_a_mail_that_kills_the_whole_worker_is_quarantined_after_three_sta
 
     async def read(self: ParserPool, orders: Any, *given: Any, **named: Any) -> Any:
         for order in orders:
-            fell(order.raw)
+            fell(bytes(order.raw))
         return await real_read(self, orders, *given, **named)
 
     async def read_alone(self: ParserPool, order: Any, *given: Any) -> Any:
-        fell(order.raw, headers_only=order.headers_only)
+        fell(bytes(order.raw), headers_only=order.headers_only)
         return await real_alone(self, order, *given)
 
     monkeypatch.setattr(pool, "read", read)

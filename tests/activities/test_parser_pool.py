@@ -2,8 +2,10 @@
 
 import asyncio
 import multiprocessing
+import pickle
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -95,6 +97,17 @@ def test_files_that_lie_in_the_mail_stay_there(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(answer, ReadMail)
     (part,) = answer.mail.parts
     assert (part.content, part.place) == (b"one", None)  # a large one is stored at once
+
+
+def test_a_mail_within_its_pack_goes_to_a_child_alone() -> None:
+    raw = letter(1)
+    pack = b"before" + raw + b"behind"
+    order = ReadOrder(memoryview(pack)[6 : 6 + len(raw)], "tenant", "inbox", frozenset({"desk@example.org"}), ("seen",), raw_sha256="1")
+    sent = pickle.dumps(order)
+    assert b"before" not in sent
+    assert b"behind" not in sent
+    assert pickle.loads(sent) == replace(order, raw=raw)
+    assert read_chunk([order]) == read_chunk([replace(order, raw=raw)])
 
 
 @pytest.mark.parametrize("poison", ["loop", "sleep"])
