@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from api.deps import ApiConfig
 from api.problems import Problem, not_signed_in
+from store import api_keys, sessions
 from store.api_keys import find_key
 from store.sessions import find_session
 from store.unit_of_work import Database
@@ -60,10 +61,12 @@ async def find_principal(request: Request, config: ApiConfig, database: Database
         scheme, _, key = header.partition(" ")
         if scheme.lower() != "bearer":
             return None
-        async with database.system_unit_of_work() as connection:
-            holder = await find_key(connection, key.strip())
+        holder = await database.read_as_system(lambda connection: find_key(connection, key.strip()))
         if holder is None:
             return None
+        if holder.to_note:
+            async with database.system_unit_of_work() as connection:
+                await api_keys.note_use(connection, holder)
         access = max((SCOPES[s] for s in holder.scopes if s in SCOPES), default=Access.PUBLIC)
         role = {Access.ADMIN: "admin", Access.AGENT: "agent"}.get(access, "viewer")
         return Principal(
@@ -72,10 +75,12 @@ async def find_principal(request: Request, config: ApiConfig, database: Database
     token = request.cookies.get(config.cookie_name)
     if not token or len(token) > 200:
         return None
-    async with database.system_unit_of_work() as connection:
-        found = await find_session(connection, token)
+    found = await database.read_as_system(lambda connection: find_session(connection, token))
     if found is None:
         return None
+    if found.to_note:
+        async with database.system_unit_of_work() as connection:
+            await sessions.note_use(connection, found)
     return Principal(
         found.tenant_id,
         found.tenant_name,

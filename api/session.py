@@ -12,7 +12,7 @@ from api.problems import Problem
 from api.schemas.people import Me, SignIn
 from store.addresses import address_key
 from store.login_attempts import Bound, claim_attempt, forgive
-from store.sessions import close_session, find_account, find_session, open_session
+from store.sessions import close_session, find_account, find_session, note_use, open_session
 
 ATTEMPTS_OF_ACCOUNT = 10  # integrity X-36, in 15 minutes
 ATTEMPTS_OF_ADDRESS = 100
@@ -48,6 +48,8 @@ async def sign_in(call: Call[Empty, SignIn]) -> Response:
         await forgive(connection, account_key)
         token = await open_session(connection, account, days=config.session_days, replaces=before)
         found = await find_session(connection, token)
+        if found is not None and found.to_note:
+            await note_use(connection, found)
     if found is None:  # the person was removed between the two transactions
         raise Problem(401, "This account has been closed.", name="wrong-password")
     who = Principal(

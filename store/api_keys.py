@@ -25,11 +25,14 @@ class MakerGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
+    """Whose key it is. `to_note`: this use of it is one that `note_use` has to write down."""
+
     key_id: uuid.UUID
     tenant_id: uuid.UUID
     tenant_name: str
     name: str
     scopes: tuple[str, ...]
+    to_note: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ async def make_key(
 
 
 async def find_key(connection: AsyncConnection, key: str) -> KeyHolder | None:
-    """Whose key this is: None when it is malformed, unknown, wrong or revoked. As the system."""
+    """Whose key this is: None when it is malformed, unknown, wrong or revoked. As the system; reads only."""
     shape = SHAPE.fullmatch(key)
     if shape is None:
         return None
@@ -101,13 +104,17 @@ async def find_key(connection: AsyncConnection, key: str) -> KeyHolder | None:
     ).first()
     if row is None or not hmac.compare_digest(row.key_sha256, hashlib.sha256(key.encode()).digest()):
         return None
-    if row.last_used_at is None or row.now - row.last_used_at > TOUCH_AFTER:
-        await connection.execute(
-            update(ApiKey)
-            .where(ApiKey.tenant_id == row.tenant_id, ApiKey.id == row.id)
-            .values(last_used_at=func.now())
-        )
-    return KeyHolder(row.id, row.tenant_id, row.tenant_name, row.name, tuple(row.scopes))
+    late = row.last_used_at is None or row.now - row.last_used_at > TOUCH_AFTER
+    return KeyHolder(row.id, row.tenant_id, row.tenant_name, row.name, tuple(row.scopes), to_note=late)
+
+
+async def note_use(connection: AsyncConnection, found: KeyHolder) -> None:
+    """The key was used just now. As the system; twice is once."""
+    await connection.execute(
+        update(ApiKey)
+        .where(ApiKey.tenant_id == found.tenant_id, ApiKey.id == found.key_id)
+        .values(last_used_at=func.now())
+    )
 
 
 async def list_keys(connection: AsyncConnection, tenant_id: uuid.UUID) -> list[KeyRow]:

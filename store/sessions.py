@@ -52,6 +52,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
+    """Who a session belongs to. `to_note`: this use of it is one that `note_use` has to write down."""
+
     session_id: uuid.UUID
     tenant_id: uuid.UUID
     tenant_name: str
@@ -60,6 +62,7 @@ class SignedIn:
     name: str
     role: str
     status: str
+    to_note: bool
 
 
 def token_hash(token: str) -> bytes:
@@ -101,18 +104,10 @@ async def close_session(connection: AsyncConnection, token: str) -> None:
 
 
 async def find_session(connection: AsyncConnection, token: str) -> SignedIn | None:
-    """Who holds this token now: None when it is unknown, expired, or its person has left. As the system."""
+    """Who holds this token now: None when it is unknown, expired, or its person has left. As the system; reads only."""
     row = (await connection.execute(HOLDER, {"token_sha256": token_hash(token)})).first()
     if row is None:
         return None
-    if row.now - row.last_used_at > TOUCH_AFTER:
-        await connection.execute(
-            update(Session)
-            .where(Session.tenant_id == row.tenant_id, Session.id == row.id)
-            .values(last_used_at=func.now())
-        )
-    if row.was_absent:
-        await notice_returned(connection, row.tenant_id, row.user_id)
     return SignedIn(
         row.id,
         row.tenant_id,
@@ -122,4 +117,17 @@ async def find_session(connection: AsyncConnection, token: str) -> SignedIn | No
         row.name,
         row.role,
         row.status_chosen if row.was_absent else row.status,
+        to_note=row.was_absent or row.now - row.last_used_at > TOUCH_AFTER,
     )
+
+
+async def note_use(connection: AsyncConnection, found: SignedIn) -> None:
+    """The session was used just now: that says who is there, and brings back who was set offline for being away. As the system.
+    Twice is once; if it dies here, the next request does it.
+    """
+    await connection.execute(
+        update(Session)
+        .where(Session.tenant_id == found.tenant_id, Session.id == found.session_id)
+        .values(last_used_at=func.now())
+    )
+    await notice_returned(connection, found.tenant_id, found.user_id)

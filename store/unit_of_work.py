@@ -5,8 +5,9 @@ to the next tenant (integrity X-43). Without a tenant no row is visible: it fail
 """
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import text
@@ -16,6 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 # Beginning and saying for whom is one round trip: the driver would send its own `begin` and wait for the answer first.
 BEGIN_AS_TENANT = "begin; select set_config('app.tenant', '{}', true)"
 BEGIN_AS_SYSTEM = "begin; set local role mailroom_system"
+# A statement that runs longer than this is a defect; bulk work is cut into batches.
+SETTINGS = "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+READER_OF_ALL = "-c role=mailroom_system -c default_transaction_read_only=on"
 # A server that vanished from the network without a word is noticed within a minute; by default it takes two hours.
 KEEPALIVE = {
     "keepalives": 1,
@@ -26,27 +30,27 @@ KEEPALIVE = {
 }
 
 
+T = TypeVar("T")
+
+
 class Database:
-    """A pool of connections as the role that owns nothing. Closed by `close`."""
+    """A pool of connections as the role that owns nothing, and a small one that only reads, over all tenants. Closed by `close`."""
 
     def __init__(self, url: str, *, pool_size: int = 10, application: str = "mailroom") -> None:
         self._dsn = url.replace("postgresql+psycopg://", "postgresql://", 1)
-        self._engine: AsyncEngine = create_async_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_use_lifo=True,  # few that know the statements already, instead of many in turn
-            # No ping before each use: `_begun` opens with a statement anyway, and begins anew where that finds the line dead.
-            pool_timeout=10,
-            isolation_level="AUTOCOMMIT",  # of the driver: it begins nothing by itself, `_opened` does
-            hide_parameters=True,  # an error's text must not quote mail
-            connect_args={
-                "application_name": application,
-                "connect_timeout": 5,
-                **KEEPALIVE,
-                # A statement that runs longer than this is a defect; bulk work is cut into batches.
-                "options": "-c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
-            },
+        connecting: dict[str, Any] = {"application_name": application, "connect_timeout": 5, **KEEPALIVE}
+        kept: dict[str, Any] = {
+            "pool_size": pool_size,
+            "max_overflow": pool_size,
+            "pool_use_lifo": True,  # few that know the statements already, instead of many in turn
+            # No ping before each use: the first statement shows whether the line is dead, and then another one is taken.
+            "pool_timeout": 10,
+            "isolation_level": "AUTOCOMMIT",  # of the driver: it begins nothing by itself, `_opened` does
+            "hide_parameters": True,  # an error's text must not quote mail
+        }
+        self._engine: AsyncEngine = create_async_engine(url, connect_args={**connecting, "options": SETTINGS}, **kept)
+        self._readers: AsyncEngine = create_async_engine(
+            url, connect_args={**connecting, "options": f"{SETTINGS} {READER_OF_ALL}"}, **kept
         )
 
     @asynccontextmanager
@@ -60,6 +64,19 @@ class Database:
         """One transaction over all tenants. Only the jobs that `tests/house/test_tenancy.py` lists may call it."""
         async with self._begun(BEGIN_AS_SYSTEM) as connection:
             yield connection
+
+    async def read_as_system(self, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `read` finds over all tenants with one statement: a round trip instead of the three of a transaction, for what
+        each request asks. Writes are refused. Only who may call `system_unit_of_work` may call it. `read` may run twice.
+        """
+        try:
+            async with self._readers.connect() as connection:
+                return await read(connection)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        async with self._readers.connect() as connection:
+            return await read(connection)
 
     @asynccontextmanager
     async def _begun(self, opening: str) -> AsyncIterator[AsyncConnection]:
@@ -100,3 +117,4 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+        await self._readers.dispose()

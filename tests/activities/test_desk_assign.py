@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -18,7 +19,7 @@ from store.bulk import new_id
 from store.conversations import change_conversation
 from store.event_log import NewEvent, append_events
 from store.people_changes import change_person, remove_person
-from store.sessions import Account, find_session, open_session
+from store.sessions import Account, find_session, note_use, open_session
 from store.unit_of_work import Database
 from tests.servers.databases import Database as ServerDatabase
 from tests.store.desk import Desk, open_desk
@@ -264,7 +265,11 @@ async def test_who_is_not_seen_goes_offline_by_itself_and_is_back_when_seen(desk
     assert {p: (await words())[p] for p in (seen, unseen, never)} == {seen: "online", unseen: "offline", never: "online"}
     async with desk.database.system_unit_of_work() as connection:
         found = await find_session(connection, tokens[unseen])
-    assert found is not None
+        assert found is not None
+        assert found.to_note
+        await note_use(connection, found)
+        again = await find_session(connection, tokens[unseen])
+    assert again == replace(found, to_note=False)
     assert found.status == "online"
     assert (await words())[unseen] == "online"
     told = await desk.rows("select actor, payload from events where type = 'user.status' order by id")
@@ -282,7 +287,11 @@ async def test_who_chose_to_be_offline_is_not_brought_back(desk) -> None:
     await status(desk, one, "offline")
     async with desk.database.system_unit_of_work() as connection:
         found = await find_session(connection, token)
-    assert found is not None
+        assert found is not None
+        assert not found.to_note
+        await note_use(connection, found)  # as a minute later
+        again = await find_session(connection, token)
+    assert again == found
     assert found.status == "offline"
 
 

@@ -1,10 +1,11 @@
 """Keys are found by their prefix, proven by their hash, and over when revoked."""
 
 import uuid
+from dataclasses import replace
 
 import pytest
 
-from store.api_keys import MakerGone, find_key, make_key, revoke_key
+from store.api_keys import MakerGone, find_key, make_key, note_use, revoke_key
 from store.people import create_tenant
 from store.unit_of_work import Database
 
@@ -27,7 +28,9 @@ async def test_a_key_opens_until_it_is_revoked(house) -> None:
     async with house.system_unit_of_work() as connection:
         found = await find_key(connection, key)
         assert found is not None
-        assert (found.key_id, found.tenant_id, found.scopes) == (row.id, tenant, ("read",))
+        assert (found.key_id, found.tenant_id, found.scopes, found.to_note) == (row.id, tenant, ("read",), True)
+        await note_use(connection, found)
+        assert await find_key(connection, key) == replace(found, to_note=False)
         for wrong in (key[:-1], key + "x", f"{prefix}_{secret[::-1]}", key.upper(), "", "mr__"):
             assert await find_key(connection, wrong) is None
     async with house.unit_of_work(tenant) as connection:

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.unit_of_work import Database
 
@@ -63,3 +64,32 @@ async def test_cancelling_while_it_opens_leaves_a_sound_pool(house) -> None:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
     assert await asyncio.gather(*(ask(house, tenant) for _ in range(8))) == [str(tenant)] * 8
+
+
+async def test_what_reads_over_all_tenants_can_do_nothing_else(house) -> None:
+    """And its connections are used for nothing else."""
+
+    async def inboxes(connection: AsyncConnection) -> int:
+        return int((await connection.execute(text("select count(*) from inboxes"))).scalar_one())
+
+    for tenant in (uuid.uuid4(), uuid.uuid4()):
+        async with house.system_unit_of_work() as connection:
+            await connection.execute(text("insert into tenants (id, name, slug) values (:id, 'x', :slug)"), {"id": tenant, "slug": tenant.hex})
+        async with house.unit_of_work(tenant) as connection:
+            await connection.execute(text("insert into inboxes (tenant_id, name, email_address) values (:t, 'a', 'a@example.com')"), {"t": tenant})
+            assert await inboxes(connection) == 1
+    assert await house.read_as_system(inboxes) == 2
+    with pytest.raises(DBAPIError, match="read-only transaction"):
+        await house.read_as_system(lambda connection: connection.execute(text("delete from inboxes")))
+    async with house.unit_of_work(uuid.uuid4()) as connection:
+        assert (await connection.execute(text("select current_user"))).scalar_one() == "mailroom_app"
+        assert await inboxes(connection) == 0
+
+
+async def test_dead_connections_of_the_readers_are_replaced_unseen(database, house) -> None:
+    async def one(connection: AsyncConnection) -> int:
+        return int((await connection.execute(text("select 1"))).scalar_one())
+
+    for _ in range(3):
+        assert await asyncio.gather(*(house.read_as_system(one) for _ in range(4))) == [1] * 4
+        assert end_all(database) >= 1
