@@ -227,8 +227,8 @@ class Ingestion:
             reached(Failpoint.INGEST_INDEXED)
 
     async def raws(self, pending: Sequence[PendingMail]) -> dict[uuid.UUID, memoryview]:
-        """The bytes of each mail, within those of its pack. One whose object is missing or has changed is left out: it is that mail's trouble, not the
-        inbox's.
+        """The bytes of each mail, within those of its pack. One whose object is missing or has changed is left out: it is
+        that mail's trouble, not the inbox's.
         """
         packs: dict[str, list[PendingMail]] = {}
         for mail in pending:

@@ -23,7 +23,7 @@ from stack.ports import HOST, PortBook
 from stack.postgres import Postgres
 from stack.seaweed import BUCKET, REGION, Seaweed
 from stack.secrets import StackSecrets
-from stack.temporal import NAMESPACE, Temporal, add_search_attributes, find_program
+from stack.temporal import NAMESPACE, Temporal
 from tests.servers.certificates import Certificates, make_certificates
 from tests.servers.databases import TEMPLATE, Database, PostgresServer, migrate
 from tests.servers.dovecot import Dovecot, dovecot_missing
@@ -31,6 +31,7 @@ from tests.servers.emulate import Emulate, emulate_missing
 from tests.servers.gmail_server import GmailServer
 from tests.servers.scripted_smtp import ScriptedSmtp
 from tests.servers.socket_guard import only_localhost
+from tests.servers.time_skipping import time_skipping
 
 SHARED_SAMPLES = Path(__file__).parents[1].parent / "shared" / "samples"
 
@@ -140,12 +141,8 @@ async def temporal_client(temporal_server: TemporalServer) -> Client:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def time_skipping_env() -> AsyncIterator[WorkflowEnvironment]:
-    """A time-skipping server of this test's own (up in 0.1 s), for timers. It has no queries over updates: those
-    belong on the dev server. `await env.get_current_time()` is its clock."""
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=find_program("temporal-test-server")
-    ) as environment:
-        await add_search_attributes(environment.client)
+    """A time-skipping server of this test's own, for timers. `await env.get_current_time()` is its clock."""
+    async with time_skipping() as environment:
         yield environment
 
 

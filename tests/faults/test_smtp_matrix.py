@@ -9,12 +9,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from temporalio.testing import WorkflowEnvironment
 
 from api import rendering
 from contracts.outbound import SendState
 from contracts.refs import MessageRef
-from stack.temporal import add_search_attributes, find_program
 from store.messages_view import get_message
 from store.unit_of_work import Database
 from store.visibility import Viewer
@@ -31,6 +29,7 @@ from tests.servers.scripted_smtp import (
     Silence,
     Slow,
 )
+from tests.servers.time_skipping import time_skipping
 from tests.store.desk import NOW, Desk
 
 FAULTS: dict[str, Action] = {
@@ -52,12 +51,8 @@ NAMED = ("ann@example.com", "bob@example.com", "cyd@example.com")
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def mill(module_database: ServerDatabase) -> AsyncIterator[Mill]:
     database = Database(module_database.url)
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=find_program("temporal-test-server")
-    ) as environment:
-        await add_search_attributes(environment.client)
-        async with open_mill(environment, database) as made:
-            yield made
+    async with time_skipping() as environment, open_mill(environment, database) as made:
+        yield made
     await database.close()
 
 

@@ -17,11 +17,11 @@ from activities.sweep import Sweeping
 from contracts import ids, queues, timing
 from contracts.outbound import CopyReport, OutboundSteps, VerifyOutcome, VerifyReport
 from contracts.refs import MessageRef
-from stack.temporal import add_search_attributes, find_program
 from store.unit_of_work import Database
 from tests.activities.send_room import SendRoom
 from tests.servers.databases import Database as ServerDatabase
 from tests.servers.scripted_smtp import Close, Reply, ScriptedSmtp, Silence
+from tests.servers.time_skipping import time_skipping
 from tests.store.desk import open_desk
 from workflows.send_message import SendMessage
 from workflows.sweep import Sweep
@@ -48,22 +48,18 @@ async def temporal(room: SendRoom) -> AsyncIterator[WorkflowEnvironment]:
         queues.SEND: [room.composing.compose, room.delivering.deliver],
         queues.IMAP: [NoMailbox().verify, NoMailbox().file_copy],
     }
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=find_program("temporal-test-server")
-    ) as environment:
-        await add_search_attributes(environment.client)
-        async with AsyncExitStack() as stack:
-            for queue, activities in steps.items():
-                flows = [SendMessage, Sweep] if queue == queues.FLOW else []
-                worker = Worker(
-                    environment.client,
-                    task_queue=queue,
-                    workflows=flows,
-                    activities=activities,
-                    graceful_shutdown_timeout=dt.timedelta(seconds=0),
-                )
-                await stack.enter_async_context(worker)
-            yield environment
+    async with time_skipping() as environment, AsyncExitStack() as stack:
+        for queue, activities in steps.items():
+            flows = [SendMessage, Sweep] if queue == queues.FLOW else []
+            worker = Worker(
+                environment.client,
+                task_queue=queue,
+                workflows=flows,
+                activities=activities,
+                graceful_shutdown_timeout=dt.timedelta(seconds=0),
+            )
+            await stack.enter_async_context(worker)
+        yield environment
 
 
 @pytest_asyncio.fixture
