@@ -1,8 +1,11 @@
 """The scripted SMTP server keeps its word, seen through the standard library's client."""
 
 import asyncio
+import gc
 import hashlib
 import smtplib
+import socket
+import warnings
 
 import pytest
 
@@ -96,3 +99,14 @@ def test_implicit_tls(scripted_smtp: ScriptedSmtp) -> None:
     with smtplib.SMTP_SSL("localhost", scripted_smtp.tls_port, local_hostname="c.example.com", context=context) as client:
         client.sendmail("a@example.com", ["b@example.com"], MAIL)
     assert len(scripted_smtp.accepted) == 1
+
+
+async def test_a_handshake_under_way_leaves_no_socket_behind(scripted_smtp: ScriptedSmtp) -> None:
+    """A socket that is left open is found by the garbage collector, in the middle of whichever test runs then."""
+    with socket.create_connection((scripted_smtp.host, scripted_smtp.tls_port)):
+        await asyncio.sleep(0.1)  # accepted, and waiting for a greeting that never comes
+        await scripted_smtp.stop()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        gc.collect()
+    assert not told
