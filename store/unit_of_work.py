@@ -34,7 +34,9 @@ T = TypeVar("T")
 
 
 class Database:
-    """A pool of connections as the role that owns nothing, and a small one that only reads, over all tenants. Closed by `close`."""
+    """A pool of connections as the role that owns nothing, and one of those that read over all tenants and do nothing else. Each
+    opens what is asked of it, at most twice `pool_size`. Closed by `close`.
+    """
 
     def __init__(self, url: str, *, pool_size: int = 10, application: str = "mailroom") -> None:
         self._dsn = url.replace("postgresql+psycopg://", "postgresql://", 1)
