@@ -147,9 +147,10 @@ def public_loopback(monkeypatch: pytest.MonkeyPatch) -> EgressPolicy:
 
 
 def noticed(server: ScriptedSmtp) -> None:
-    """Wait until the server has seen us come and go; stopped before, it would leave its end of the line open."""
+    """Wait until the server has seen us come and go, so that what we said is in its records."""
     until = time.monotonic() + 5
-    while (not server.connections or server._sessions) and time.monotonic() < until:
+    while not server.ended:
+        assert time.monotonic() < until, "the server has not seen the connection end"
         time.sleep(0.01)
 
 

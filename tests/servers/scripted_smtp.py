@@ -55,7 +55,8 @@ class ScriptedSmtp:
     """The server. `port` speaks plain SMTP with STARTTLS when `offer_starttls`, `tls_port` implicit TLS.
 
     `users` maps names to passwords for PLAIN and LOGIN, `tokens` names to XOAUTH2 bearer tokens; with neither, AUTH is
-    not offered. `accepted`, `commands` (verbs and arguments, AUTH without its secret) and `connections` are records.
+    not offered. `accepted`, `commands` (verbs and arguments, AUTH without its secret), `connections` and how many of them
+    have `ended` are records.
     """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
@@ -69,6 +70,7 @@ class ScriptedSmtp:
         self.accepted: list[Accepted] = []
         self.commands: list[str] = []
         self.connections = 0
+        self.ended = 0
         self._rules: list[Rule] = []
         self._lock = threading.Lock()
         self._directory = tempfile.TemporaryDirectory(prefix="mailroom-smtp-")
@@ -139,6 +141,7 @@ class ScriptedSmtp:
         except (_HangUp, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
             pass  # every way a conversation ends; cancelled: the test is over
         finally:
+            self.ended += 1
             writer.close()
             with contextlib.suppress(OSError, ssl.SSLError, asyncio.CancelledError):
                 await asyncio.wait_for(writer.wait_closed(), 2)
