@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from pickle import PickleBuffer
 
+from activities.tray import Tray
 from mail.classify import ClassifyContext, classify
 from mail.limits import TooComplex
 from mail.parse import parse_headers_only, parse_mail
@@ -32,7 +34,7 @@ UNREADABLE = Verdict(MailKind.MESSAGE, "unreadable", may_answer=False, silence_r
 @dataclass(frozen=True, slots=True)
 class ReadOrder:
     """A mail to read. `headers_only` makes the card of one that cannot be read; `tenant` is what its tokens were signed for;
-    `raw_sha256` is known of bytes that were checked. `raw` may lie in a pack until it goes into the pipe.
+    `raw_sha256` is known of bytes that were checked. `raw` may lie in a pack, and goes to a child beside its order.
     """
 
     raw: bytes | memoryview
@@ -45,7 +47,7 @@ class ReadOrder:
 
     def __reduce__(self) -> tuple[type["ReadOrder"], tuple[object, ...]]:
         rest = (self.tenant, self.folder_role, self.own_addresses, self.labels, self.headers_only, self.raw_sha256)
-        return ReadOrder, (bytes(self.raw), *rest)
+        return ReadOrder, (PickleBuffer(self.raw), *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def configure(memory_bytes: int, cpu_seconds: int, secret: bytes) -> None:
 
 def serve(
     pipe: Connection,
+    tray: Tray,
     begin: Callable[[int, int, bytes], None],
     limits: tuple[int, int, bytes],
     wall_seconds: float,
@@ -114,11 +117,11 @@ def serve(
     pipe.send(READY)
     while True:
         try:
-            orders = pipe.recv()
+            laid = pipe.recv()
         except EOFError:
             return
         signal.alarm(int(wall_seconds) + 5)
-        answers = read_chunk(orders)
+        answers = read_chunk(tray.take(laid))
         signal.alarm(0)
         try:
             pipe.send(answers)

@@ -21,6 +21,7 @@ from typing import Self
 
 from activities.parser_child import READY, Answer, ReadOrder, Unread, configure, serve
 from activities.parser_seats import ParserSeats, Seat
+from activities.tray import Tray
 
 MEMORY = 512 * 1024 * 1024
 CHUNK = 16
@@ -37,7 +38,9 @@ _main_lock = threading.Lock()
 
 
 class ChildrenDoNotStart(Exception):
-    """A parser process did not come up: the machine is out of memory or processes. No mail is to blame."""
+    """A parser process did not come up, or there is no memory for what it shall read: the machine is out of memory or
+    processes. No mail is to blame.
+    """
 
 
 class _Died(Exception):
@@ -67,14 +70,19 @@ class _Child:
         context.set_forkserver_preload(["activities.parser_child"])
         ours, theirs = context.Pipe()
         self._pipe: Connection = ours
+        self._tray = Tray()
         self._wall_seconds = wall_seconds
         self._ending = threading.Lock()
         self.chunks = 0
         self._process: BaseProcess = context.Process(
-            target=serve, args=(theirs, begin, limits, wall_seconds), daemon=True
+            target=serve, args=(theirs, self._tray, begin, limits, wall_seconds), daemon=True
         )
-        with _hidden_main():
-            self._process.start()
+        try:
+            with _hidden_main():
+                self._process.start()
+        except BaseException:
+            self._tray.close()
+            raise
         theirs.close()
         # Ready before its first chunk, so that a slow start on a busy machine is not taken for a slow mail.
         if not ours.poll(START_SECONDS) or ours.recv() != READY:
@@ -82,10 +90,15 @@ class _Child:
             raise ChildrenDoNotStart
 
     def ask(self, chunk: Sequence[ReadOrder]) -> list[Answer]:
-        """Blocks until the child has answered. Raises _Died; then it is gone."""
+        """Blocks until the child has answered. Raises _Died or ChildrenDoNotStart; then it is gone."""
         self.chunks += 1
         try:
-            self._pipe.send(list(chunk))
+            laid = self._tray.lay(list(chunk))
+        except OSError as error:
+            self.kill(after=0)
+            raise ChildrenDoNotStart from error
+        try:
+            self._pipe.send(laid)
             if not self._pipe.poll(self._wall_seconds):
                 self.kill(after=0)
                 raise _Died(Unread("parser_timeout", "reading it takes longer than a parser may take"))
@@ -117,6 +130,7 @@ class _Child:
             self._process.kill()
             self._process.join(5)
             self._pipe.close()
+            self._tray.close()
             return self._process.exitcode
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import multiprocessing
-import pickle
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -99,15 +98,14 @@ def test_files_that_lie_in_the_mail_stay_there(monkeypatch: pytest.MonkeyPatch) 
     assert (part.content, part.place) == (b"one", None)  # a large one is stored at once
 
 
-def test_a_mail_within_its_pack_goes_to_a_child_alone() -> None:
-    raw = letter(1)
-    pack = b"before" + raw + b"behind"
-    order = ReadOrder(memoryview(pack)[6 : 6 + len(raw)], "tenant", "inbox", frozenset({"desk@example.org"}), ("seen",), raw_sha256="1")
-    sent = pickle.dumps(order)
-    assert b"before" not in sent
-    assert b"behind" not in sent
-    assert pickle.loads(sent) == replace(order, raw=raw)
-    assert read_chunk([order]) == read_chunk([replace(order, raw=raw)])
+async def test_mails_within_a_pack_are_read_like_others(pool: ParserPool) -> None:
+    alone = orders(["one", "two", "three"])
+    pack = memoryview(b"before" + b"".join(order.raw for order in alone) + b"behind")
+    packed, start = [], 6
+    for order in alone:
+        packed.append(replace(order, raw=pack[start : start + len(order.raw)]))
+        start += len(order.raw)
+    assert await pool.read(packed) == read_chunk(alone)
 
 
 @pytest.mark.parametrize("poison", ["loop", "sleep"])

@@ -1,7 +1,13 @@
 """Same mail by two ways: one identity. Another mail under the same Message-ID: another one."""
 
-import pytest
+import hashlib
+import re
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mail.content_id import content_id
 from mail.parse import parse_mail
 
 MAIL = (
@@ -37,3 +43,10 @@ def test_the_way_does_not_matter(other: bytes) -> None:
 def test_the_content_does(other: bytes) -> None:
     assert parse_mail(other).message_id == parse_mail(MAIL).message_id
     assert parse_mail(other).content_id != parse_mail(MAIL).content_id
+
+
+@given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b"a", b"\r\r\n", b"\n\r", b""])).map(b"".join))
+def test_only_pairs_are_line_ends(body: bytes) -> None:
+    """A CR alone says something else than a line break (it may hide what follows), so it counts."""
+    evened = re.sub(rb"\r\n", b"\n", body).rstrip(b"\r\n")
+    assert content_id([], body) == hashlib.sha256(b"\n" + evened).hexdigest()
