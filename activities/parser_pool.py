@@ -236,8 +236,6 @@ class ParserPool:
             self._busy.discard(child)
             if alive:
                 self._idle.append(child)
-            elif asking.done() and not asking.cancelled() and asking.exception() is not None:
-                pass  # it is dead already
             else:
                 child.kill(after=0)
                 await asyncio.gather(asking, return_exceptions=True)

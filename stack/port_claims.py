@@ -21,8 +21,9 @@ def place() -> Path:
     return Path(tempfile.gettempdir()) / f"mailroom-ports-{os.getuid()}.json"
 
 
-def claim(ports: list[int]) -> bool:
-    """Claim all of `ports` or none; False when one was claimed within `LASTS` seconds.
+def claim(ports: list[int], owner: str) -> bool:
+    """Claim all of `ports` or none; False when another than `owner` (a data directory) claimed one within `LASTS` seconds. Who
+    claims his own again has it for as long again.
 
     Where the file cannot be had (a full disk, another's file of that name) nothing is claimed and the ports count as ours: the
     server that finds its port taken says so itself.
@@ -34,20 +35,25 @@ def claim(ports: list[int]) -> bool:
     with contextlib.suppress(OSError), os.fdopen(descriptor, "r+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
         now = time.time()
-        claims = {port: at for port, at in _read(file.read()).items() if 0 <= now - at < LASTS}
-        if any(str(port) in claims for port in ports):
+        claims = {port: (at, who) for port, (at, who) in _read(file.read()).items() if 0 <= now - at < LASTS}
+        if any(claims.get(str(port), (now, owner))[1] != owner for port in ports):
             return False
-        claims |= {str(port): now for port in ports}
+        claims |= {str(port): (now, owner) for port in ports}
         file.seek(0)
         file.truncate()
         json.dump(claims, file)
     return True
 
 
-def _read(text: str) -> dict[str, float]:
-    """The claims in `text`; none where a writer died half-way."""
+def _read(text: str) -> dict[str, tuple[float, str]]:
+    """When each port was claimed, and by whom; none where a writer died half-way."""
     try:
         found = json.loads(text or "{}")
     except ValueError:
         return {}
-    return {port: at for port, at in found.items() if isinstance(at, int | float)} if isinstance(found, dict) else {}
+    claims: dict[str, tuple[float, str]] = {}
+    for port, claimed in found.items() if isinstance(found, dict) else ():
+        match claimed:
+            case [int() | float() as at, str() as owner]:
+                claims[port] = (at, owner)
+    return claims

@@ -1,7 +1,7 @@
 """Free loopback ports, remembered in the data directory so that a restart keeps its addresses while they are still free.
 
-A new port is claimed (`stack/port_claims.py`), so that another start does not choose it before its server listens; a server that finds its
-port taken all the same says so itself.
+A port is claimed (`stack/port_claims.py`), so that another start does not choose it before its server listens, be it the one that all
+prefer; a server that finds its port taken all the same says so itself.
 """
 
 import errno
@@ -58,18 +58,21 @@ class PortBook:
         """
         remembered = self._remembered.get(name)
         for candidate in (remembered, preferred):
-            if candidate is not None and self._usable(candidate, with_partner=with_partner):
+            if candidate is not None and self._can_be_had(candidate, with_partner=with_partner):
                 return self._take(name, candidate, with_partner=with_partner)
         choice = random.SystemRandom()
         for _ in range(500):
             candidate = choice.randint(FIRST, LAST)
-            if self._usable(candidate, with_partner=with_partner) and claim(_wanted(candidate, with_partner=with_partner)):
+            if self._can_be_had(candidate, with_partner=with_partner):
                 return self._take(name, candidate, with_partner=with_partner)
         raise PortTaken(f"no free port between {FIRST} and {LAST} was found for {name}; stop some servers")
 
-    def _usable(self, port: int, *, with_partner: bool) -> bool:
+    def _can_be_had(self, port: int, *, with_partner: bool) -> bool:
+        """And is claimed then."""
         wanted = _wanted(port, with_partner=with_partner)
-        return not self._given.intersection(wanted) and all(is_free(one) for one in wanted)
+        if self._given.intersection(wanted) or not all(is_free(one) for one in wanted):
+            return False
+        return claim(wanted, str(self._path.absolute()))
 
     def _take(self, name: str, port: int, *, with_partner: bool) -> int:
         self._given.update(_wanted(port, with_partner=with_partner))

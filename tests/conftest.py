@@ -4,6 +4,7 @@ Servers keep their data in one temporary directory that is removed at the end. R
 `tests/<room>/conftest.py`.
 """
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -32,6 +33,9 @@ from tests.servers.gmail_server import GmailServer
 from tests.servers.scripted_smtp import ScriptedSmtp
 from tests.servers.socket_guard import only_localhost
 from tests.servers.time_skipping import time_skipping
+
+# What a test process inherits, of readline for one, would be the width of each console that is made with its module.
+os.environ.pop("COLUMNS", None)
 
 SHARED_SAMPLES = Path(__file__).parents[1].parent / "shared" / "samples"
 

@@ -298,6 +298,6 @@ async def test_dying_after_the_row_costs_a_wake_up_and_nothing_else(door: Door, 
 
 
 async def test_a_source_that_floods_is_slowed_down(door: Door) -> None:
-    deps = make_deps(door.world.database, "", limits=RateLimits(hook=Rate(60, 2)))
+    deps = make_deps(door.world.database, "", limits=RateLimits(hook=Rate(1, 2)))
     slow = Door(World(deps, door.world.database, door.world.tenant_id), door.google)
     assert [(await slow.gmail(b"")).status_code for _ in range(3)] == [401, 401, 429]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stack import port_claims
 from stack.ports import HOST, PARTNER_OFFSET, PortBook, PortTaken, is_free, require_free
 from stack.private_file import UnreadableFile
 
@@ -30,8 +31,9 @@ def test_no_port_is_given_twice_in_one_start(tmp_path: Path) -> None:
     assert book.port("a") != book.port("b")
 
 
-def test_the_preferred_port_is_taken_when_free(tmp_path: Path) -> None:
+def test_the_preferred_port_is_taken_when_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = PortBook(tmp_path / "other.json").port("x")
+    monkeypatch.setattr(port_claims, "place", lambda: tmp_path / "claims.json")  # where nobody has claimed it
     assert PortBook(tmp_path / "ports.json").port("api", preferred=free) == free
     with socket.socket() as other:
         other.bind((HOST, free))
