@@ -15,6 +15,8 @@ import threading
 from dataclasses import dataclass
 from typing import Literal
 
+from tests.servers.loop_end import end_everything
+
 Direction = Literal["up", "down", "both"]  # up: from the client to the server
 CHUNK = 1 << 14
 
@@ -110,7 +112,7 @@ class TcpProxy:
 
     def stop(self) -> None:
         if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+            asyncio.run_coroutine_threadsafe(end_everything([self._server]), self._loop).result(10)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
@@ -122,10 +124,6 @@ class TcpProxy:
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._accept, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _end(self) -> None:
-        self._server.close()
-        await self._cancel_all()
 
     async def _cancel_all(self) -> None:
         tasks = list(self._tasks)

@@ -1,8 +1,11 @@
 """The proxy does to a connection what its rules say, at the octet and in the direction that they name, and nothing else."""
 
 import asyncio
+import contextlib
+import gc
 import socket
 import time
+import warnings
 from collections.abc import AsyncIterator
 
 import pytest
@@ -139,3 +142,15 @@ async def test_a_server_that_is_away_ends_the_connection() -> None:
                 await ask(proxy)
         finally:
             await asyncio.to_thread(proxy.stop)
+
+async def test_connections_that_are_just_being_made_leave_no_socket_behind(proxy: TcpProxy) -> None:
+    """A socket that is left open is found by the garbage collector, in the middle of whichever test runs then."""
+    with contextlib.ExitStack() as clients:
+        for _ in range(50):
+            clients.enter_context(socket.create_connection((proxy.host, proxy.port)))
+        proxy.stop()
+    await asyncio.sleep(0.1)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        gc.collect()
+    assert not told

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers.certificates import Certificates, make_certificates
+from tests.servers.loop_end import end_everything
 from tests.servers.smtp_script import (
     Accepted,
     Action,
@@ -104,7 +105,7 @@ class ScriptedSmtp:
 
     async def stop(self) -> None:
         if self._thread.is_alive():
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._end(), self._loop))
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(end_everything(self._servers), self._loop))
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
@@ -117,21 +118,6 @@ class ScriptedSmtp:
         self.port = plain.sockets[0].getsockname()[1]
         self.tls_port = secure.sockets[0].getsockname()[1]
         return [plain, secure]
-
-    async def _end(self) -> None:
-        """Sessions, connections that are none yet (a TLS handshake under way) and farewells that linger: a socket that is left open
-        is found by the garbage collector in the middle of another test, which then fails.
-        """
-        for server in self._servers:
-            server.close()
-        under_way = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-        for transport in list(vars(self._loop)["_transports"].values()):
-            transport.abort()
-        for _ in range(3):  # what they do about it is scheduled, not done at once
-            await asyncio.sleep(0)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

@@ -1,5 +1,6 @@
 """The order of a backfill: plan, steps, pauses, and what a trouble costs."""
 
+import itertools
 import uuid
 
 from temporalio.client import Client, WorkflowHandle
@@ -55,7 +56,9 @@ async def test_trouble_is_waited_out(time_skipping_env: WorkflowEnvironment) -> 
     async with workers(time_skipping_env.client, history=history):
         assert await (await start(time_skipping_env.client)).result() == DONE
     at = [when for name, when in history.calls if name == "plan"]
-    assert [round((when - at[0]).total_seconds()) for when in at] == [0, 10, 910]
+    waits = [(after - before).total_seconds() for before, after in itertools.pairwise(at)]
+    # skipped time does not stand still while a busy machine works
+    assert [wanted <= waited < wanted + 5 for wanted, waited in zip((10, 900), waits, strict=True)] == [True, True], waits
 
 
 async def test_without_a_connection_it_waits_for_one(time_skipping_env: WorkflowEnvironment) -> None:
