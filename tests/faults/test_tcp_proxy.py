@@ -143,6 +143,7 @@ async def test_a_server_that_is_away_ends_the_connection() -> None:
         finally:
             await asyncio.to_thread(proxy.stop)
 
+
 async def test_connections_that_are_just_being_made_leave_no_socket_behind(proxy: TcpProxy) -> None:
     """A socket that is left open is found by the garbage collector, in the middle of whichever test runs then."""
     with contextlib.ExitStack() as clients:
